@@ -1,0 +1,132 @@
+// The package check: packs what npm would publish and looks at it as a user's machine will. Run by prepack, after the
+// build and the prebuilt files. Every check runs; each failure is one line.
+import { spawnSync } from 'node:child_process';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const root = fileURLToPath(new URL('..', import.meta.url)).replace(/[/\\]$/, '');
+const MAX_TARBALL = 80e6; // bytes
+const MODULE_ENTRIES = ['napi_register_module_v1', 'node_api_module_get_api_version_v1'];
+const NEEDED = /^(libc|libm|libdl|libpthread|librt|ld-linux[\w-]*)\.so/;
+const REQUIRED = [
+  'package.json',
+  'README.md',
+  'LICENSE',
+  'CHANGELOG.md',
+  'CMakeLists.txt',
+  'binding.gyp',
+  'scripts/build-native.cjs',
+  'dist/index.js',
+  'dist/index.d.ts',
+  'dist/cli/index.js',
+  'models/sketch/defaults.json',
+];
+
+const failures = [];
+const say = (text) => process.stdout.write(`${text}\n`);
+const expect = (condition, text) => {
+  if (!condition) failures.push(text);
+};
+
+/** Output of a program; throws when it cannot run or fails. */
+function output(program, args) {
+  const result = spawnSync(program, args, { cwd: root, encoding: 'utf8', maxBuffer: 1 << 28 });
+  if (result.status !== 0) throw new Error(`${program} ${args[0]}: ${result.error?.message ?? result.stderr}`);
+  return result.stdout;
+}
+
+/** A checker of node_modules whose complaints are its output. */
+function checker(name, script, args) {
+  const result = spawnSync(process.execPath, [script, ...args], { cwd: root, encoding: 'utf8' });
+  say(`${name}: ${result.status === 0 ? 'fine' : 'complains'}`);
+  if (result.status !== 0) failures.push(`${name}:\n${result.stdout}${result.stderr}`);
+}
+
+/** Path of a package's program: its `bin` entry, which its `exports` need not show. */
+function programOf(packageName, command) {
+  const folder = path.join(root, 'node_modules', packageName);
+  const { bin } = JSON.parse(readFileSync(path.join(folder, 'package.json'), 'utf8'));
+  return path.join(folder, typeof bin === 'string' ? bin : bin[command]);
+}
+
+function checkContents({ files, size }) {
+  const names = files.map((file) => file.path);
+  say(`tarball: ${(size / 1e6).toFixed(1)} MB, ${names.length} files`);
+  expect(size <= MAX_TARBALL, `tarball: ${size} bytes, at most ${MAX_TARBALL} allowed`);
+  for (const name of REQUIRED) expect(names.includes(name), `tarball: ${name} is missing`);
+  const here = `prebuilds/${process.platform}-${process.arch}/`;
+  expect(
+    names.some((name) => name.startsWith(here) && name.endsWith('.node')),
+    `tarball: no prebuilt addon under ${here} (npm run make-prebuilds)`,
+  );
+  for (const name of names) {
+    const source = /^dist\/(.*)\.js$/.exec(name)?.[1];
+    const stale = source && !existsSync(path.join(root, 'lib', `${source}.ts`));
+    expect(!stale, `tarball: ${name} has no lib/${source}.ts any more; delete dist and build again`);
+  }
+}
+
+/** The glibc that the README promises, from its words `glibc 2.NN`. */
+function promisedGlibc() {
+  const readme = path.join(root, 'README.md');
+  const match = existsSync(readme) ? /glibc (2\.\d+)/.exec(readFileSync(readme, 'utf8')) : null;
+  return match?.[1];
+}
+
+const minor = (version) => Number(version.split('.')[1]);
+
+function checkAddon(file, name) {
+  const imports = output('nm', ['-D', '--undefined-only', file]).trim().split('\n');
+  const versions = [];
+  for (const line of imports) {
+    const [, kind, symbol, version] = /^\s*(\w) ([^@\s]+)(?:@+(\S+))?/.exec(line) ?? [];
+    if (!symbol) continue;
+    if (version?.startsWith('GLIBC_')) versions.push(version.slice('GLIBC_'.length));
+    const known = version ? version.startsWith('GLIBC_') : /^(napi_|node_api_)/.test(symbol) || kind === 'w';
+    expect(known, `${name}: imports ${symbol}${version ? `@${version}` : ''}, which is neither Node-API nor libc`);
+  }
+  const exported = output('nm', ['-D', '--defined-only', file])
+    .trim()
+    .split('\n')
+    .map((line) => line.split(' ').at(-1));
+  for (const symbol of exported) expect(MODULE_ENTRIES.includes(symbol), `${name}: exports ${symbol}`);
+  for (const [, library] of output('readelf', ['-d', file]).matchAll(/\(NEEDED\).*\[(.*)\]/g)) {
+    expect(NEEDED.test(library), `${name}: needs ${library}, which a user may not have`);
+  }
+  expect(!readFileSync(file).includes(root), `${name}: names the folder it was built in`);
+  const floor =
+    versions
+      .filter((version) => /^2\.\d+/.test(version))
+      .sort((a, b) => minor(a) - minor(b))
+      .at(-1) ?? '2.0';
+  const promised = promisedGlibc();
+  say(`${name}: needs glibc ${floor.split('.').slice(0, 2).join('.')}, README promises ${promised ?? 'nothing'}`);
+  expect(promised !== undefined, 'README.md: no line says which `glibc 2.NN` the prebuilt addon needs');
+  expect(!promised || minor(floor) <= minor(promised), `${name}: needs glibc ${floor}, README promises ${promised}`);
+}
+
+const folder = mkdtempSync(path.join(os.tmpdir(), 'node-ip-adapter-pack-'));
+try {
+  const npm = process.env.npm_execpath?.endsWith('npm-cli.js') ? [process.execPath, process.env.npm_execpath] : ['npm'];
+  // Without scripts: prepack is what runs this file.
+  const packArgs = ['pack', '--ignore-scripts', '--json', '--pack-destination', folder];
+  const [packed] = JSON.parse(output(npm[0], [...npm.slice(1), ...packArgs]));
+  const tarball = path.join(folder, packed.filename);
+  checkContents(packed);
+  checker('publint', programOf('publint', 'publint'), ['run', tarball, '--strict']);
+  checker('attw', programOf('@arethetypeswrong/cli', 'attw'), [tarball, '--profile', 'esm-only', '--no-color']);
+  output('tar', ['-xzf', tarball, '-C', folder]);
+  const prebuilds = path.join(folder, 'package', 'prebuilds');
+  const addons = existsSync(prebuilds) ? readdirSync(prebuilds, { recursive: true }) : [];
+  for (const name of addons.filter((file) => file.startsWith('linux') && file.endsWith('.node'))) {
+    checkAddon(path.join(prebuilds, name), name);
+  }
+} finally {
+  rmSync(folder, { recursive: true, force: true });
+}
+
+for (const text of failures) process.stderr.write(`package check: ${text}\n`);
+say(failures.length === 0 ? 'package check: fine' : `package check: ${failures.length} failed`);
+process.exitCode = failures.length === 0 ? 0 : 1;
