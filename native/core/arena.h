@@ -1,0 +1,16 @@
+#pragma once
+// Memory for activations and weights: aligned, with huge pages advised, given back by RAII.
+#include <cstddef>
+#include <memory>
+
+namespace ipa {
+
+struct AlignedFree {
+  void operator()(std::byte* p) const noexcept;
+};
+
+// `bytes` of memory aligned to 64, zeroed when `zero`. Throws HOST_OUT_OF_MEMORY. Large blocks advise huge pages.
+using Arena = std::unique_ptr<std::byte[], AlignedFree>;
+Arena allocate(size_t bytes, bool zero = false);
+
+}  // namespace ipa
