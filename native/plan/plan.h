@@ -1,0 +1,60 @@
+#pragma once
+// A recorded network: ops over values whose shapes are all known, and the weights it wants. Immutable once built.
+#include <map>
+#include <string>
+#include <vector>
+
+#include "core/shape.h"
+#include "plan/ops.h"
+
+namespace ipa {
+
+// How a kernel wants a weight laid out in memory. The backend's pack() decides the bytes.
+enum class WeightRole : uint8_t {
+  matrix,   // Linear [out, in], or Conv2d [out, in, kh, kw] with groups 1: packed for the level
+  geglu,    // Linear [2C, in] whose result goes through GEGLU: packed so that value and gate meet in one block
+  grouped,  // Conv2d with groups > 1: plain
+  vector,   // bias, norm scale and shift, tables: plain f32, row-major
+};
+
+struct WeightWant {
+  std::string path;  // name in the model's own words, "down_blocks.0.resnets.0.conv1.weight"
+  Dims dims;         // as in the file
+  WeightRole role = WeightRole::vector;
+};
+
+struct ValueInfo {
+  Shape shape;
+  std::string input;       // name, when the caller provides it
+  ValueId alias = kNone;   // a reshaped view: same bytes (and offset) as this value, which is never a view itself
+};
+
+struct Node {
+  Op op;
+  ValueId output = kNone;
+  std::string path;  // scope and name, for listings, errors and IPA_KERNEL
+};
+
+struct Plan {
+  std::vector<Node> nodes;           // in execution order
+  std::vector<ValueInfo> values;
+  std::vector<WeightWant> weights;   // each path once
+  std::map<std::string, ValueId> inputs;
+  std::map<std::string, ValueId> outputs;  // kept until the end of the run; taps asked for are among them
+};
+
+// plan/fold.cpp: merges element ops into the producers before them (epilogues), nearest upsamples into convolutions and
+// scaled attention sums into one Attend. Same numbers up to the order of rounding; a test compares both forms.
+Plan fold(const Plan& plan);
+
+// plan/place.cpp: every value a fixed offset in one arena; values whose lifetimes overlap never share bytes.
+struct Layout {
+  std::vector<int64_t> offsets;  // bytes, by ValueId; -1 for values that do not exist any more
+  int64_t bytes = 0;             // size of the arena
+};
+Layout place(const Plan& plan);
+
+// plan/print.cpp: one line per op, readable and stable (test/plans/ holds listings under review).
+std::string print(const Plan& plan);
+
+}  // namespace ipa
