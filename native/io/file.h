@@ -1,0 +1,43 @@
+#pragma once
+// One open regular file. Opened once and never again by name; read with pread, because a mapped file that shrinks kills
+// the process and no handler in JavaScript can stop that.
+#include <sys/stat.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+
+#include "core/error.h"
+
+namespace ipa {
+
+class File {
+ public:
+  // Missing: MODEL_NOT_FOUND. Directory, FIFO, device, socket, no permission: MODEL_IO, without waiting for anybody.
+  explicit File(const std::string& path);
+  ~File();
+  File(const File&) = delete;
+  File& operator=(const File&) = delete;
+
+  const std::string& path() const noexcept { return path_; }
+  const std::string& name() const noexcept { return name_; }                           // last component, for messages
+  uint64_t size() const noexcept { return static_cast<uint64_t>(identity_.st_size); }  // bytes, when opened
+
+  // Fills `out` from byte `offset` on or throws: MODEL_TRUNCATED past the end, MODEL_CHANGED, MODEL_IO.
+  void read(uint64_t offset, std::span<std::byte> out) const;
+  std::string read_text(uint64_t offset, uint64_t length) const;
+  // MODEL_CHANGED when size or times differ from those at open. Call after the last byte of a piece was read.
+  void check_unchanged() const;
+  // Throws with the file's name before the sentence and its path in the details.
+  [[noreturn]] void fail(Code code, const std::string& what, const std::string& hint) const;
+
+ private:
+  void require(uint64_t offset, uint64_t length) const;  // MODEL_TRUNCATED unless the range lies inside the file
+
+  std::string path_, name_;
+  int descriptor_ = -1;
+  struct stat identity_ = {};
+};
+
+}  // namespace ipa
