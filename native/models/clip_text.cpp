@@ -1,0 +1,52 @@
+// CLIP text encoder:
+//
+//   h = token_embedding[ids] + position_embedding          states[0]
+//   layers: h += attention(LN h) causal; h += mlp(LN h)    states[1 .. L]
+//   final_layer_norm                                       "last" of all L layers
+//   pooled = last[end token], then text_projection without bias where the model has one
+//
+// SD1.5 reads last (or, with clip skip, the normed earlier state); SDXL reads states[L - 1] of both encoders without
+// norm and the projected pooled text of the second.
+// trap: padding after the end token is encoded and attended to like any other token.
+#include "models/clip_text.h"
+
+#include <string>
+
+#include "core/error.h"
+#include "models/clip_layer.h"
+
+namespace ipa {
+
+Value ClipText::normed(Builder& b, const ClipTextConfig& c, size_t layers) const {
+  return b.layer_norm("text_model.final_layer_norm", states[layers], c.eps);
+}
+
+ClipText clip_text(Builder& b, const ClipTextConfig& c, Value ids) {
+  const auto s = b.enter("text_model");
+  const Value tokens = b.embed("embeddings.token_embedding", ids, c.vocabulary, c.width);
+  Value positions =
+      b.parameter("embeddings.position_embedding.weight", {c.positions, c.width}, {1, 1, c.positions, c.width});
+  if (ids.shape.tokens() < c.positions) positions = b.tokens(positions, 0, ids.shape.tokens());
+  ClipText text{{b.add(tokens, positions)}};
+  for (int i = 0; i < c.layers; ++i) {
+    const auto layer = b.enter("encoder.layers." + std::to_string(i));
+    text.states.push_back(clip_layer(b, text.states.back(), {c.heads, c.mlp, c.activation, true, c.eps}));
+  }
+  return text;
+}
+
+void record_clip_text(Builder& b, const ClipTextConfig& c, int64_t n, int64_t tokens, const ClipTextRequest& request) {
+  if (request.skip < 0 || request.skip >= c.layers)
+    fail(Code::OPTION_RANGE,
+         "clipSkip: the text encoder has " + std::to_string(c.layers) + " layers, " + std::to_string(request.skip) +
+             " cannot be left out",
+         "use a smaller clipSkip");
+  const ClipText text = clip_text(b, c, b.input("ids", {n, 1, tokens, 1}));
+  const size_t layers = c.layers - request.skip;
+  b.output("hidden", request.final_norm ? text.normed(b, c, layers) : text.states[layers]);
+  if (!request.pooled) return;
+  const Value pooled = b.take_token(text.normed(b, c, c.layers), b.input("end", {n, 1, 1, 1}));
+  b.output("pooled", c.projection > 0 ? b.linear("text_projection", pooled, c.projection, false) : pooled);
+}
+
+}  // namespace ipa
