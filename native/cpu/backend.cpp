@@ -1,0 +1,135 @@
+#include "cpu/backend.h"
+
+#include <algorithm>
+#include <bit>
+#include <cstdlib>
+#include <cstring>
+#include <memory>
+#include <vector>
+
+#include "core/arena.h"
+#include "cpu/steps.h"
+
+namespace ipa {
+
+// Steps in order, and what is copied into the arena before them and out of it after them.
+struct Program {
+  struct Bound {
+    float* place;  // in the arena
+    int64_t count;
+    std::string name;
+  };
+  struct Ready {
+    cpu::Step step;
+    const float* result;
+    int64_t count;
+    std::string path;
+  };
+
+  ThreadPool* pool;
+  std::vector<Bound> inputs, outputs;  // by name
+  std::vector<Ready> steps;
+  size_t scratch_bytes = 0;
+  Arena scratch;
+  const std::string none;
+  const std::string* status_path = &none;
+};
+
+namespace cpu {
+namespace {
+
+size_t packed_bytes(void* self, const WeightWant& want) {
+  if (want.role != WeightRole::matrix && want.role != WeightRole::geglu)
+    return static_cast<size_t>(product(want.dims)) * sizeof(float);
+  const int64_t n = want.dims[0];
+  return static_cast<Device*>(self)->level.packed_bytes(product(want.dims) / n, n);
+}
+
+void pack(void* self, const WeightWant& want, const float* from, void* to) {
+  if (want.role != WeightRole::matrix && want.role != WeightRole::geglu) {
+    std::memcpy(to, from, packed_bytes(self, want));
+    return;
+  }
+  const int64_t n = want.dims[0], cin = want.dims[1];  // [N, Cin, kh, kw] or [N, K]
+  const int64_t taps = product(want.dims) / (n * cin);
+  static_cast<Device*>(self)->level.pack(from, n, cin, taps, want.role == WeightRole::geglu, to);
+}
+
+Program* prepare(void* self, const Plan& plan, const Layout& layout, const WeightAddress* weights, void* arena) {
+  Device& device = *static_cast<Device*>(self);
+  auto program = std::make_unique<Program>();
+  program->pool = &device.pool;
+  std::byte* bytes = static_cast<std::byte*>(arena);
+  const auto bind = [&](const std::map<std::string, ValueId>& values, std::vector<Program::Bound>& list) {
+    for (const auto& [name, id] : values)
+      list.push_back({reinterpret_cast<float*>(bytes + layout.offsets[id]), plan.values[id].shape.size(), name});
+  };
+  bind(plan.inputs, program->inputs);
+  bind(plan.outputs, program->outputs);
+  const Preferences preferred = preferences(std::getenv("IPA_KERNEL"));
+  for (const Node& node : plan.nodes) {
+    const Site site{plan, layout, weights, bytes, device.level, device.pool.threads(), node};
+    Program::Ready ready{make_step(site, preferred), site.result(), site.shape(node.output).size(), node.path};
+    program->scratch_bytes = std::max(program->scratch_bytes, ready.step.scratch);
+    program->steps.push_back(std::move(ready));
+  }
+  program->scratch = allocate(program->scratch_bytes);
+  return program.release();
+}
+
+size_t scratch_bytes(const Program& program) { return program.scratch_bytes; }
+
+// No NaN and no Inf among `count` numbers: both have all exponent bits set.
+bool finite(const float* x, int64_t count) noexcept {
+  constexpr uint32_t kExponent = 0x7f800000u;
+  uint32_t bad = 0;
+  for (int64_t i = 0; i < count; ++i) bad |= (std::bit_cast<uint32_t>(x[i]) & kExponent) == kExponent;
+  return !bad;
+}
+
+RunStatus run(Program& program, const Bindings& bindings, const StopFlag& stop, bool check) {
+  program.status_path = &program.none;
+  for (size_t i = 0; i < program.inputs.size(); ++i) {
+    const Program::Bound& input = program.inputs[i];
+    std::copy_n(bindings.inputs[i], input.count, input.place);
+    if (!check || finite(input.place, input.count)) continue;
+    program.status_path = &input.name;
+    return RunStatus::nonfinite;
+  }
+  const Context context{*program.pool, stop, program.scratch.get()};
+  for (const Program::Ready& ready : program.steps) {
+    if (stop.raised()) return RunStatus::stopped;
+    ready.step.run(context);
+    // A kernel that saw the flag left early: what it made must be neither judged nor used.
+    if (stop.raised()) return RunStatus::stopped;
+    if (!check || finite(ready.result, ready.count)) continue;
+    program.status_path = &ready.path;
+    return RunStatus::nonfinite;
+  }
+  for (size_t i = 0; i < program.outputs.size(); ++i)
+    if (bindings.outputs[i]) std::copy_n(program.outputs[i].place, program.outputs[i].count, bindings.outputs[i]);
+  return RunStatus::done;
+}
+
+const std::string& status_path(const Program& program) { return *program.status_path; }
+
+void release(Program* program) { delete program; }
+
+}  // namespace
+
+Backend make_backend(Device& device) {
+  Backend b;
+  b.self = &device;
+  b.name = device.name.c_str();
+  b.packed_bytes = packed_bytes;
+  b.pack = pack;
+  b.prepare = prepare;
+  b.scratch_bytes = scratch_bytes;
+  b.run = run;
+  b.status_path = status_path;
+  b.release = release;
+  return b;
+}
+
+}  // namespace cpu
+}  // namespace ipa

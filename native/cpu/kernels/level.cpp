@@ -1,0 +1,31 @@
+// The table of one level.
+#include "cpu/kernels/kernels_of_level.h"
+
+#define IPA_TEXT2(x) #x
+#define IPA_TEXT(x) IPA_TEXT2(x)
+
+namespace ipa::cpu::IPA_ISA {
+
+const Level level = {
+    .name = IPA_TEXT(IPA_ISA),
+    .panel = kPanel,
+    .geglu_column = geglu_column,
+    .packed_bytes = packed_bytes,
+    .pack = pack,
+    .packed_at = packed_at,
+    .matmul_scratch = matmul_scratch,
+    .matmul = matmul,
+    .conv_scratch = conv_scratch,
+    .conv = conv,
+    .attend_scratch = attend_scratch,
+    .attend = attend,
+    .group_norm_scratch = group_norm_scratch,
+    .group_norm = group_norm,
+    .layer_norm = layer_norm,
+    .apply = apply,
+    .geglu = geglu,
+    .add = add,
+    .add_scaled = add_scaled,
+};
+
+}  // namespace ipa::cpu::IPA_ISA

@@ -1,0 +1,162 @@
+#pragma once
+// The vector type of one level and the few operations kernels need beyond + - * / on it. Everything lives in the
+// namespace of the level, with internal linkage, so no level can end up running another one's instructions.
+#include <cstdint>
+
+#if defined(__SSE2__)
+#include <immintrin.h>
+#endif
+
+#define IPA_INLINE static inline __attribute__((always_inline))
+
+namespace ipa::cpu::IPA_ISA {
+
+// kRows x 2 vectors of sums, two vectors of W and one broadcast fill the register file.
+#if defined(__AVX512F__)
+inline constexpr int kBytes = 64, kRows = 14;
+#elif defined(__AVX2__)
+inline constexpr int kBytes = 32, kRows = 6;
+#elif defined(__aarch64__)
+inline constexpr int kBytes = 16, kRows = 12;
+#else
+inline constexpr int kBytes = 16, kRows = 6;
+#endif
+inline constexpr int kLanes = kBytes / 4;  // f32 numbers per vector
+inline constexpr int kPanel = 2 * kLanes;  // columns of a tile and of a packed panel
+
+typedef float V __attribute__((vector_size(kBytes)));
+typedef int32_t VI __attribute__((vector_size(kBytes)));
+typedef float Unaligned __attribute__((vector_size(kBytes), aligned(4), may_alias));
+
+#if defined(__AVX512F__)
+inline constexpr __mmask16 kAll = 0xffff;  // some unmasked intrinsics of GCC 12 warn of an uninitialised register
+#endif
+
+IPA_INLINE V load(const float* p) { return *reinterpret_cast<const Unaligned*>(p); }
+IPA_INLINE void store(float* p, V v) { *reinterpret_cast<Unaligned*>(p) = v; }
+IPA_INLINE V splat(float x) { return x - V{}; }  // minus: keeps the sign of -0.0
+
+// The first `count` lanes, count <= kLanes; the others are zero, their memory is not touched.
+IPA_INLINE V load_part(const float* p, int64_t count) {
+  if (count >= kLanes) return load(p);
+#if defined(__AVX512F__)
+  return _mm512_maskz_loadu_ps(static_cast<__mmask16>((1u << count) - 1), p);
+#else
+  V v = {};
+  for (int64_t i = 0; i < count; ++i) v[i] = p[i];
+  return v;
+#endif
+}
+IPA_INLINE void store_part(float* p, V v, int64_t count) {
+  if (count >= kLanes) return store(p, v);
+#if defined(__AVX512F__)
+  _mm512_mask_storeu_ps(p, static_cast<__mmask16>((1u << count) - 1), v);
+#else
+  for (int64_t i = 0; i < count; ++i) p[i] = v[i];
+#endif
+}
+
+// a * b + c, one rounding where the level can.
+IPA_INLINE V fma(V a, V b, V c) {
+#if defined(__AVX512F__)
+  return _mm512_fmadd_ps(a, b, c);
+#elif defined(__FMA__)
+  return _mm256_fmadd_ps(a, b, c);
+#else
+  return a * b + c;
+#endif
+}
+
+// The larger, the smaller of both; b where one of them is NaN.
+IPA_INLINE V larger(V a, V b) {
+#if defined(__AVX512F__)
+  return _mm512_maskz_max_ps(kAll, a, b);
+#elif defined(__AVX2__)
+  return _mm256_max_ps(a, b);
+#elif defined(__SSE2__)
+  return _mm_max_ps(a, b);
+#else
+  return a > b ? a : b;
+#endif
+}
+IPA_INLINE V smaller(V a, V b) {
+#if defined(__AVX512F__)
+  return _mm512_maskz_min_ps(kAll, a, b);
+#elif defined(__AVX2__)
+  return _mm256_min_ps(a, b);
+#elif defined(__SSE2__)
+  return _mm_min_ps(a, b);
+#else
+  return a < b ? a : b;
+#endif
+}
+
+IPA_INLINE V square_root(V x) {
+#if defined(__AVX512F__)
+  return _mm512_maskz_sqrt_ps(kAll, x);
+#elif defined(__AVX2__)
+  return _mm256_sqrt_ps(x);
+#elif defined(__SSE2__)
+  return _mm_sqrt_ps(x);
+#else
+  for (int i = 0; i < kLanes; ++i) x[i] = __builtin_sqrtf(x[i]);
+  return x;
+#endif
+}
+
+IPA_INLINE bool any(VI condition) {
+#if defined(__AVX512F__)
+  return _mm512_test_epi32_mask(reinterpret_cast<__m512i>(condition), reinterpret_cast<__m512i>(condition)) != 0;
+#elif defined(__AVX2__)
+  return _mm256_movemask_ps(reinterpret_cast<__m256>(condition)) != 0;
+#elif defined(__SSE2__)
+  return _mm_movemask_ps(reinterpret_cast<__m128>(condition)) != 0;
+#else
+  int32_t all = 0;
+  for (int i = 0; i < kLanes; ++i) all |= condition[i];
+  return all != 0;
+#endif
+}
+
+IPA_INLINE float sum(V v) {
+  float s[kLanes];
+  store(s, v);
+  for (int step = kLanes / 2; step > 0; step /= 2)
+    for (int i = 0; i < step; ++i) s[i] += s[i + step];
+  return s[0];
+}
+
+typedef float V4 __attribute__((vector_size(16)));
+typedef float Unaligned4 __attribute__((vector_size(16), aligned(4), may_alias));
+
+// to[c * to_step + r] = from[r * from_step + c] for r < rows, c < columns; blocks of 4 x 4 go through registers.
+IPA_INLINE void transpose(const float* from, int64_t from_step, float* to, int64_t to_step, int64_t rows,
+                          int64_t columns) {
+  const int64_t rows4 = rows & ~int64_t{3}, columns4 = columns & ~int64_t{3};
+  const auto at = [](const float* p) { return static_cast<V4>(*reinterpret_cast<const Unaligned4*>(p)); };
+  const auto put = [](float* p, V4 v) { *reinterpret_cast<Unaligned4*>(p) = v; };
+  for (int64_t r = 0; r < rows4; r += 4) {
+    const float* f = from + r * from_step;
+    for (int64_t c = 0; c < columns4; c += 4) {
+      const V4 x0 = at(f + c), x1 = at(f + from_step + c), x2 = at(f + 2 * from_step + c),
+               x3 = at(f + 3 * from_step + c);
+      const V4 a = __builtin_shufflevector(x0, x1, 0, 4, 1, 5), b = __builtin_shufflevector(x0, x1, 2, 6, 3, 7);
+      const V4 d = __builtin_shufflevector(x2, x3, 0, 4, 1, 5), e = __builtin_shufflevector(x2, x3, 2, 6, 3, 7);
+      float* t = to + c * to_step + r;
+      put(t, __builtin_shufflevector(a, d, 0, 1, 4, 5));
+      put(t + to_step, __builtin_shufflevector(a, d, 2, 3, 6, 7));
+      put(t + 2 * to_step, __builtin_shufflevector(b, e, 0, 1, 4, 5));
+      put(t + 3 * to_step, __builtin_shufflevector(b, e, 2, 3, 6, 7));
+    }
+    for (int64_t c = columns4; c < columns; ++c)
+      for (int64_t i = 0; i < 4; ++i) to[c * to_step + r + i] = f[i * from_step + c];
+  }
+  for (int64_t r = rows4; r < rows; ++r)
+    for (int64_t c = 0; c < columns; ++c) to[c * to_step + r] = from[r * from_step + c];
+}
+
+IPA_INLINE int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
+IPA_INLINE int64_t most(int64_t a, int64_t b) { return a > b ? a : b; }
+IPA_INLINE int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
+
+}  // namespace ipa::cpu::IPA_ISA

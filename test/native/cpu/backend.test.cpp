@@ -1,0 +1,245 @@
+// The backend as a whole: kernels against their naive twins, folded against plain plans, threads, stop flag, NaN check,
+// choice of level and implementation.
+#include "cpu/backend.h"
+
+#include <cmath>
+#include <cstdlib>
+#include <optional>
+#include <random>
+
+#include "plan/builder.h"
+#include "run_plan.h"
+#include "test.h"
+
+namespace {
+
+using namespace ipa;
+using namespace ipa::test;
+
+// An environment variable for the length of a test.
+class Environment {
+ public:
+  Environment(const char* name, const char* value) : name_(name) {
+    if (const char* old = std::getenv(name)) old_ = old;
+    setenv(name, value, 1);
+  }
+  ~Environment() {
+    if (old_) setenv(name_, old_->c_str(), 1);
+    else unsetenv(name_);
+  }
+
+ private:
+  const char* name_;
+  std::optional<std::string> old_;
+};
+
+std::vector<float> normals(int64_t count, float scale, uint32_t seed) {
+  std::mt19937 generator(seed);
+  std::normal_distribution<float> normal(0, scale);
+  std::vector<float> v(static_cast<size_t>(count));
+  for (float& x : v) x = normal(generator);
+  return v;
+}
+
+// Weights that keep the rms of activations near 1.
+Tensors random_weights(const Plan& plan) {
+  Tensors t;
+  uint32_t seed = 1;
+  for (const WeightWant& want : plan.weights) {
+    const float fan_in = static_cast<float>(product(want.dims) / want.dims[0]);
+    t[want.path] = normals(product(want.dims), want.dims.size() > 1 ? 1 / std::sqrt(fan_in) : 0.5f, seed++);
+  }
+  return t;
+}
+
+Tensors random_inputs(const Plan& plan) {
+  Tensors t;
+  uint32_t seed = 1000;
+  for (const auto& [name, id] : plan.inputs) t[name] = normals(plan.values[id].shape.size(), 1, seed++);
+  return t;
+}
+
+// A little of everything that a UNet does, with sizes that no vector width divides.
+Plan block(int channels = 20, int h = 7, int w = 9) {
+  Builder b;
+  const auto scope = b.enter("block");
+  Value x = b.input("x", {2, h, w, 3});
+  const Value temb = b.input("temb", {2, 1, 1, channels}), row = b.input("row", {1, 1, 1, 3});
+  const Value mask = b.input("mask", {1, h, w, 1});
+  x = b.conv2d("conv_in", x, channels);
+  Value y = b.add_channel(b.conv2d("conv1", b.silu(b.group_norm("norm1", x, 4, 1e-5f)), channels), temb);
+  x = b.add(b.conv2d("conv2", b.silu(b.group_norm("norm2", y, 5, 1e-5f)), channels), b.conv2d("skip", x, channels, 1));
+  const Value context = b.input("context", {2, 1, 11, channels}), image = b.input("image", {1, 1, 5, channels});
+  y = b.layer_norm("norm3", x);
+  const Value q = b.linear("to_q", y, channels, false);
+  Value attended = b.attend(q, b.linear("to_k", context, channels), b.linear("to_v", context, channels), 2);
+  attended = b.add_scaled(attended, b.attend(q, image, image, 2), row, 1, mask);
+  attended = b.add_scaled(attended, b.attend(q, q, q, 2), row, 2);
+  x = b.add(b.linear("to_out", attended, channels), x);
+  x = b.add(b.linear("ff.out", b.geglu(b.linear("ff.in", b.layer_norm("norm4", x), channels * 8)), channels), x);
+  x = b.conv2d("up", b.upsample(x, h * 2, w * 2), channels);
+  x = b.conv2d("down", b.quick_gelu(x), channels, 3, 2);
+  b.output("y", b.gelu(b.linear("last", x, 13)));
+  return b.finish();
+}
+
+Tensors block_inputs(const Plan& plan) {
+  Tensors inputs = random_inputs(plan);
+  inputs["row"] = {0.25f, 0.75f, -0.5f};
+  return inputs;
+}
+
+// Values near 1 after twenty ops whose sums are in f32 on one side: 2e-5.
+constexpr double kAgree = 2e-5;
+
+}  // namespace
+
+TEST("backend: every level agrees with the naive one, plain and folded") {
+  const Plan plain = block(), folded = fold(plain);
+  EXPECT(folded.nodes.size() < plain.nodes.size());
+  const Tensors weights = random_weights(plain), inputs = block_inputs(plain);
+  const Tensors expected = run_plan(plain, weights, inputs, {&cpu::level("naive")}).outputs;
+  for (const cpu::Level* level : cpu::levels()) {
+    EXPECT_CLOSE(run_plan(plain, weights, inputs, {level}).outputs.at("y"), expected.at("y"), kAgree,
+                 std::string("plain on ") + level->name);
+    EXPECT_CLOSE(run_plan(folded, weights, inputs, {level}).outputs.at("y"), expected.at("y"), kAgree,
+                 std::string("folded on ") + level->name);
+  }
+}
+
+TEST("backend: naive twins read what every level packed") {
+  const Environment all("IPA_KERNEL", "conv2d:naive,linear:naive,attend:naive,group_norm:naive,layer_norm:naive,"
+                                      "apply:naive,geglu:naive,add:naive,add_scaled:naive");
+  const Plan folded = fold(block());
+  const Tensors weights = random_weights(folded), inputs = block_inputs(folded);
+  const Tensors expected = run_plan(folded, weights, inputs, {&cpu::level("naive")}).outputs;
+  for (const cpu::Level* level : cpu::levels())
+    EXPECT(run_plan(folded, weights, inputs, {level}).outputs.at("y") == expected.at("y"));
+}
+
+TEST("backend: any number of threads gives the same bits, run after run") {
+  const Plan plan = fold(block(40, 17, 13));
+  const Tensors weights = random_weights(plan), inputs = block_inputs(plan);
+  for (const cpu::Level* level : cpu::levels()) {
+    const Tensors expected = run_plan(plan, weights, inputs, {level, 1}).outputs;
+    for (int threads : {2, 3}) {
+      PreparedPlan prepared(plan, weights, {level, threads});
+      for (int i = 0; i < 3; ++i)
+        if (prepared.run(inputs).outputs.at("y") != expected.at("y"))
+          failed(__FILE__, __LINE__, std::string(level->name) + " with " + std::to_string(threads) + " threads differs");
+    }
+  }
+}
+
+TEST("backend: scale 0 is the plan without the image prompt, to the bit") {
+  const auto record = [](bool prompt) {
+    Builder b;
+    const Value q = b.input("q", {2, 3, 3, 16}), k = b.input("k", {2, 1, 7, 16});
+    const Value row = b.input("row", {1, 1, 1, 1}), image = b.input("image", {2, 1, 4, 16});
+    Value y = b.attend(q, k, k, 2);
+    if (prompt) y = b.add_scaled(y, b.attend(q, image, image, 2), row, 0);
+    b.output("y", y);
+    return fold(b.finish());
+  };
+  const Plan with = record(true), without = record(false);
+  EXPECT_EQ(with.nodes.size(), 1u);
+  Tensors inputs = random_inputs(with);
+  inputs["row"] = {0};
+  for (const cpu::Level* level : cpu::levels())
+    EXPECT(run_plan(with, {}, inputs, {level}).outputs.at("y") == run_plan(without, {}, inputs, {level}).outputs.at("y"));
+}
+
+TEST("backend: a raised stop flag ends the run, and the next run is whole") {
+  const Plan plan = fold(block());
+  const Tensors weights = random_weights(plan), inputs = block_inputs(plan);
+  StopFlag raised;
+  raised.raise();
+  for (const cpu::Level* level : cpu::levels()) {
+    PreparedPlan prepared(plan, weights, {level, 2});
+    const Tensors expected = prepared.run(inputs).outputs;
+    EXPECT(prepared.run(inputs, raised).status == RunStatus::stopped);
+    const RunResult again = prepared.run(inputs);
+    EXPECT(again.status == RunStatus::done);
+    EXPECT(again.outputs.at("y") == expected.at("y"));
+  }
+}
+
+TEST("backend: a checked run names the op that made a NaN or Inf, an unchecked one goes on") {
+  const Plan plan = fold(block());
+  Tensors weights = random_weights(plan);
+  const Tensors inputs = block_inputs(plan);
+  for (const float poison : {std::nanf(""), INFINITY}) {
+    weights["block.norm3.bias"][3] = poison;
+    for (const cpu::Level* level : cpu::levels()) {
+      const RunResult checked = run_plan(plan, weights, inputs, {level, 1, true});
+      EXPECT(checked.status == RunStatus::nonfinite);
+      EXPECT_EQ(checked.path, "block.norm3");
+      const RunResult unchecked = run_plan(plan, weights, inputs, {level});
+      EXPECT(unchecked.status == RunStatus::done);
+      EXPECT_EQ(unchecked.path, "");
+    }
+  }
+  Tensors poisoned = inputs;
+  poisoned["temb"][0] = std::nanf("");
+  const RunResult checked = run_plan(plan, random_weights(plan), poisoned, {&cpu::default_level(), 1, true});
+  EXPECT_EQ(checked.path, "temb");
+}
+
+TEST("backend: a NaN goes through every function and the maximum") {
+  for (const Function f : {Function::relu, Function::leaky_relu, Function::silu, Function::gelu, Function::quick_gelu,
+                           Function::sigmoid, Function::tanh, Function::exp, Function::clip}) {
+    Builder b;
+    b.output("y", b.apply(f, b.input("x", {1, 1, 1, 37}), 0.5f, 6));
+    const Plan plan = b.finish();
+    Tensors inputs = random_inputs(plan);
+    inputs["x"][0] = inputs["x"][36] = std::nanf("");
+    for (const cpu::Level* level : cpu::levels()) {
+      const std::vector<float> y = run_plan(plan, {}, inputs, {level}).outputs.at("y");
+      if (!std::isnan(y[0]) || !std::isnan(y[36]) || std::isnan(y[1]))
+        failed(__FILE__, __LINE__, std::string("function ") + std::to_string(static_cast<int>(f)) + " on " + level->name);
+    }
+  }
+}
+
+TEST("backend: views, and an input that is an output") {
+  Builder b;
+  const Value x = b.input("x", {1, 2, 3, 2});
+  b.output("x again", x);
+  b.output("sum", b.reshape(b.add(b.reshape(x, {1, 1, 1, 12}), b.reshape(x, {1, 1, 1, 12})), {1, 3, 2, 2}));
+  const Plan plan = b.finish();
+  const Tensors inputs = random_inputs(plan);
+  const Tensors out = run_plan(plan, {}, inputs).outputs;
+  EXPECT(out.at("x again") == inputs.at("x"));
+  for (size_t i = 0; i < 12; ++i) EXPECT_EQ(out.at("sum")[i], 2 * inputs.at("x")[i]);
+}
+
+TEST("backend: IPA_KERNEL chooses by op and by path, and tells what there is") {
+  Builder b;
+  b.output("y", b.conv2d("c", b.input("x", {1, 4, 4, 5}), 6, 1));
+  const Plan plan = b.finish();
+  const Tensors weights = random_weights(plan), inputs = random_inputs(plan);
+  const auto run = [&] { return run_plan(plan, weights, inputs).outputs.at("y"); };
+  const std::vector<float> expected = run();
+  for (const char* choice : {"conv2d:naive", "c:naive", "conv2d:kernel", "conv2d:matmul", "linear:naive,c:kernel"}) {
+    const Environment kernel("IPA_KERNEL", choice);
+    EXPECT_CLOSE(run(), expected, 1e-6, std::string("IPA_KERNEL=") + choice);  // five terms near 1 in another order
+  }
+  for (const char* choice : {"conv2d:fast", "c:", "conv2d", ":naive"}) {
+    const Environment kernel("IPA_KERNEL", choice);
+    EXPECT_CODE(run(), Code::OPTION_RANGE);
+  }
+}
+
+TEST("backend: IPA_CPU takes a level, an unknown one is refused with those present") {
+  EXPECT_EQ(std::string(cpu::levels().front()->name), "naive");
+  {
+    const Environment none("IPA_CPU", "");
+    EXPECT(&cpu::default_level() == cpu::levels().back());
+  }
+  for (const cpu::Level* level : cpu::levels()) {
+    const Environment one("IPA_CPU", level->name);
+    EXPECT(&cpu::default_level() == level);
+  }
+  const Environment unknown("IPA_CPU", "avx1024");
+  EXPECT_CODE(cpu::default_level(), Code::DEVICE_UNSUPPORTED);
+}
