@@ -1,0 +1,86 @@
+#pragma once
+// Low-rank changes of weights: W' = W + Σ strength · scale · up · down, always computed from the file's W, in f32,
+// rounded once. Merging rewrites the store's bytes in place; an empty list restores them, byte for byte.
+//
+//   LoRA file, adapter's inner LoRA ─open─▶ Lora (names and ranks; factors stay in the file) ─apply─▶ Store
+#include <cstddef>
+#include <map>
+#include <memory>
+#include <set>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "core/tensor_index.h"
+#include "core/threads.h"
+#include "weights/names/ip_adapter.h"
+#include "weights/names/lora_keys.h"
+#include "weights/store.h"
+
+namespace ipa {
+
+// One change of one weight: tensors of Lora::source.
+struct LoraDelta {
+  std::string down, up, mid;  // [r, in…], [out, r…]; mid [r, r, kh, kw] only in Tucker form, else ""
+  int64_t rank = 0;
+  float scale = 1;  // alpha / rank
+};
+using LoraDeltas = std::map<std::string, std::vector<LoraDelta>>;  // by weight path
+
+struct Lora {
+  TensorSource source;  // its label is the file's name
+  std::map<LoraPart, LoraDeltas> parts;
+  std::vector<std::string> unmatched;  // modules of the file that no network has, or has in another shape
+  int64_t rank = 0;                    // the largest
+  std::vector<std::pair<std::string, std::string>> warnings;  // code, sentence
+  std::shared_ptr<const char> identity;                       // tells files apart, see LoraState
+
+  size_t modules() const;  // that are changed, in all parts
+};
+
+// A network that the file may have factors for: the index of its store's source.
+struct LoraNetwork {
+  LoraPart part;
+  const TensorIndex& index;
+};
+
+struct LoraOptions {
+  bool allow_nonfinite = false;  // otherwise a NaN or Inf among the factors is TENSOR_NONFINITE
+};
+
+// A LoRA file in the names of kohya, diffusers or PEFT. LORA_KEYS_UNMATCHED when nothing fits the networks or the file
+// is for a base of another text width; a warning of that code when a part does not fit. MODEL_FORMAT_UNSUPPORTED for
+// LoHa, LoKr, DoRA and other forms, which are never applied by half.
+Lora open_lora(TensorSource source, std::span<const LoraNetwork> networks, const LoraOptions& options = {});
+
+// The LoRA inside a FaceID adapter: `adapter` in the names of adapter_groups(), `unet` the index of the UNet's source.
+// Without such tensors the result changes nothing.
+Lora adapter_lora(TensorSource adapter, const CrossAttentions& sites, const TensorIndex& unet,
+                  const LoraOptions& options = {});
+
+// Whether both make the same change of every weight, compared number by number.
+bool same_deltas(const Lora& a, const Lora& b);
+
+struct ActiveLora {
+  const Lora* lora;
+  float strength;  // 0 equals not listed
+};
+
+// What is merged into one store. Part of what owns the store.
+struct LoraState {
+  std::vector<std::pair<std::shared_ptr<const char>, float>> merged;  // identity, strength
+  std::set<std::string> touched;                                      // weights that differ from the file, or may
+  bool broken = false;  // the last change stopped half way; `touched` has all it may have reached
+};
+
+// Makes the store hold exactly the file's weights plus `active` of this part, and returns how many weights were
+// rewritten: 0 when the same list is merged already. Otherwise the store's generation goes up once. Callers do this
+// between runs.
+size_t apply_loras(Store& store, ThreadPool& pool, LoraPart part, LoraState& state, std::span<const ActiveLora> active);
+
+// One weight with `active` merged, f32, row-major.
+std::vector<float> merged_weight(const Store& store, LoraPart part, const std::string& path,
+                                 std::span<const ActiveLora> active);
+
+}  // namespace ipa

@@ -1,0 +1,14 @@
+#pragma once
+// Files of single encoders: CLIP text and vision towers as transformers or open_clip saved them, and older diffusers
+// VAEs. The result has the names of transformers with `text_model.` and `vision_model.`, and today's diffusers names.
+// Buffers
+// (`position_ids`, `logit_scale`) and the other tower of a whole CLIP are left out; names known to nobody stay.
+#include "core/tensor_index.h"
+
+namespace ipa {
+
+TensorSource transformers_text(TensorSource source);    // also without `text_model.`; open_clip text
+TensorSource transformers_vision(TensorSource source);  // also without `vision_model.`; open_clip `visual.`
+TensorSource diffusers_vae(TensorSource source);        // query, key, value, proj_attn -> to_q, to_k, to_v, to_out.0
+
+}  // namespace ipa

@@ -1,0 +1,135 @@
+#include "weights/store.h"
+
+#include <algorithm>
+#include <atomic>
+#include <exception>
+#include <mutex>
+
+#include "core/error.h"
+#include "weights/tensor_values.h"
+
+namespace ipa {
+
+namespace {
+
+// 1x1 convolutions and linear layers hold the same numbers: [C, C, 1, 1] equals [C, C].
+Dims without_trailing_ones(Dims dims) {
+  while (dims.size() > 1 && dims.back() == 1) dims.pop_back();
+  return dims;
+}
+
+void check_wants(const std::vector<const WeightWant*>& wants, const TensorSource& source) {
+  constexpr size_t kListed = 5;
+  std::vector<std::string> missing, misshapen;
+  for (const WeightWant* want : wants) {
+    const auto found = source.index.find(want->path);
+    if (found == source.index.end()) {
+      missing.push_back(want->path);
+    } else if (without_trailing_ones(found->second.dims) != without_trailing_ones(want->dims)) {
+      misshapen.push_back(want->path + ": expected " + text(want->dims) + ", file has " + text(found->second.dims));
+    }
+  }
+  const auto list = [&](const std::vector<std::string>& names) {
+    std::string s;
+    for (size_t i = 0; i < std::min(names.size(), kListed); ++i) s += (i ? "; " : "") + names[i];
+    return names.size() > kListed ? s + "; and " + std::to_string(names.size() - kListed) + " more" : s;
+  };
+  if (!missing.empty())
+    fail(Code::TENSOR_MISSING, source.label + " lacks " + list(missing), "use a complete file of this kind of model",
+         {{"tensor", missing[0]}, {"path", source.label}});
+  if (!misshapen.empty())
+    fail(Code::TENSOR_SHAPE, source.label + ": " + list(misshapen), "use a file made for this model's configuration",
+         {{"tensor", misshapen[0].substr(0, misshapen[0].find(':'))}, {"path", source.label}});
+}
+
+}  // namespace
+
+Store::Store(const Backend& backend, ThreadPool& pool, const std::vector<WeightWant>& wants, TensorSource source,
+             const LoadOptions& options)
+    : backend_(backend), source_(std::move(source)) {
+  std::vector<const WeightWant*> unique;
+  for (const WeightWant& want : wants) {
+    const auto [it, added] = slots_.try_emplace(want.path, Slot{want, nullptr, 0});
+    if (added) {
+      unique.push_back(&it->second.want);
+    } else if (it->second.want.dims != want.dims || it->second.want.role != want.role) {
+      fail(Code::INTERNAL, want.path + " is wanted in two forms", "report this with the model that was loaded");
+    }
+  }
+  check_wants(unique, source_);
+
+  uint64_t total = 0;
+  std::vector<const std::string*> order;  // largest first, so that no thread ends alone with a big one
+  for (auto& [path, slot] : slots_) {
+    slot.bytes = backend_.packed_bytes(backend_.self, slot.want);
+    slot.data = reinterpret_cast<std::byte*>(bytes_);  // offset now, address once the arena is there
+    bytes_ += (slot.bytes + 63) / 64 * 64;
+    total += slot.bytes;
+    order.push_back(&path);
+  }
+  std::sort(order.begin(), order.end(), [&](const std::string* a, const std::string* b) {
+    return slots_.find(*a)->second.bytes > slots_.find(*b)->second.bytes;
+  });
+  arena_ = allocate(bytes_);
+  for (auto& [path, slot] : slots_) slot.data = arena_.get() + reinterpret_cast<uintptr_t>(slot.data);
+
+  std::mutex mutex;
+  std::exception_ptr error;
+  std::atomic<bool> failed{false};
+  std::atomic<uint64_t> done{0};
+  pool.run(static_cast<int>(order.size()), [&](int i) {
+    if (failed.load(std::memory_order_relaxed)) return;
+    try {
+      load(*order[i], options);
+      const uint64_t so_far = done += slots_.find(*order[i])->second.bytes;
+      if (options.progress) options.progress(so_far, total);
+    } catch (...) {
+      failed = true;
+      const std::lock_guard lock(mutex);
+      if (!error) error = std::current_exception();
+    }
+  });
+  if (error) std::rethrow_exception(error);
+}
+
+void Store::load(const std::string& path, const LoadOptions& options) {
+  if (options.stop && options.stop->raised()) fail(Code::ABORTED, "loading was cancelled", "load again");
+  const std::vector<float> values = pristine(path);
+  if (!options.allow_nonfinite) check_finite(values, path, source_.label);
+  const Slot& slot = slots_.find(path)->second;
+  backend_.pack(backend_.self, slot.want, values.data(), slot.data);
+}
+
+const WeightWant* Store::find(std::string_view path) const {
+  const auto it = slots_.find(path);
+  return it == slots_.end() ? nullptr : &it->second.want;
+}
+
+WeightAddress Store::address(std::string_view path) const {
+  const auto it = slots_.find(path);
+  if (it == slots_.end())
+    fail(Code::INTERNAL, "no weight " + quoted(path) + " was loaded", "report this with the model that was loaded");
+  return it->second.data;
+}
+
+std::vector<WeightAddress> Store::addresses(const Plan& plan) const {
+  std::vector<WeightAddress> out;
+  for (const WeightWant& want : plan.weights) out.push_back(address(want.path));
+  return out;
+}
+
+std::vector<float> Store::pristine(const std::string& path) const { return tensor_values(source_, path); }
+
+void Store::rewrite(const std::string& path, const std::vector<float>& values) {
+  const Slot& slot = slots_.find(path)->second;
+  backend_.pack(backend_.self, slot.want, values.data(), slot.data);
+}
+
+uint64_t Store::digest() const {
+  uint64_t hash = 0xcbf29ce484222325u;
+  for (const auto& [path, slot] : slots_)
+    for (size_t i = 0; i < slot.bytes; ++i) hash = (hash ^ static_cast<uint8_t>(slot.data[i])) * 0x100000001b3u;
+  return hash;
+}
+
+}  // namespace ipa

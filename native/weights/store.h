@@ -1,0 +1,62 @@
+#pragma once
+// The weights of one network, packed once at load into the only copy kept. Addresses never change: merging a LoRA
+// rewrites bytes in place, so prepared programs stay valid; the generation tells caches of derived values (K, V) apart.
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "core/arena.h"
+#include "core/stop.h"
+#include "core/tensor_index.h"
+#include "core/threads.h"
+#include "plan/backend.h"
+
+namespace ipa {
+
+struct LoadOptions {
+  bool allow_nonfinite = false;  // otherwise a NaN or Inf is TENSOR_NONFINITE
+  const StopFlag* stop = nullptr;
+  std::function<void(uint64_t bytes, uint64_t total)> progress;  // bytes of the file read so far; any thread
+};
+
+class Store {
+ public:
+  // Checks every want against the source before a byte is loaded: TENSOR_MISSING, TENSOR_SHAPE list up to five.
+  // `wants`: from recorded plans; a path may come several times. Tensors nobody wants are left alone.
+  Store(const Backend& backend, ThreadPool& pool, const std::vector<WeightWant>& wants, TensorSource source,
+        const LoadOptions& options = {});
+
+  WeightAddress address(std::string_view path) const;
+  std::vector<WeightAddress> addresses(const Plan& plan) const;
+  uint64_t bytes() const { return bytes_; }
+  uint64_t generation() const { return generation_; }
+  const TensorSource& source() const { return source_; }
+  const WeightWant* find(std::string_view path) const;
+
+  // The tensor as the file has it, f32, row-major.
+  std::vector<float> pristine(const std::string& path) const;
+  // Packs new values for one weight in place. Callers change weights between runs only.
+  void rewrite(const std::string& path, const std::vector<float>& values);
+  void changed() { ++generation_; }  // once after a set of rewrites
+  // FNV-1a over all packed bytes: tests compare weights before and after.
+  uint64_t digest() const;
+
+ private:
+  struct Slot {
+    WeightWant want;
+    std::byte* data;
+    size_t bytes;
+  };
+  void load(const std::string& path, const LoadOptions& options);
+
+  const Backend& backend_;
+  TensorSource source_;
+  std::map<std::string, Slot, std::less<>> slots_;
+  Arena arena_;
+  uint64_t bytes_ = 0;
+  uint64_t generation_ = 1;
+};
+
+}  // namespace ipa
