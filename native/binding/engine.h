@@ -1,0 +1,47 @@
+#pragma once
+// class Engine: a device and the thread that works on it. Every method unwraps its arguments on the JavaScript thread,
+// posts one job and wraps the result; see lib/native.ts for the shapes.
+#include <napi.h>
+
+#include <memory>
+
+#include "binding/job.h"
+#include "runtime/device.h"
+#include "runtime/engine.h"
+
+namespace ipa::binding {
+
+class EngineHandle : public Napi::ObjectWrap<EngineHandle> {
+ public:
+  static Napi::Function define(Napi::Env env);
+  explicit EngineHandle(const Napi::CallbackInfo& info);
+  ~EngineHandle();
+
+ private:
+  Napi::Value info(const Napi::CallbackInfo& info);
+  Napi::Value load(const Napi::CallbackInfo& info);
+  Napi::Value encode_text(const Napi::CallbackInfo& info);
+  Napi::Value encode_images(const Napi::CallbackInfo& info);
+  Napi::Value project(const Napi::CallbackInfo& info);
+  Napi::Value average(const Napi::CallbackInfo& info);
+  Napi::Value detect_faces(const Napi::CallbackInfo& info);
+  Napi::Value align_face(const Napi::CallbackInfo& info);
+  Napi::Value identify(const Napi::CallbackInfo& info);
+  Napi::Value set_loras(const Napi::CallbackInfo& info);
+  Napi::Value open_lora(const Napi::CallbackInfo& info);
+  Napi::Value sample(const Napi::CallbackInfo& info);
+  Napi::Value decode(const Napi::CallbackInfo& info);
+  Napi::Value inspect(const Napi::CallbackInfo& info);
+  Napi::Value run(const Napi::CallbackInfo& info);
+  void close(const Napi::CallbackInfo& info);
+
+  // Posts `work`; `options` may hold `stop`, `listener` may be undefined.
+  Napi::Value post(Napi::Env env, const Napi::Value& options, const Napi::Value& listener,
+                   std::function<Finish(Job&)> work);
+  void shut_down();
+
+  std::shared_ptr<Device> device_;
+  std::shared_ptr<Engine> engine_;  // shared with the clean-up hook
+};
+
+}  // namespace ipa::binding

@@ -1,0 +1,121 @@
+#include "binding/sample_spec.h"
+
+#include <cmath>
+
+#include "binding/convert.h"
+#include "binding/handles.h"
+#include "core/error.h"
+
+namespace ipa::binding {
+
+namespace {
+
+StepRow to_row(const Napi::Object& object) {
+  StepRow row;
+  row.step = static_cast<int>(number_of(object, "step"));
+  row.timestep = number_of(object, "timestep");
+  row.input_scale = number_of(object, "inputScale");
+  row.keep_x = number_of(object, "keepX");
+  row.keep_out = number_of(object, "keepOut");
+  row.push = text_of(object, "store") == "push";
+  const Napi::Array updates = array_of(object.Get("updates"), "updates");
+  for (uint32_t i = 0; i < updates.Length(); ++i) {
+    const Napi::Object u = object_of(updates.Get(i), "updates");
+    row.updates.push_back({number_of(u, "x"), number_of(u, "saved"), to_doubles(u.Get("outputs"), "outputs"),
+                           number_of(u, "noise"), flag_or(u, "draws", false), flag_or(u, "saveX", false)});
+  }
+  return row;
+}
+
+Tensor optional_tensor(const Napi::Object& object, const char* name) {
+  const Napi::Value value = object.Get(name);
+  return value.IsUndefined() ? Tensor{} : to_tensor(value, name);
+}
+
+std::vector<float> optional_floats(const Napi::Object& object, const char* name) {
+  const Napi::Value value = object.Get(name);
+  return value.IsUndefined() ? std::vector<float>{} : to_floats(value, name);
+}
+
+int64_t whole(const Napi::Object& object, const char* name, double least, double most) {
+  const double v = number_of(object, name);
+  if (v < least || v > most || v != std::floor(v))
+    fail(Code::OPTION_RANGE,
+         std::string("Expected a whole number from ") + std::to_string(static_cast<int64_t>(least)) + " to " +
+             std::to_string(static_cast<int64_t>(most)) + " for " + name + " but received " + std::to_string(v),
+         "pass a number in that range", {{"option", name}});
+  return static_cast<int64_t>(v);
+}
+
+// Whatever lib checked is checked again where it would be read out of bounds.
+void check(const SampleSpec& spec) {
+  const SampleRequest& r = spec.request;
+  const size_t sites = attention_sites(spec.unet->unet).size();
+  const auto need = [](bool ok, const char* what) {
+    if (!ok) fail(Code::OPTION_RANGE, std::string("the sampling request does not fit together: ") + what, "check it");
+  };
+  need(!r.rows.empty(), "no rows");
+  need(r.context.shape.c == spec.unet->unet.context, "the context's width");
+  int steps = 0;
+  for (const StepRow& row : r.rows) {
+    need(row.step >= 0 && row.updates.size() <= 4, "a row");
+    steps = std::max(steps, row.step + 1);
+    for (const StepUpdate& u : row.updates) need(u.outputs.size() <= 4, "a row keeps at most four outputs");
+  }
+  for (const SamplePrompt& p : r.prompts) {
+    need(p.scales.size() == sites, "one scale per cross-attention");
+    need(static_cast<int>(p.window.size()) >= steps, "one window factor per step");
+    need(p.tokens.shape.c == spec.unet->unet.context, "the tokens' width");
+    need(!r.guided() || p.negative.shape == p.tokens.shape, "negative tokens of an image prompt");
+  }
+  if (spec.unet->unet.added_conditioning()) {
+    const size_t ids = static_cast<size_t>(spec.unet->unet.time_ids);
+    need(r.pooled.shape.c == spec.unet->unet.pooled_width && r.time_ids.size() == ids, "pooled text and time ids");
+    need(!r.guided() || (r.negative_pooled.shape == r.pooled.shape && r.negative_time_ids.size() == ids),
+         "negative pooled text and time ids");
+  }
+}
+
+}  // namespace
+
+SampleSpec to_sample_spec(const Napi::Value& value) {
+  const Napi::Object o = object_of(value, "sample");
+  SampleSpec spec;
+  spec.unet = NetworkHandle::get(o.Get("unet"), "unet");
+  if (spec.unet->kind != NetworkKind::unet) fail(Code::OPTION_TYPE, "Expected a UNet for unet", "pass the UNet");
+  SampleRequest& r = spec.request;
+  r.height = whole(o, "height", 1, 4096);
+  r.width = whole(o, "width", 1, 4096);
+  const Napi::Array rows = array_of(o.Get("rows"), "rows");
+  for (uint32_t i = 0; i < rows.Length(); ++i) r.rows.push_back(to_row(object_of(rows.Get(i), "rows")));
+  r.init_noise_sigma = number_of(o, "initNoiseSigma");
+  r.context = to_tensor(o.Get("context"), "context");
+  r.negative_context = optional_tensor(o, "negativeContext");
+  r.pooled = optional_tensor(o, "pooled");
+  r.negative_pooled = optional_tensor(o, "negativePooled");
+  r.time_ids = optional_floats(o, "timeIds");
+  r.negative_time_ids = optional_floats(o, "negativeTimeIds");
+  r.guidance_scale = number_of(o, "guidanceScale");
+  r.guidance_rescale = number_of(o, "guidanceRescale");
+  const Napi::Value seed = o.Get("seed");
+  if (!seed.IsBigInt()) fail(Code::OPTION_TYPE, "Expected a BigInt for seed", "pass a BigInt", {{"option", "seed"}});
+  bool lossless = false;
+  r.seed = seed.As<Napi::BigInt>().Uint64Value(&lossless);
+  if (const Napi::Value batch = o.Get("batch"); batch.IsObject()) {
+    r.batch_count = whole(batch.As<Napi::Object>(), "count", 1, 64);
+    r.batch_index = whole(batch.As<Napi::Object>(), "index", 0, static_cast<double>(r.batch_count - 1));
+  }
+  const Napi::Array prompts = array_of(o.Get("prompts"), "prompts");
+  for (uint32_t i = 0; i < prompts.Length(); ++i) {
+    const Napi::Object p = object_of(prompts.Get(i), "prompts");
+    spec.adapters.push_back(NetworkHandle::get(p.Get("adapter"), "adapter"));
+    r.prompts.push_back({spec.adapters.back()->network.get(), to_tensor(p.Get("tokens"), "tokens"),
+                         optional_tensor(p, "negativeTokens"), to_floats(p.Get("scales"), "scales"),
+                         to_floats(p.Get("window"), "window")});
+  }
+  spec.keep_steps = flag_or(o, "keepSteps", false);
+  check(spec);
+  return spec;
+}
+
+}  // namespace ipa::binding

@@ -1,0 +1,30 @@
+#pragma once
+// Reference pictures -> features -> image tokens.
+#include <optional>
+#include <vector>
+
+#include "image/preprocess.h"
+#include "models/adapters.h"
+#include "runtime/network.h"
+
+namespace ipa {
+
+// Features of each picture, [1, 1, 1, P] ("image_embeds") or [1, 1, T, W] ("hidden"). An absent picture is an all-zero
+// pixel tensor: what the Plus adapters' unconditional side was trained on.
+std::vector<Tensor> encode_images(Network& vision, const ClipVisionConfig& config,
+                                  const std::vector<std::optional<Image8>>& images, const std::string& output,
+                                  const ClipPreprocess& how, const StopFlag& stop);
+
+struct ProjectInput {
+  std::vector<Tensor> features;            // of encode_images, one per picture; their tokens are joined
+  std::vector<std::vector<float>> identities;
+  std::optional<float> structure_scale;    // FaceID Plus v2; absent: v1
+};
+
+// Image tokens [1, 1, T, D]. Several pictures or faces: tokens follow each other in input order.
+Tensor project(Network& adapter, const AdapterInfo& info, const ProjectInput& input, const StopFlag& stop);
+
+// Weighted mean, element by element: sum w_i x_i / sum w_i; `renormalise` then brings every row of C to length 1.
+Tensor average(const std::vector<Tensor>& tensors, const std::vector<float>& weights, bool renormalise);
+
+}  // namespace ipa

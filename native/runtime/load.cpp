@@ -1,0 +1,107 @@
+#include "runtime/load.h"
+
+#include <filesystem>
+
+#include "core/error.h"
+#include "io/file.h"
+#include "io/onnx.h"
+#include "io/open.h"
+#include "models/conditioning.h"
+#include "runtime/recorders.h"
+#include "weights/identify.h"
+#include "weights/names/ip_adapter.h"
+#include "weights/names/ldm.h"
+#include "weights/names/transformers.h"
+
+namespace ipa {
+
+namespace {
+
+// The file's tensors under the names that the models record.
+TensorSource named(NetworkKind kind, const LoadRequest& request, TensorSource source) {
+  switch (kind) {
+    case NetworkKind::unet:
+      return request.ldm ? ldm_unet(std::move(source)) : std::move(source);
+    case NetworkKind::vae:
+      return request.ldm ? ldm_vae(std::move(source)) : diffusers_vae(std::move(source));
+    case NetworkKind::clip_text:
+      return transformers_text(request.ldm ? ldm_text(std::move(source), request.encoder) : std::move(source));
+    case NetworkKind::clip_vision:
+      return transformers_vision(std::move(source));
+    case NetworkKind::adapter:
+      return adapter_groups(std::move(source));
+    case NetworkKind::onnx:
+      break;
+  }
+  return source;
+}
+
+CrossAttentions cross_attentions(const UNetConfig& unet) {
+  CrossAttentions sites;
+  for (const AttentionSite& site : attention_sites(unet)) sites[site.file_index] = site.path;
+  return sites;
+}
+
+// Reads the configuration out of names, shapes and config.json, and lists the plans.
+std::map<std::string, PlanKind> plans_of(Loaded& loaded, const LoadRequest& request, const TensorSource& source) {
+  switch (loaded.kind) {
+    case NetworkKind::unet:
+      loaded.unet = detect_unet(source.index, request.facts);
+      return unet_plans(loaded.unet);
+    case NetworkKind::vae:
+      loaded.vae = detect_vae(source.index, request.facts);
+      return vae_plans(loaded.vae);
+    case NetworkKind::clip_text:
+      loaded.clip_text = detect_clip_text(source.index, request.facts);
+      return clip_text_plans(loaded.clip_text);
+    case NetworkKind::clip_vision:
+      loaded.clip_vision = detect_clip_vision(source.index, request.facts);
+      return clip_vision_plans(loaded.clip_vision);
+    case NetworkKind::adapter:
+      if (!request.unet) fail(Code::INTERNAL, "an adapter is loaded for a UNet", "pass the UNet it is attached to");
+      loaded.adapter = detect_adapter(source.index, source.label);
+      check_fit(loaded.adapter, request.unet->unet, source.label);
+      if (loaded.adapter.has_lora())
+        loaded.inner_lora = adapter_lora(source, cross_attentions(request.unet->unet),
+                                         request.unet->network->store().source().index,
+                                         {request.options.allow_nonfinite});
+      return adapter_plans(loaded.adapter, request.unet->unet);
+    case NetworkKind::onnx:
+      break;
+  }
+  return {};
+}
+
+}  // namespace
+
+std::shared_ptr<Loaded> load(std::shared_ptr<Device> device, LoadRequest request) {
+  auto loaded = std::make_shared<Loaded>();
+  loaded->kind = request.kind;
+  if (request.kind == NetworkKind::onnx) {
+    loaded->onnx = std::make_unique<OnnxNetwork>(std::move(device), open_onnx(request.path), request.options);
+    for (const auto& [name, tensor] : loaded->onnx->network().store().source().index)
+      loaded->parameters += product(tensor.dims);
+    return loaded;
+  }
+  TensorSource source = request.path.empty() ? std::move(request.generated) : without_nesting(open_weights(request.path));
+  if (!request.path.empty()) require_loadable(source.index, source.label);
+  source = named(request.kind, request, std::move(source));
+  loaded->warnings = source.warnings;
+  std::map<std::string, PlanKind> plans = plans_of(*loaded, request, source);
+  loaded->network =
+      std::make_unique<Network>(std::move(device), std::move(plans), std::move(source), request.options);
+  for (const auto& [name, tensor] : loaded->network->store().source().index)
+    if (loaded->network->store().find(name)) loaded->parameters += product(tensor.dims);
+  return loaded;
+}
+
+Lora read_lora(const std::string& path, const Loaded& unet) {
+  const LoraNetwork networks[] = {{LoraPart::unet, unet.network->store().source().index}};
+  return open_lora(without_nesting(open_weights(path)), networks);
+}
+
+size_t set_loras(Loaded& unet, std::span<const ActiveLora> active) {
+  return apply_loras(unet.network->store(), unet.network->device().pool, LoraPart::unet, unet.loras, active);
+}
+
+}  // namespace ipa

@@ -1,0 +1,85 @@
+#pragma once
+// A loaded network: functions that record its plans, one weight store, and prepared programs kept by plan key.
+#include <functional>
+#include <list>
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "plan/builder.h"
+#include "runtime/device.h"
+#include "weights/store.h"
+
+namespace ipa {
+
+// What changes a plan's structure, and therefore its key.
+struct RecordRequest {
+  std::map<std::string, Shape> inputs;
+  std::map<std::string, double> numbers;           // "tokens", "layers": structure, never data
+  std::set<std::string, std::less<>> taps;         // inner values to keep
+};
+
+// Records inputs, ops and outputs of one plan.
+using Recorder = std::function<void(Builder&, const RecordRequest&)>;
+
+struct PlanKind {
+  Recorder record;
+  RecordRequest smallest;  // any legal request: recorded at load to learn which weights the plan wants
+};
+
+struct Tensor {
+  Shape shape;
+  std::vector<float> data;
+};
+using Tensors = std::map<std::string, Tensor>;
+
+// A program with the arena it runs in; lent to one run at a time (there is one engine thread per device).
+class Prepared {
+ public:
+  Prepared(const Device& device, Plan plan, const Store& store);
+  ~Prepared();
+  Prepared(const Prepared&) = delete;
+  Prepared& operator=(const Prepared&) = delete;
+
+  const Plan& plan() const { return plan_; }
+  int64_t bytes() const { return layout_.bytes; }
+  // Inputs and outputs by the plan's name order. Throws ABORTED, NAN_LATENTS (with `check`, naming the op).
+  void run(const Bindings& bindings, const StopFlag& stop, bool check = false);
+
+ private:
+  const Device& device_;
+  Plan plan_;
+  Layout layout_;
+  Arena arena_;
+  Program* program_;
+};
+
+class Network {
+ public:
+  Network(std::shared_ptr<Device> device, std::map<std::string, PlanKind> plans, TensorSource source,
+          const LoadOptions& options);
+
+  // The program of one plan, recorded, folded, placed and prepared at the first call with this request.
+  Prepared& prepare(const std::string& plan, const RecordRequest& request);
+  // Records, prepares and runs in one call, for encoders, projectors and tests. The inputs' shapes are the request's.
+  Tensors run(const std::string& plan, const Tensors& inputs, const std::map<std::string, double>& numbers,
+              const std::set<std::string, std::less<>>& taps, const StopFlag& stop, bool check = false);
+  Plan plan(const std::string& name, const RecordRequest& request, bool folded = true) const;
+
+  Device& device() const { return *device_; }
+  Store& store() { return *store_; }
+  const Store& store() const { return *store_; }
+  uint64_t runs(const std::string& plan) const;  // how often this plan has been run: tests count UNet forwards
+  void count(const std::string& plan) { ++runs_[plan]; }
+
+ private:
+  std::shared_ptr<Device> device_;
+  std::map<std::string, PlanKind> plans_;
+  std::unique_ptr<Store> store_;
+  std::list<std::pair<std::string, std::unique_ptr<Prepared>>> prepared_;  // most recently used first
+  std::map<std::string, uint64_t> runs_;
+};
+
+}  // namespace ipa

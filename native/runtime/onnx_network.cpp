@@ -1,0 +1,93 @@
+#include "runtime/onnx_network.h"
+
+#include "core/error.h"
+#include "io/onnx.h"
+#include "models/onnx_graph.h"
+
+namespace ipa {
+
+namespace {
+
+// A plan's request holds shapes of rank 4 and numbers; graph inputs of any rank go through the numbers.
+RecordRequest request_of(const std::map<std::string, Dims>& shapes) {
+  RecordRequest request;
+  for (const auto& [name, dims] : shapes)
+    for (size_t i = 0; i < dims.size(); ++i)
+      request.numbers[name + "." + std::to_string(i)] = static_cast<double>(dims[i]);
+  return request;
+}
+
+std::map<std::string, Dims> shapes_of(const OnnxModel& model, const RecordRequest& request) {
+  std::map<std::string, Dims> shapes;
+  for (const OnnxValue& port : model.inputs) {
+    Dims& dims = shapes[port.name];
+    for (;;) {
+      const auto it = request.numbers.find(port.name + "." + std::to_string(dims.size()));
+      if (it == request.numbers.end()) break;
+      dims.push_back(static_cast<int64_t>(it->second));
+    }
+  }
+  return shapes;
+}
+
+std::map<std::string, Dims> nominal_shapes(const OnnxModel& model, int64_t free_size) {
+  std::map<std::string, Dims> shapes;
+  for (const OnnxValue& port : model.inputs) {
+    Dims dims = port.dims;
+    for (size_t i = 0; i < dims.size(); ++i)
+      if (dims[i] < 0) dims[i] = i == 0 ? 1 : free_size;
+    shapes[port.name] = dims;
+  }
+  return shapes;
+}
+
+}  // namespace
+
+OnnxNetwork::OnnxNetwork(std::shared_ptr<Device> device, OnnxModel model, const LoadOptions& options,
+                         int64_t free_size)
+    : model_(std::make_shared<const OnnxModel>(std::move(model))) {
+  const auto& inputs = model_->inputs;
+  if (inputs.empty())
+    fail(Code::MODEL_ONNX_INVALID, model_->label + ": the graph has no input", "use a network that reads a picture",
+         {{"path", model_->label}});
+  input_dims_ = inputs[0].dims;
+  const std::map<std::string, Dims> nominal = nominal_shapes(*model_, free_size);
+  Builder b;
+  OnnxPlan recorded = record_onnx(b, *model_, nominal);
+  PlanKind graph{[shared = model_](Builder& builder, const RecordRequest& request) {
+                   record_onnx(builder, *shared, shapes_of(*shared, request));
+                 },
+                 request_of(nominal)};
+  network_ = std::make_unique<Network>(std::move(device), std::map<std::string, PlanKind>{{"graph", std::move(graph)}},
+                                       with_constants(onnx_weights(*model_), std::move(recorded.constants)),
+                                       options);
+}
+
+std::vector<OnnxArray> OnnxNetwork::run(const std::vector<OnnxArray>& inputs, const StopFlag& stop) {
+  std::map<std::string, Dims> shapes;
+  for (const OnnxArray& input : inputs) shapes[input.name] = input.dims;
+  Builder b;  // recorded once more for the outputs' dims: a millisecond beside the run
+  const OnnxPlan recorded = record_onnx(b, *model_, shapes);
+  Prepared& prepared = network_->prepare("graph", request_of(shapes));
+
+  Bindings bindings;
+  for (const auto& [name, id] : prepared.plan().inputs) {
+    const float* data = nullptr;
+    for (size_t i = 0; i < recorded.inputs.size(); ++i)
+      for (const OnnxArray& input : inputs)
+        if (recorded.inputs[i].name == name && input.name == name) data = input.data.data();
+    if (!data) fail(Code::INTERNAL, "the graph's input " + quoted(name) + " was not given", "report this");
+    bindings.inputs.push_back(data);
+  }
+  std::vector<OnnxArray> outputs;
+  for (const OnnxBinding& output : recorded.outputs)
+    outputs.push_back({output.name, output.dims, std::vector<float>(static_cast<size_t>(product(output.dims)))});
+  for (const auto& [name, id] : prepared.plan().outputs)
+    for (OnnxArray& output : outputs)
+      if (output.name == name) bindings.outputs.push_back(output.data.data());
+  network_->count("graph");
+  prepared.run(bindings, stop);
+  return outputs;
+}
+
+}  // namespace ipa

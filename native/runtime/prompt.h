@@ -1,0 +1,35 @@
+#pragma once
+// Prompt chunks -> the context that cross-attention reads.
+#include <vector>
+
+#include "models/configs.h"
+#include "runtime/network.h"
+
+namespace ipa {
+
+enum class Emphasis { original, no_norm, none };
+
+struct PromptInput {
+  Network* network;
+  const ClipTextConfig* config;
+  std::vector<std::vector<float>> chunks;   // token ids, as many per chunk as the encoder has positions
+  std::vector<std::vector<float>> weights;  // one per token, or none: all 1
+  int skip = 0;                             // layers left out at the end
+  bool penultimate = false;                 // SDXL: the last but one layer, no final norm
+  bool pooled = false;                      // of the first chunk
+};
+
+struct PromptEncoding {
+  Tensor context;  // [1, 1, T * chunks, D], D summed over the encoders
+  Tensor pooled;   // [1, 1, 1, P] or empty
+};
+
+PromptEncoding encode_prompt(const std::vector<PromptInput>& inputs, Emphasis emphasis, const StopFlag& stop);
+
+// Multiplies every token of one chunk by its weight; `original` then restores the mean over the whole chunk.
+// source: AUTOMATIC1111 web UI, "Original" and "No norm"
+void emphasise(std::span<float> states, std::span<const float> weights, Emphasis emphasis);
+// Moves every token away from the empty prompt's state by its weight; the mean is not restored.   source: ComfyUI
+void emphasise_from(std::span<float> states, std::span<const float> weights, std::span<const float> empty);
+
+}  // namespace ipa
