@@ -1,0 +1,76 @@
+import type { ClipTokenizer } from './tokenizer.js';
+import { BREAK, type Fragment } from './weighting.js';
+
+/** One window of a text encoder: start, content, end and padding. */
+export interface Chunk {
+  /** [maxLength] */
+  readonly ids: readonly number[];
+  /** [maxLength], 1 at start, end and padding */
+  readonly weights: readonly number[];
+}
+
+/** How many tokens before a full chunk's end a comma may lie to end the chunk there. source: A1111 comma_padding_backtrack */
+const COMMA_BACKTRACK = 20;
+
+interface Token {
+  readonly id: number;
+  readonly weight: number;
+}
+
+const chunkOf = (tokenizer: ClipTokenizer, content: readonly Token[]): Chunk => {
+  const { bos, eos, pad, maxLength } = tokenizer;
+  const ids = [bos, ...content.map((token) => token.id), eos];
+  while (ids.length < maxLength) ids.push(pad);
+  // An end token written in the prompt ends the text there; only where padding is another token does that show
+  const end = ids.indexOf(eos);
+  const weights = [1, ...content.map((token) => token.weight)];
+  while (weights.length < maxLength) weights.push(1);
+  return { ids: pad === eos ? ids : ids.map((id, i) => (i > end ? pad : id)), weights };
+};
+
+/** The window of an empty prompt. */
+export const emptyChunk = (tokenizer: ClipTokenizer): Chunk => chunkOf(tokenizer, []);
+
+/**
+ * Cuts a prompt into windows by the rules of the AUTOMATIC1111 web UI: filled to 75 tokens; where that would cut after a
+ * comma of the last 20 tokens, what follows the comma moves on; BREAK ends a window. Fragments are tokenized one by one.
+ */
+export const chunksOf = (tokenizer: ClipTokenizer, fragments: readonly Fragment[]): Chunk[] => {
+  const size = tokenizer.maxLength - 2;
+  const chunks: Chunk[] = [];
+  let content: Token[] = [];
+  let comma = -1; // place of the last comma in `content`
+  const close = (upTo: number): void => {
+    chunks.push(chunkOf(tokenizer, content.slice(0, upTo)));
+    content = content.slice(upTo);
+    comma = -1;
+  };
+  for (const { text, weight } of fragments) {
+    if (text === BREAK.text && weight === BREAK.weight) {
+      close(content.length);
+      continue;
+    }
+    for (const id of tokenizer.ids(text)) {
+      const isComma = id === tokenizer.comma;
+      if (content.length === size) {
+        const backtrack = !isComma && comma >= 0 && size - comma <= COMMA_BACKTRACK;
+        close(backtrack ? comma + 1 : size);
+      }
+      if (isComma) comma = content.length;
+      content.push({ id, weight });
+    }
+  }
+  if (content.length > 0 || chunks.length === 0) close(content.length);
+  return chunks;
+};
+
+/** Adds empty windows until all prompts (positive, negative, of every tokenizer) have as many as the longest. */
+export const equalized = (
+  prompts: readonly { readonly tokenizer: ClipTokenizer; readonly chunks: readonly Chunk[] }[],
+): Chunk[][] => {
+  const count = Math.max(...prompts.map((prompt) => prompt.chunks.length));
+  return prompts.map(({ tokenizer, chunks }) => {
+    const missing = Array.from({ length: count - chunks.length }, () => emptyChunk(tokenizer));
+    return [...chunks, ...missing];
+  });
+};

@@ -1,0 +1,93 @@
+import { nearest, OptionError, quoted } from '../errors.js';
+
+/** `<name:args>` of a prompt: arguments between colons, those with `=` by name. */
+export interface Directive {
+  readonly name: string;
+  readonly args: readonly string[];
+  readonly named: Readonly<Record<string, string>>;
+}
+
+const OPENING = /<([\p{L}\p{N}_]+):/gu;
+
+/** Takes the directives out of a prompt. One pass: after each opening only the next `>` is looked for. */
+export const withoutDirectives = (prompt: string): { readonly text: string; readonly found: readonly Directive[] } => {
+  const found: Directive[] = [];
+  let text = '';
+  let copied = 0;
+  OPENING.lastIndex = 0;
+  for (let opening = OPENING.exec(prompt); opening; opening = OPENING.exec(prompt)) {
+    const close = prompt.indexOf('>', OPENING.lastIndex);
+    if (close < 0) break;
+    if (close === OPENING.lastIndex) continue; // no arguments: not a directive
+    const items = prompt.slice(OPENING.lastIndex, close).split(':');
+    const named = items
+      .filter((item) => item.includes('='))
+      .map((item) => {
+        const at = item.indexOf('=');
+        return [item.slice(0, at), item.slice(at + 1)] as const;
+      });
+    found.push({
+      name: opening[1]!,
+      args: items.filter((item) => !item.includes('=')),
+      named: Object.fromEntries(named),
+    });
+    text += prompt.slice(copied, opening.index);
+    copied = close + 1;
+    OPENING.lastIndex = copied;
+  }
+  return { text: text + prompt.slice(copied), found };
+};
+
+/** A LoRA that the prompt asks for. */
+export interface LoraUse {
+  readonly name: string;
+  /** Strength in the text encoders. */
+  readonly textScale: number;
+  /** Strength in the UNet. */
+  readonly scale: number;
+  /** Rank limit, when given. */
+  readonly rank: number | undefined;
+}
+
+const amount = (value: string, what: string): number => {
+  const number = value.trim() === '' ? Number.NaN : Number(value);
+  if (!Number.isFinite(number)) {
+    throw new OptionError(
+      'OPTION_TYPE',
+      `Expected a number for ${what} of <lora:…> but received ${quoted(value)}`,
+      'Write <lora:name:0.8>',
+      { details: { option: 'prompt', found: value } },
+    );
+  }
+  return number;
+};
+
+/** The LoRAs named by directives, `<lora:name:text:unet>`. Names are looked up among `attached`; they are never a path. */
+export const loraUses = (directives: readonly Directive[], attached: readonly string[]): LoraUse[] =>
+  directives.map(({ name: kind, args, named }) => {
+    if (kind !== 'lora') {
+      throw new OptionError(
+        'OPTION_UNKNOWN',
+        `The prompt has the directive <${kind}:…>, there is only <lora:…>`,
+        'Remove it, or set promptSyntax "plain" to keep the text',
+        { details: { option: 'prompt', found: kind } },
+      );
+    }
+    const name = args[0] ?? '';
+    if (!attached.includes(name)) {
+      const near = nearest(name, attached);
+      const names =
+        attached.length > 0
+          ? `Attached are ${attached.map(quoted).join(', ')}`
+          : 'Attach it with addLora(file, { name }) first';
+      throw new OptionError(
+        'OPTION_UNKNOWN',
+        `No LoRA named ${quoted(name)} is attached`,
+        near ? `Did you mean ${quoted(near)}?` : names,
+        { details: { option: 'prompt', found: name } },
+      );
+    }
+    const textScale = amount(named.te ?? args[1] ?? '1', 'the text strength');
+    const scale = amount(named.unet ?? args[2] ?? String(textScale), 'the UNet strength');
+    return { name, textScale, scale, rank: named.dyn === undefined ? undefined : amount(named.dyn, 'dyn') };
+  });
