@@ -9,9 +9,11 @@ export const root = fileURLToPath(new URL('..', import.meta.url)).replace(/[/\\]
 const at = (...parts) => path.join(root, ...parts);
 
 const RELEASE = at('build-cmake', 'Release');
+const program = (name) => path.join(RELEASE, process.platform === 'win32' ? `${name}.exe` : name);
 export const products = {
   addon: path.join(RELEASE, 'node_ip_adapter.node'),
-  nativeTests: path.join(RELEASE, process.platform === 'win32' ? 'ipa_test.exe' : 'ipa_test'),
+  nativeTests: program('ipa_test'),
+  nativeGolden: program('ipa_golden'),
   library: at('dist', 'index.js'),
 };
 
@@ -93,9 +95,10 @@ async function step({ what, product, sources, extensions, command }) {
 }
 
 /**
- * @param {{ nativeTests?: boolean }} [options] nativeTests: build the native test program too.
+ * @param {{ nativeTests?: boolean, golden?: boolean }} [options] nativeTests: build the native test program too; golden:
+ *   the native half of the golden runner.
  */
-export async function ensureBuilt({ nativeTests = false } = {}) {
+export async function ensureBuilt({ nativeTests = false, golden = false } = {}) {
   try {
     if (packagesAreStale()) {
       const args = ['ci', '--include=dev', '--no-audit', '--no-fund', '--loglevel=error'];
@@ -117,14 +120,20 @@ export async function ensureBuilt({ nativeTests = false } = {}) {
       extensions: ['.ts'],
       command: [process.execPath, [at('node_modules', 'typescript', 'bin', 'tsc'), '-p', at('tsconfig.json')]],
     });
-    if (!nativeTests) return;
-    await step({
-      what: 'compiling the native tests',
-      product: products.nativeTests,
-      sources: [...native, at('test', 'native')],
-      extensions: ['.cpp', '.h'],
-      command: nativeBuild('--target', 'ipa_test'),
-    });
+    const programs = [
+      { wanted: nativeTests, what: 'compiling the native tests', product: products.nativeTests, target: 'ipa_test' },
+      { wanted: golden, what: 'compiling the golden runner', product: products.nativeGolden, target: 'ipa_golden' },
+    ];
+    for (const { wanted, what, product, target } of programs) {
+      if (!wanted) continue;
+      await step({
+        what,
+        product,
+        sources: [...native, at('test', 'native')],
+        extensions: ['.cpp', '.h'],
+        command: nativeBuild('--target', target),
+      });
+    }
   } catch (error) {
     if (!(error instanceof StepError)) throw error;
     process.stderr.write(`${error.message}\n`);

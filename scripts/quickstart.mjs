@@ -6,9 +6,9 @@ import path from 'node:path';
 import { ensureBuilt, root } from './ensure-built.mjs';
 
 const defaults = {
-  '--prompt': 'portrait of a woman, smiling, wearing a green hoodie, yellow background',
-  '--reference': path.join(root, 'models', 'sketch', 'references', 'person-5-1.png'),
-  '--seed': '7',
+  '--prompt': 'portrait of a woman, smiling, wearing a blue sweater, green background',
+  '--reference': path.join(root, 'models', 'sketch', 'references', 'person-3-1.png'),
+  '--seed': '2',
   '--out': 'portrait.png',
 };
 

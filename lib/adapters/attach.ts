@@ -1,0 +1,161 @@
+import type { EngineHost } from '../engine.js';
+import { FaceAnalyzer, FaceNetworks } from '../face.js';
+import { samePath, stem } from '../files.js';
+import { knownFile } from '../known-files.js';
+import { type NetworkHandle, type NetworkInfo, native, type Stop } from '../native.js';
+import { type AdapterSettings, faceSettings } from '../options-load.js';
+import type { Lease, Shared } from '../shared.js';
+import type { Warn } from '../warnings.js';
+import type { AdapterInfo, AdapterParts } from './adapter.js';
+import { findEncoder, type ImageEncoder, loadEncoder } from './encoder.js';
+import { encoderName, needsOf, type VariantRow, variantRow } from './variants.js';
+
+/** What attaching needs of a pipeline. */
+export interface AttachContext {
+  readonly host: EngineHost;
+  readonly unet: NetworkHandle;
+  readonly modelFolder: string | undefined;
+  readonly allowNonFinite: boolean;
+  readonly warn: Warn;
+  /** What several adapters use. */
+  readonly encoders: Shared<ImageEncoder>;
+  readonly faces: Shared<FaceNetworks>;
+}
+
+/** v1 and v2 of FaceID Plus have the same tensors: the option, else the file's hash, else v2 with a warning. */
+const versionOf = async (
+  file: string,
+  info: NetworkInfo,
+  given: 'v1' | 'v2' | undefined,
+  warn: Warn,
+): Promise<'v1' | 'v2' | undefined> => {
+  if (info.variant !== 'faceid-plus' && info.variant !== 'kolors-faceid-plus') {
+    if (given !== undefined)
+      warn(
+        'OPTION_CONFLICT',
+        `version acts on FaceID Plus only, ${stem(file)} is ${info.variant ?? 'another variant'}`,
+      );
+    return undefined;
+  }
+  if (given !== undefined) return given;
+  const known = (await knownFile(file))?.version;
+  if (known !== undefined) return known;
+  const isXl = info.family === 'SDXL' || info.variant === 'kolors-faceid-plus'; // no v1 exists there
+  const name = stem(file).toLowerCase();
+  const doubt = name.includes('plus') && !name.includes('v2') ? ', though its name speaks of plus without v2' : '';
+  if (!isXl)
+    warn(
+      'ADAPTER_VERSION_ASSUMED',
+      `${stem(file)} is taken as FaceID Plus v2${doubt}; the option version says which it is`,
+    );
+  return 'v2';
+};
+
+/** Face networks of the adapter's: a FaceAnalyzer's stay its own, files are loaded and shared. */
+const openFaces = async (
+  context: AttachContext,
+  given: unknown,
+  file: string,
+  needed: boolean,
+  stop: Stop,
+): Promise<Lease<FaceNetworks> | undefined> => {
+  const { host, warn } = context;
+  if (given === undefined) return undefined;
+  const analyzer = given instanceof FaceAnalyzer ? given.networks : undefined;
+  const settings = analyzer ? undefined : faceSettings(given, 'face');
+  if (!needed) {
+    warn('OPTION_CONFLICT', `face is not used: ${stem(file)} reads pictures, not identities`);
+    return undefined;
+  }
+  const faces = analyzer
+    ? { value: analyzer, release: () => undefined }
+    : await context.faces.take(JSON.stringify(settings), () => FaceNetworks.load(host, settings!, stop));
+  if (!faces.value.verified) {
+    warn(
+      'FACE_RECOGNIZER_UNVERIFIED',
+      'The recogniser is none that is known to fit FaceID adapters; another one gives likeness to nobody',
+    );
+  }
+  return faces;
+};
+
+const loraMissing = (row: VariantRow, info: NetworkInfo, version: 'v1' | 'v2' | undefined): boolean =>
+  row.needsLora && version !== 'v1' && !info.loraRank;
+
+/** Loads an adapter with what belongs to it, smallest things first: nothing large is read before the parts fit. */
+export const attach = async (
+  context: AttachContext,
+  file: string,
+  settings: AdapterSettings,
+  stop: Stop,
+): Promise<{ parts: AdapterParts; info: AdapterInfo }> => {
+  const { host, unet, modelFolder, allowNonFinite, warn } = context;
+  const open = (): Promise<NetworkHandle> =>
+    native(host.engine.load({ kind: 'adapter', source: { path: file }, unet, allowNonFinite, stop }));
+  const facts = (await native(host.engine.inspect(file, { stop }))).adapter;
+  // no adapter, or one for another base: the loader refuses it in its own words, from the header
+  if (!facts || facts.context !== unet.info.context) (await open()).dispose();
+  const found: NetworkInfo = facts ?? { kind: 'adapter', bytes: 0, parameters: 0, warnings: [] };
+  const row = variantRow(found.variant);
+  const needs = needsOf(found, settings.encoder !== undefined);
+  const encoderFile =
+    needs.encoder && (await findEncoder(host, file, needs.encoder, settings.encoder, modelFolder, stop));
+  if (settings.encoder !== undefined && !needs.encoder)
+    warn('OPTION_CONFLICT', `encoder is not used: ${stem(file)} reads identities alone`);
+  const undo: (() => void)[] = [];
+  const free = (): void => {
+    for (const action of undo.splice(0)) action();
+  };
+  try {
+    const faces = await openFaces(context, settings.face, file, needs.identity > 0, stop);
+    if (faces) undo.push(faces.release);
+    const version = await versionOf(file, found, settings.version, warn);
+    const network = await open();
+    undo.push(() => network.dispose());
+    const { info } = network;
+    for (const { code, message } of info.warnings) warn(code, message);
+    if (loraMissing(row, info, version)) {
+      warn(
+        'ADAPTER_LORA_MISSING',
+        `${stem(file)} has no LoRA inside; ${row.title} is weak without the one it was trained with`,
+      );
+    }
+    const encoder =
+      encoderFile === undefined
+        ? undefined
+        : await context.encoders.take(await samePath(encoderFile), () =>
+            loadEncoder(host, encoderFile, allowNonFinite, stop),
+          );
+    if (encoder) undo.push(encoder.release);
+    const licence = (await knownFile(file))?.licence ?? row.licence;
+    return {
+      parts: {
+        name: settings.name ?? stem(file),
+        network,
+        row,
+        needs,
+        version,
+        encoder: encoder && { ...encoder.value, need: needs.encoder! },
+        faces: faces?.value,
+        faceCrop: settings.faceCrop,
+        loraScale: settings.loraScale,
+        licences: [licence, ...(faces?.value.licences ?? [])],
+        unconditional: new Map(),
+        free,
+      },
+      info: {
+        variant: row.variant,
+        ...(version === undefined ? {} : { version }),
+        tokens: info.tokensPerImage ?? 0,
+        ...(needs.encoder ? { encoder: encoderName(needs.encoder) } : {}),
+        needsFace: needs.identity > 0,
+        loraRank: info.loraRank ?? 0,
+        licence,
+        hint: row.hint,
+      },
+    };
+  } catch (error) {
+    free();
+    throw error;
+  }
+};

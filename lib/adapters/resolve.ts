@@ -1,0 +1,263 @@
+import { createHash } from 'node:crypto';
+import type { EngineHost } from '../engine.js';
+import { FaceError, NumericError, OptionError } from '../errors.js';
+import { chooseFaces } from '../face-choice.js';
+import { type CapturedImage, type DecodeLimits, decodeImage } from '../image.js';
+import { native, type Pixels, type SampleSpec, type Stop, type Tensor } from '../native.js';
+import { DEFAULTS, type ReferenceSettings } from '../options.js';
+import { expectedFor } from '../options-check.js';
+import type { Warn } from '../warnings.js';
+import type { AdapterParts } from './adapter.js';
+import { type Sites, siteScales } from './scales.js';
+
+/** What resolving needs of the run. */
+export interface ResolveContext {
+  readonly host: EngineHost;
+  readonly sites: Sites;
+  readonly limits: DecodeLimits;
+  readonly guided: boolean;
+  /** Outer steps of the run. */
+  readonly steps: number;
+  readonly stop: Stop;
+}
+
+/** An image prompt for the step loop, and what the run's record says of it. */
+export interface ResolvedReference {
+  readonly prompt: SampleSpec['prompts'][number];
+  /** SHA-256 of each picture in normal form. */
+  readonly hashes: readonly string[];
+}
+
+/** Where an adapter acts within a run, as fractions of its steps. */
+export interface Influence {
+  readonly start: number;
+  readonly end: number;
+}
+
+/** One factor per outer step: 1 where start ≤ i/N ≤ end. source: A1111's rule, both ends included */
+export const windowOf = (steps: number, { start, end }: Influence = { start: 0, end: 1 }): number[] =>
+  Array.from({ length: steps }, (_, i) => (i / steps >= start && i / steps <= end ? 1 : 0));
+
+const vector = (data: Float32Array): Tensor => ({ shape: [1, 1, 1, data.length], data });
+
+/** `tokens` as often as it takes to be as many as `like`: copies of the same tokens attend exactly as one does. */
+const repeated = (tokens: Tensor, like: Tensor): Tensor => {
+  const times = like.shape[2] / tokens.shape[2];
+  if (times === 1) return tokens;
+  const data = new Float32Array(tokens.data.length * times);
+  for (let i = 0; i < times; ++i) data.set(tokens.data, i * tokens.data.length);
+  return { shape: [1, 1, tokens.shape[2] * times, tokens.shape[3]], data };
+};
+
+const hashOf = ({ width, height, data }: Pixels): string =>
+  createHash('sha256').update(`${width}x${height}`).update(data).digest('hex');
+
+/** Inputs of the projector: one entry per picture or face. */
+interface Inputs {
+  readonly features: readonly Tensor[] | undefined;
+  readonly identities: readonly Float32Array[] | undefined;
+  /** Which picture each entry came from. */
+  readonly from: readonly number[];
+}
+
+class Resolver {
+  constructor(
+    readonly context: ResolveContext,
+    readonly adapter: AdapterParts,
+  ) {}
+
+  async encode(images: readonly (Pixels | null)[]): Promise<readonly Tensor[]> {
+    const { network, size, mean, std, need } = this.adapter.encoder!;
+    const { host, stop } = this.context;
+    return native(host.engine.encodeImages(network, images, { output: need.output, size, mean, std, stop }));
+  }
+
+  average(tensors: readonly Tensor[], weights: readonly number[], renormalize: boolean): Promise<Tensor> {
+    const { host, stop } = this.context;
+    return native(host.engine.average(tensors, weights, renormalize, { stop }));
+  }
+
+  /** Length 1, but for the variant that reads the recogniser's numbers as they are. */
+  async identity(raw: Float32Array): Promise<Float32Array> {
+    const width = this.adapter.needs.identity;
+    if (raw.length !== width) {
+      throw new FaceError(
+        'FACE_MODEL_MISSING',
+        `The identity has ${raw.length} numbers; ${this.adapter.name} reads ${width}`,
+        'Use the recogniser that the adapter was trained with',
+        { details: { found: raw.length, expected: width } },
+      );
+    }
+    if (!raw.every(Number.isFinite) || raw.every((v) => v === 0)) {
+      throw new NumericError(
+        'NAN_CONDITION',
+        'The identity is no vector: it has NaN, infinity, or zeros alone',
+        'Check the recogniser and the picture of the face',
+      );
+    }
+    if (this.adapter.network.info.rawIdentity) return raw;
+    return (await this.average([vector(raw)], [1], true)).data;
+  }
+
+  async facesOf(images: readonly Pixels[], reference: ReferenceSettings): Promise<Inputs> {
+    const { adapter, context } = this;
+    const faces = adapter.faces!;
+    const { stop } = context;
+    const identities: Float32Array[] = [];
+    const crops: Pixels[] = [];
+    const from: number[] = [];
+    for (const [i, image] of images.entries()) {
+      const option = images.length > 1 ? `${reference.option}.images[${i}]` : `${reference.option}.image`;
+      const chosen = chooseFaces(await faces.find(image, stop), reference.pickFace ?? DEFAULTS.pickFace, option);
+      for (const face of chosen) {
+        identities.push(await this.identity(await faces.identify(image, face, stop)));
+        if (adapter.encoder) crops.push(await faces.align(image, face, adapter.faceCrop, stop));
+        from.push(i);
+      }
+    }
+    return { identities, features: adapter.encoder ? await this.encode(crops) : undefined, from };
+  }
+
+  async givenFace(face: NonNullable<ReferenceSettings['face']>, crop: Pixels | undefined): Promise<Inputs> {
+    const features = this.adapter.encoder ? await this.encode([crop!]) : undefined;
+    return { identities: [await this.identity(face.identity)], features, from: [0] };
+  }
+
+  /** Several entries as one, where the variant averages. */
+  async combined(inputs: Inputs, weights: readonly number[] | undefined): Promise<Inputs> {
+    const { identities, features, from } = inputs;
+    if (this.adapter.row.several !== 'average' || from.length === 1) return inputs;
+    const each = from.map((image) => weights?.[image] ?? 1);
+    const identity =
+      identities && (await this.average(identities.map(vector), each, !this.adapter.network.info.rawIdentity)).data;
+    const feature = features && (await this.average(features, each, false));
+    return { identities: identity && [identity], features: feature && [feature], from: [0] };
+  }
+
+  project({ features, identities }: Omit<Inputs, 'from'>, structureScale: number | undefined): Promise<Tensor> {
+    const { host, stop } = this.context;
+    // a linear projector may read an identity as its features
+    const read = features ?? (this.adapter.row.variant === 'base' ? identities?.map(vector) : undefined);
+    return native(
+      host.engine.project(
+        this.adapter.network,
+        {
+          ...(read === undefined ? {} : { features: read }),
+          ...(identities === undefined ? {} : { identities }),
+          ...(structureScale === undefined ? {} : { structureScale }),
+        },
+        { stop },
+      ),
+    );
+  }
+
+  /** Tokens of no picture, as in training: a zero vector, or the states of an all-zero pixel tensor. */
+  async unconditional(structureScale: number | undefined): Promise<Tensor> {
+    const { needs, encoder, unconditional } = this.adapter;
+    const key = String(structureScale);
+    const known = unconditional.get(key);
+    if (known) return known;
+    const zeros = (width: number): Float32Array => new Float32Array(width);
+    const features =
+      encoder &&
+      (encoder.need.output === 'image_embeds' ? [vector(zeros(encoder.need.width))] : await this.encode([null]));
+    const identities = needs.identity > 0 ? [zeros(needs.identity)] : undefined;
+    const tokens = await this.project({ features, identities }, structureScale);
+    unconditional.set(key, tokens);
+    return tokens;
+  }
+}
+
+/** Checks a reference against its adapter before any work; options that cannot act are warned of. */
+export const checkReference = (reference: ReferenceSettings, adapter: AdapterParts, warn: Warn): void => {
+  const { option, face, images, weights } = reference;
+  const { needs, row } = adapter;
+  const conflict = (name: string, why: string): void =>
+    warn('OPTION_CONFLICT', `${option}.${name} has no effect: ${why}`);
+  if (face && needs.identity === 0) {
+    throw new OptionError(
+      'OPTION_CONFLICT',
+      `${option}.face does not go with ${adapter.name}, which reads pictures`,
+      'Give image or images',
+      { details: { option } },
+    );
+  }
+  if (face && adapter.encoder && !face.crop) {
+    throw new OptionError(
+      'OPTION_CONFLICT',
+      `${option}.face has no crop, which ${adapter.name} reads beside the identity`,
+      'Give the face as FaceAnalyzer.identity returns it',
+      { details: { option: `${option}.face.crop` } },
+    );
+  }
+  if (images.length > 0 && needs.identity > 0 && !adapter.faces) {
+    throw new FaceError(
+      'FACE_MODEL_MISSING',
+      `${adapter.name} reads a face, and it was attached without face networks`,
+      'Give face: { detector, recognizer } to addAdapter, or a ready face in the reference',
+      { details: { option } },
+    );
+  }
+  if (weights && row.several === 'concat' && weights.some((weight) => weight !== 1)) {
+    throw new OptionError(
+      'OPTION_CONFLICT',
+      `${option}.weights act where pictures are averaged; ${row.title} joins their tokens`,
+      'Leave weights out, or give the pictures as references of their own with scales',
+      { details: { option: `${option}.weights` } },
+    );
+  }
+  if (reference.pickFace !== undefined && needs.identity === 0)
+    conflict('pickFace', `${row.title} reads the whole picture`);
+  if (reference.loraScale !== undefined && !adapter.network.info.loraRank)
+    conflict('loraScale', `${adapter.name} has no LoRA inside`);
+  if (reference.structureScale !== undefined && adapter.version !== 'v2')
+    conflict('structureScale', 'it belongs to FaceID Plus v2');
+};
+
+/** Scales of a reference by cross-attention. */
+export const referenceScales = (reference: ReferenceSettings, sites: Sites): number[] =>
+  siteScales(reference.scale, sites, `${reference.option}.scale`);
+
+/** Turns pictures into image tokens, with their scales and steps of influence. */
+export const resolveReference = async (
+  context: ResolveContext,
+  reference: ReferenceSettings,
+  adapter: AdapterParts,
+  influence?: Influence,
+): Promise<ResolvedReference> => {
+  const resolver = new Resolver(context, adapter);
+  const decode = (image: CapturedImage): Promise<Pixels> => decodeImage(image, context.limits);
+  const images: Pixels[] = [];
+  for (const image of reference.images) images.push(await decode(image));
+  const { face } = reference;
+  const crop = face?.crop && (await decode(face.crop));
+  const read = async (): Promise<Inputs> => {
+    if (face) return resolver.givenFace(face, crop);
+    if (adapter.needs.identity > 0) return resolver.facesOf(images, reference);
+    return { features: await resolver.encode(images), identities: undefined, from: images.map((_, i) => i) };
+  };
+  const inputs = await read();
+  if (inputs.from.length > MOST_FACES) {
+    throw expectedFor(
+      'OPTION_RANGE',
+      reference.option,
+      `at most ${MOST_FACES} faces`,
+      inputs.from.length,
+      'Give fewer pictures, or another pickFace',
+    );
+  }
+  const structureScale = adapter.version === 'v2' ? (reference.structureScale ?? DEFAULTS.structureScale) : undefined;
+  const tokens = await resolver.project(await resolver.combined(inputs, reference.weights), structureScale);
+  return {
+    prompt: {
+      adapter: adapter.network,
+      tokens,
+      ...(context.guided ? { negativeTokens: repeated(await resolver.unconditional(structureScale), tokens) } : {}),
+      scales: referenceScales(reference, context.sites),
+      window: windowOf(context.steps, influence),
+    },
+    hashes: [...images, ...(crop ? [crop] : [])].map(hashOf),
+  };
+};
+
+const MOST_FACES = 16; // the portrait adapters were trained with 5

@@ -1,0 +1,169 @@
+import { z } from 'zod';
+import { type CapturedImage, captureImage, encodedBytes, type ImageSource } from './image.js';
+import { isPng, type PngText, readTexts } from './png.js';
+
+/** Keywords of the two texts that a picture carries. */
+const PARAMETERS = 'parameters';
+const RECORD = 'node-ip-adapter';
+
+const MAX_TEXT = 65_536; // bytes of one text
+const MAX_PROMPT = 8_000; // characters of a prompt where the whole would not fit
+
+/**
+ * How a picture was made: enough to make it again. Files appear by name and hash, never by path.
+ *
+ * @example
+ * const { record } = await readMetadata('portrait.png')
+ * console.log(record?.seed, record?.references[0]?.scale)
+ */
+export interface RunRecord {
+  readonly version: 1;
+  readonly package: string;
+  readonly prompt: string;
+  readonly negativePrompt?: string;
+  readonly promptSyntax: string;
+  readonly width: number;
+  readonly height: number;
+  readonly steps: number;
+  readonly guidanceScale: number;
+  readonly guidanceRescale: number;
+  /** Of this picture. A whole number to 2⁶⁴ − 1, therefore text. */
+  readonly seed: string;
+  readonly sampler: string;
+  readonly schedule?: string;
+  readonly spacing?: string;
+  readonly prediction?: string;
+  readonly eta?: number;
+  readonly clipSkip: readonly [number, number];
+  readonly noise: string;
+  readonly device: string;
+  readonly dtype: string;
+  readonly model: { readonly name: string; readonly family: string };
+  readonly loras: readonly { readonly name: string; readonly scale: number }[];
+  readonly references: readonly {
+    readonly adapter: string;
+    readonly variant: string;
+    readonly adapterVersion?: string;
+    /** SHA-256 of each picture's pixels in normal form. */
+    readonly images: readonly string[];
+    readonly scale: unknown;
+    readonly loraScale?: number;
+    readonly weights?: readonly number[];
+    readonly structureScale?: number;
+    readonly pickFace?: string | number;
+  }[];
+  readonly label?: string;
+  readonly note?: string;
+  /** The prompts were cut to fit. */
+  readonly truncated?: true;
+}
+
+/** Line ends and other control characters written out: a prompt must not be able to write fields of its own. */
+const oneLine = (text: string): string =>
+  text.replace(
+    // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what it looks for
+    /[\u0000-\u001f\u007f-\u009f\u2028\u2029]/g,
+    (c) => (c === '\n' ? '\\n' : c === '\r' ? '\\r' : `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`),
+  );
+
+const field = (name: string, value: string | number): string => {
+  const text = oneLine(String(value));
+  return `${name}: ${/[,:"\n]/.test(text) ? JSON.stringify(text) : text}`;
+};
+
+const scaleText = (scale: unknown): string =>
+  typeof scale === 'number' || typeof scale === 'string' ? String(scale) : JSON.stringify(scale);
+
+/** The text that the AUTOMATIC1111 web UI writes and reads. */
+const parametersText = (record: RunRecord): string => {
+  const references = record.references.map((reference, i) =>
+    field(`IP-Adapter ${i}`, `${reference.adapter}, scale ${scaleText(reference.scale)}`),
+  );
+  const fields = [
+    field('Steps', record.steps),
+    field('Sampler', record.sampler),
+    ...(record.schedule === undefined ? [] : [field('Schedule type', record.schedule)]),
+    field('CFG scale', record.guidanceScale),
+    field('Seed', record.seed),
+    field('Size', `${record.width}x${record.height}`),
+    field('Model', record.model.name),
+    ...(record.clipSkip[0] > 0 ? [field('Clip skip', record.clipSkip[0] + 1)] : []), // A1111 counts from 1
+    ...references,
+    field('Version', record.package),
+  ];
+  const negative = record.negativePrompt ? `Negative prompt: ${oneLine(record.negativePrompt)}\n` : '';
+  return `${oneLine(record.prompt)}\n${negative}${fields.join(', ')}`;
+};
+
+const bytes = (text: string): number => Buffer.byteLength(text, 'utf8');
+
+/** `record` with its prompts cut where either text would be longer than 64 KiB. */
+const fitting = (record: RunRecord): RunRecord => {
+  if (bytes(JSON.stringify(record)) <= MAX_TEXT && bytes(parametersText(record)) <= MAX_TEXT) return record;
+  const { negativePrompt } = record;
+  return {
+    ...record,
+    prompt: record.prompt.slice(0, MAX_PROMPT),
+    ...(negativePrompt === undefined ? {} : { negativePrompt: negativePrompt.slice(0, MAX_PROMPT) }),
+    truncated: true,
+  };
+};
+
+/** The two texts of a picture. */
+export const metadataTexts = (record: RunRecord): PngText[] => {
+  const shown = fitting(record);
+  return [
+    { keyword: PARAMETERS, text: parametersText(shown) },
+    // JSON writes lone surrogates and control characters as escapes: it comes back exactly
+    { keyword: RECORD, text: JSON.stringify(shown), utf8: true },
+  ];
+};
+
+/** What a picture's file says about how it was made. */
+export interface Metadata {
+  /** The AUTOMATIC1111 text, as it stands. */
+  readonly parameters?: string;
+  /** Our own record, when there is one. */
+  readonly record?: RunRecord;
+  /** Every text of the file by keyword. */
+  readonly texts: Readonly<Record<string, string>>;
+}
+
+const looseRecord = z.looseObject({
+  version: z.literal(1),
+  prompt: z.string(),
+  seed: z.string(),
+  width: z.number(),
+  height: z.number(),
+  steps: z.number(),
+  references: z.array(z.looseObject({ adapter: z.string() })),
+});
+
+const recordOf = (text: string | undefined): RunRecord | undefined => {
+  if (text === undefined) return undefined;
+  try {
+    const parsed = looseRecord.safeParse(JSON.parse(text));
+    return parsed.success ? (parsed.data as unknown as RunRecord) : undefined;
+  } catch {
+    return undefined; // another program's text under our name
+  }
+};
+
+/**
+ * Reads what a PNG says about how it was made; files of the AUTOMATIC1111 web UI and ComfyUI too. Other formats carry none.
+ *
+ * @example
+ * const { parameters, record } = await readMetadata('portrait.png')
+ */
+export const readMetadata = async (image: ImageSource): Promise<Metadata> => {
+  const captured: CapturedImage = captureImage(image, 'image');
+  const file = Buffer.from(await encodedBytes(captured));
+  const texts = isPng(file) ? readTexts(file) : new Map<string, string>();
+  const parameters = texts.get(PARAMETERS);
+  const record = recordOf(texts.get(RECORD));
+  return {
+    ...(parameters === undefined ? {} : { parameters }),
+    ...(record === undefined ? {} : { record }),
+    texts: Object.fromEntries(texts),
+  };
+};

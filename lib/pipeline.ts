@@ -1,0 +1,403 @@
+import { Adapter, adapterParts } from './adapters/adapter.js';
+import { attach } from './adapters/attach.js';
+import type { ImageEncoder } from './adapters/encoder.js';
+import type { Influence } from './adapters/resolve.js';
+import { cancellable, type EngineHost, released, startEngine } from './engine.js';
+import { abortError, OptionError, quoted, StateError } from './errors.js';
+import type { FaceNetworks } from './face.js';
+import { stem } from './files.js';
+import { type Job, JobControl } from './job.js';
+import { loadModel, type Model } from './load/model.js';
+import { Lora, loraHandle, UnetWeights } from './lora.js';
+import { native, type Stop } from './native.js';
+import { type GenerateOptions, runSettings } from './options.js';
+import {
+  type AddAdapterOptions,
+  type AddLoraOptions,
+  adapterSettings,
+  type LoadOptions,
+  type LoadSettings,
+  loadSettings,
+  loraSettings,
+  pathOf,
+} from './options-load.js';
+import { draw, type Run } from './run.js';
+import { checkedRun } from './run-check.js';
+import { RunQueue } from './run-queue.js';
+import { Shared } from './shared.js';
+import { type Warn, type Warning, warner } from './warnings.js';
+
+/** What a loaded pipeline is. */
+export interface PipelineInfo {
+  readonly name: string;
+  readonly family: string;
+  readonly device: 'cpu';
+  readonly dtype: 'f32';
+  /** Instruction set in use: base, avx2, avx512 … */
+  readonly level: string;
+  readonly threads: number;
+  readonly parameters: number;
+  /** Bytes of weights in memory. */
+  readonly memory: number;
+  readonly adapters: readonly string[];
+  readonly loras: readonly string[];
+  /** Of the load: a file with a misleading name, weights that were left out … */
+  readonly warnings: readonly Warning[];
+}
+
+/** Inner parts, for tests and the golden runner. */
+export interface PipelineParts {
+  readonly host: EngineHost;
+  readonly model: Model;
+  readonly weights: UnetWeights;
+}
+
+const parts = new WeakMap<Pipeline, PipelineParts>();
+
+/** The inner parts of a pipeline; not exported from the package. */
+export const pipelineParts = (pipe: Pipeline): PipelineParts => parts.get(pipe)!;
+
+/** `Pipeline.load` with an engine of the caller's; for tests. */
+export let loadPipelineWith: (
+  start: (threads: number) => EngineHost,
+  path: string,
+  options: LoadOptions,
+) => Promise<Pipeline>;
+
+/** `generate` with each reference acting on a part of the steps only; for tests and the golden runner. */
+export let generateWithin: (pipe: Pipeline, options: GenerateOptions, influences: readonly Influence[]) => Job;
+
+const closedError = (): StateError =>
+  new StateError('CLOSED', 'The pipeline was disposed', 'Load it again with Pipeline.load');
+
+/**
+ * A base model with adapters and LoRAs attached, which draws pictures one run at a time.
+ *
+ * @example
+ * await using pipe = await Pipeline.load(defaultModel().path)
+ * const { images } = await pipe.generate({ prompt: 'portrait of a woman, smiling', seed: 7 })
+ * await images[0]!.toFile('portrait.png')
+ */
+export class Pipeline {
+  readonly #host: EngineHost;
+  readonly #model: Model;
+  readonly #settings: LoadSettings;
+  readonly #weights: UnetWeights;
+  readonly #queue: RunQueue;
+  readonly #adapters = new Map<string, Adapter>();
+  readonly #loras = new Map<string, Lora>();
+  readonly #jobs = new Set<JobControl>();
+  readonly #warnings: Warning[] = [];
+  readonly #warn: Warn;
+  readonly #closing = new AbortController();
+  readonly #attaching = new Set<Promise<unknown>>();
+  readonly #encoders = new Shared<ImageEncoder>((encoder) => encoder.network.dispose());
+  readonly #faces = new Shared<FaceNetworks>((faces) => faces.dispose());
+  #ending: Promise<void> | undefined;
+
+  private constructor(host: EngineHost, model: Model, settings: LoadSettings) {
+    this.#host = host;
+    this.#model = model;
+    this.#settings = settings;
+    this.#weights = new UnetWeights(host, model.unet);
+    this.#queue = new RunQueue(settings.maxQueue);
+    this.#warn = warner((warning) => this.#warnings.push(warning), settings.logger, settings.strict);
+    for (const { code, message } of model.warnings) this.#warn(code, message);
+    parts.set(this, { host, model, weights: this.#weights });
+  }
+
+  /**
+   * Loads a diffusers folder, or one Stable Diffusion checkpoint file (.safetensors, .ckpt).
+   *
+   * @example
+   * const pipe = await Pipeline.load('/models/sd15', { onProgress: ({ part, bytes, totalBytes }) => console.log(part, bytes / totalBytes) })
+   */
+  static load(path: string, options: LoadOptions = {}): Promise<Pipeline> {
+    return Pipeline.#loadWith(startEngine, path, options);
+  }
+
+  static async #loadWith(
+    start: (threads: number) => EngineHost,
+    path: string,
+    options: LoadOptions,
+  ): Promise<Pipeline> {
+    const file = pathOf(path, 'path');
+    const settings = loadSettings(options);
+    if (settings.signal?.aborted) throw abortError(settings.signal.reason);
+    const host = start(settings.threads);
+    try {
+      const model = await watched(host, settings, (onProgress, stop) =>
+        loadModel(host, file, { allowNonFinite: settings.allowNonFinite, onProgress, stop }),
+      );
+      return new Pipeline(host, model, settings);
+    } catch (error) {
+      host.close();
+      throw error;
+    }
+  }
+
+  static {
+    loadPipelineWith = (start, path, options) => Pipeline.#loadWith(start, path, options);
+    generateWithin = (pipe, options, influences) => pipe.#generate(options, influences);
+  }
+
+  /** What is loaded and attached. */
+  get info(): PipelineInfo {
+    const model = this.#model;
+    const networks = this.disposed
+      ? []
+      : [
+          model.unet,
+          model.vae,
+          ...model.text.map((tower) => tower.network),
+          ...[...this.#adapters.values()].map((adapter) => adapterParts(adapter).network),
+        ];
+    const sum = (of: (info: { parameters: number; bytes: number }) => number): number =>
+      networks.reduce((total, network) => total + of(network.info), 0);
+    return {
+      name: model.name,
+      family: model.family,
+      device: this.#settings.device,
+      dtype: this.#settings.dtype,
+      ...this.#host.engine.info,
+      parameters: sum((info) => info.parameters),
+      memory: sum((info) => info.bytes),
+      adapters: [...this.#adapters.keys()],
+      loras: [...this.#loras.keys()],
+      warnings: [...this.#warnings],
+    };
+  }
+
+  /** True after `dispose`. */
+  get disposed(): boolean {
+    return this.#ending !== undefined;
+  }
+
+  /**
+   * Attaches an IP-Adapter file; its variant is read from its tensors. Runs that do not reference it stay as they were.
+   *
+   * @example
+   * const face = await pipe.addAdapter('ip-adapter-faceid-plusv2_sd15.bin', { face: { detector, recognizer }, name: 'face' })
+   */
+  async addAdapter(file: string, options: AddAdapterOptions = {}): Promise<Adapter> {
+    const path = pathOf(file, 'file');
+    const settings = adapterSettings(options);
+    this.#checkName('adapter', settings.name ?? stem(path), this.#adapters);
+    return this.#attach(settings.signal, async (stop) => {
+      const context = {
+        host: this.#host,
+        unet: this.#model.unet,
+        modelFolder: this.#model.folder,
+        allowNonFinite: this.#settings.allowNonFinite,
+        warn: this.#warn,
+        encoders: this.#encoders,
+        faces: this.#faces,
+      };
+      const { parts: own, info } = await attach(context, path, settings, stop);
+      const adapter = new Adapter(own, info, (it) => this.#detachAdapter(it));
+      return {
+        handle: adapter,
+        keep: () => {
+          this.#checkName('adapter', adapter.name, this.#adapters); // another call may have taken it meanwhile
+          this.#adapters.set(adapter.name, adapter);
+        },
+        drop: own.free,
+      };
+    });
+  }
+
+  /**
+   * Attaches a LoRA file (kohya or PEFT, linear layers of the UNet), in effect in every run from now on.
+   *
+   * @example
+   * await pipe.addLora('ink.safetensors', { name: 'ink', scale: 0.8 })
+   */
+  async addLora(file: string, options: AddLoraOptions = {}): Promise<Lora> {
+    const path = pathOf(file, 'file');
+    const settings = loraSettings(options);
+    const name = settings.name ?? stem(path);
+    this.#checkName('LoRA', name, this.#loras);
+    return this.#attach(settings.signal, async (stop) => {
+      const handle = await native(this.#host.engine.openLora(path, this.#model.unet, { stop }));
+      for (const { code, message } of handle.info.warnings) this.#warn(code, message);
+      const lora = new Lora(name, settings.scale, handle, (it) => this.#detachLora(it));
+      return {
+        handle: lora,
+        keep: () => {
+          this.#checkName('LoRA', name, this.#loras);
+          this.#loras.set(name, lora);
+        },
+        drop: () => undefined,
+      };
+    });
+  }
+
+  /**
+   * Draws pictures. The job that is returned can be awaited for the result and followed with `for await`; runs wait for
+   * each other in the order of their calls.
+   *
+   * @example
+   * const { images, seeds } = await pipe.generate({ prompt: 'portrait of a man', references: [{ image: 'him.png' }] })
+   */
+  generate(options: GenerateOptions): Job {
+    return this.#generate(options, []);
+  }
+
+  /**
+   * Frees everything. Running and waiting jobs are cancelled, or with `drain` ended first; calling it again changes nothing.
+   *
+   * @example
+   * await pipe.dispose({ drain: true })
+   */
+  dispose(options: { readonly drain?: boolean } = {}): Promise<void> {
+    this.#ending ??= this.#end(options.drain === true);
+    return this.#ending;
+  }
+
+  /** As `dispose`, for `await using`. */
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.dispose();
+  }
+
+  #generate(options: GenerateOptions, influences: readonly Influence[]): Job {
+    const control = new JobControl();
+    const asked = performance.now();
+    try {
+      if (this.disposed) throw closedError();
+      const settings = runSettings(options, this.#model.defaults, this.#settings.maxPromptChars);
+      control.listen(settings.onProgress);
+      if (settings.signal?.aborted) throw abortError(settings.signal.reason);
+      const attached = { model: this.#model, adapters: this.#adapters, loras: this.#loras };
+      const { logger, strict } = this.#settings;
+      const run = checkedRun(settings, attached, influences, { logger, strict });
+      this.#enqueue(run, control, asked);
+    } catch (error) {
+      control.fail(error);
+    }
+    return control.job;
+  }
+
+  #enqueue(run: Run, control: JobControl, asked: number): void {
+    const { signal } = run.settings;
+    const work = async (): Promise<void> => {
+      if (control.ended) return;
+      const stop = this.#host.stop();
+      control.onEnd(() => stop.raise());
+      const context = {
+        host: this.#host,
+        model: this.#model,
+        weights: this.#weights,
+        limits: this.#settings.images,
+        control,
+        stop,
+        asked,
+      };
+      try {
+        control.succeed(await draw(run, context));
+      } catch (error) {
+        control.fail(error); // when the job was cancelled it has ended already
+      } finally {
+        released(this.#host, stop);
+      }
+    };
+    // after this turn, so that whoever called can follow the job from its first event on; before the run may start
+    queueMicrotask(() => control.emit({ type: 'queued', position }));
+    const { position, leave } = this.#queue.add(work);
+    this.#jobs.add(control);
+    const cancel = (): void => control.cancel(signal?.reason);
+    signal?.addEventListener('abort', cancel, { once: true });
+    control.onEnd(() => {
+      leave();
+      this.#jobs.delete(control);
+      signal?.removeEventListener('abort', cancel);
+    });
+  }
+
+  #checkName(what: string, name: string, taken: ReadonlyMap<string, unknown>): void {
+    if (this.disposed) throw closedError();
+    if (!taken.has(name)) return;
+    throw new OptionError('OPTION_CONFLICT', `There is already a ${what} named ${quoted(name)}`, 'Give another name', {
+      details: { option: 'name', found: name },
+    });
+  }
+
+  /** Loads something to attach; a signal or `dispose` ends it early, and what was loaded then is freed. */
+  async #attach<T>(
+    signal: AbortSignal | undefined,
+    load: (stop: Stop) => Promise<{ handle: T; keep: () => void; drop: () => void }>,
+  ): Promise<T> {
+    const closing = this.#closing.signal;
+    const either = signal ? AbortSignal.any([signal, closing]) : closing;
+    const work = async (stop: Stop): Promise<T> => {
+      const { handle, keep, drop } = await load(stop);
+      try {
+        if (either.aborted) throw closedError();
+        keep();
+      } catch (error) {
+        drop();
+        throw error;
+      }
+      return handle;
+    };
+    const loading = (stop: Stop): Promise<T> => {
+      const running = work(stop);
+      this.#attaching.add(running);
+      return running.finally(() => this.#attaching.delete(running));
+    };
+    const ended = (reason: unknown): Error => (closing.aborted ? closedError() : abortError(reason));
+    return cancellable(this.#host, either, ended, loading);
+  }
+
+  #detachAdapter(adapter: Adapter): Promise<void> {
+    const { network, free } = adapterParts(adapter);
+    this.#adapters.delete(adapter.name);
+    return this.#queue.between(async () => {
+      if (this.#weights.uses(network)) await this.#restore();
+      free();
+    });
+  }
+
+  #detachLora(lora: Lora): Promise<void> {
+    this.#loras.delete(lora.name);
+    return this.#queue.between(async () => {
+      if (this.#weights.uses(loraHandle(lora))) await this.#restore();
+    });
+  }
+
+  /** The weights of the file again. */
+  async #restore(): Promise<void> {
+    const stop = this.#host.stop();
+    await this.#weights.set([], stop).finally(() => released(this.#host, stop));
+  }
+
+  async #end(drain: boolean): Promise<void> {
+    this.#closing.abort(closedError());
+    if (!drain) for (const job of [...this.#jobs]) job.fail(abortError(closedError()));
+    await Promise.allSettled(this.#attaching);
+    await this.#queue.idle();
+    for (const handle of [...this.#adapters.values(), ...this.#loras.values()]) await handle.dispose();
+    this.#model.dispose();
+    this.#host.close();
+  }
+}
+
+/** Loads with a listener and a signal; an error of the listener ends the load. */
+const watched = async (
+  host: EngineHost,
+  settings: LoadSettings,
+  load: (onProgress: LoadSettings['onProgress'], stop: Stop) => Promise<Model>,
+): Promise<Model> => {
+  const broken = new AbortController();
+  const { onProgress, signal } = settings;
+  const listener: LoadSettings['onProgress'] =
+    onProgress &&
+    ((event) => {
+      try {
+        if (!broken.signal.aborted) onProgress(event);
+      } catch (error) {
+        broken.abort(error);
+      }
+    });
+  const either = AbortSignal.any([broken.signal, ...(signal ? [signal] : [])]);
+  return cancellable(host, either, abortError, (stop) => load(listener, stop));
+};

@@ -1,0 +1,25 @@
+import { type ErrorCode, errorOf, isErrorCode } from './errors.js';
+import type { Logger } from './options-load.js';
+
+/** A warning of a load or a run: `code` is one of the error codes, or a code that only warns. */
+export interface Warning {
+  readonly code: string;
+  readonly message: string;
+}
+
+/** Takes a warning; where the pipeline is strict it throws. */
+export type Warn = (code: string, message: string) => void;
+
+const HINTS: Partial<Record<ErrorCode, string>> = {
+  OPTION_CONFLICT: 'Leave the option out, or load without strict',
+  ADAPTER_LORA_MISSING: 'Take the adapter file with its LoRA, or load without strict',
+};
+
+/** Passes warnings on to `sink` and the logger; where `strict` those with an error's code are thrown as that error. */
+export const warner =
+  (sink: (warning: Warning) => void, logger: Logger | undefined, strict: boolean): Warn =>
+  (code, message) => {
+    if (strict && isErrorCode(code)) throw errorOf(code, message, HINTS[code] ?? 'Mend it, or load without strict');
+    logger?.warn({ code }, message);
+    sink({ code, message });
+  };
