@@ -56,7 +56,7 @@ struct OnnxValue {
 struct OnnxModel {
   std::string label;  // file name shown in messages
   int64_t opset = 0;
-  std::vector<OnnxNode> nodes;  // each reads only what stands before it
+  std::vector<OnnxNode> nodes;             // each reads only what stands before it
   std::vector<OnnxValue> inputs, outputs;  // inputs without the initialisers
   std::map<std::string, OnnxTensor, std::less<>> initialisers;
 

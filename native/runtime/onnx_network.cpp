@@ -66,22 +66,25 @@ OnnxNetwork::OnnxNetwork(std::shared_ptr<Device> device, OnnxModel model, const 
 std::vector<OnnxArray> OnnxNetwork::run(const std::vector<OnnxArray>& inputs, const StopFlag& stop) {
   std::map<std::string, Dims> shapes;
   for (const OnnxArray& input : inputs) shapes[input.name] = input.dims;
-  Builder b;  // recorded once more for the outputs' dims: a millisecond beside the run
-  const OnnxPlan recorded = record_onnx(b, *model_, shapes);
+  auto known = outputs_.find(shapes);
+  if (known == outputs_.end()) {
+    Builder b;
+    std::vector<OnnxArray> made;
+    for (const OnnxBinding& output : record_onnx(b, *model_, shapes).outputs)
+      made.push_back({output.name, output.dims, std::vector<float>(static_cast<size_t>(product(output.dims)))});
+    known = outputs_.emplace(shapes, std::move(made)).first;
+  }
   Prepared& prepared = network_->prepare("graph", request_of(shapes));
 
   Bindings bindings;
   for (const auto& [name, id] : prepared.plan().inputs) {
     const float* data = nullptr;
-    for (size_t i = 0; i < recorded.inputs.size(); ++i)
-      for (const OnnxArray& input : inputs)
-        if (recorded.inputs[i].name == name && input.name == name) data = input.data.data();
+    for (const OnnxArray& input : inputs)
+      if (input.name == name) data = input.data.data();
     if (!data) fail(Code::INTERNAL, "the graph's input " + quoted(name) + " was not given", "report this");
     bindings.inputs.push_back(data);
   }
-  std::vector<OnnxArray> outputs;
-  for (const OnnxBinding& output : recorded.outputs)
-    outputs.push_back({output.name, output.dims, std::vector<float>(static_cast<size_t>(product(output.dims)))});
+  std::vector<OnnxArray> outputs = known->second;
   for (const auto& [name, id] : prepared.plan().outputs)
     for (OnnxArray& output : outputs)
       if (output.name == name) bindings.outputs.push_back(output.data.data());

@@ -31,6 +31,7 @@ class OnnxNetwork {
   std::shared_ptr<const OnnxModel> model_;
   Dims input_dims_;
   std::unique_ptr<Network> network_;
+  std::map<std::map<std::string, Dims>, std::vector<OnnxArray>> outputs_;  // names and dims, by input shapes
 };
 
 }  // namespace ipa

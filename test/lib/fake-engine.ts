@@ -59,7 +59,12 @@ export interface FakeEngine {
 
 export const fakeEngine = (): FakeEngine => {
   const fake: Omit<FakeEngine, 'host'> & { host?: EngineHost } = {
-    calls: [], loras: [], samples: [], windDownMs: 0, stepMs: 1, closed: false,
+    calls: [],
+    loras: [],
+    samples: [],
+    windDownMs: 0,
+    stepMs: 1,
+    closed: false,
   };
   const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
   const checkStop = async (stop: Stop | undefined): Promise<void> => {
@@ -74,10 +79,24 @@ export const fakeEngine = (): FakeEngine => {
     return value;
   };
   const network = (kind: string, path: string): NetworkHandle => {
-    const info: NetworkInfo = { kind, bytes: 10, parameters: 5, warnings: [], ...INFO[kind], ...(kind === 'adapter' ? adapterInfo(path) : {}) };
+    const info: NetworkInfo = {
+      kind,
+      bytes: 10,
+      parameters: 5,
+      warnings: [],
+      ...INFO[kind],
+      ...(kind === 'adapter' ? adapterInfo(path) : {}),
+    };
     if (kind === 'onnx') {
-      const outputs = path.includes('recog') ? [[-1, 512]] : new Array(path.includes('nine') || path.includes('detect') ? 9 : 6).fill([-1, 1]);
-      return { info: { ...info, outputs }, dispose: () => fake.calls.push(`dispose ${kind}`), runs: () => 0, digest: () => '' };
+      const outputs = path.includes('recog')
+        ? [[-1, 512]]
+        : new Array(path.includes('nine') || path.includes('detect') ? 9 : 6).fill([-1, 1]);
+      return {
+        info: { ...info, outputs },
+        dispose: () => fake.calls.push(`dispose ${kind}`),
+        runs: () => 0,
+        digest: () => '',
+      };
     }
     return { info, dispose: () => fake.calls.push(`dispose ${kind}`), runs: () => 0, digest: () => '' };
   };
@@ -89,18 +108,31 @@ export const fakeEngine = (): FakeEngine => {
       return answer(`load ${spec.kind}`, spec.stop, network(spec.kind, path));
     },
     encodeText: (inputs, { stop }) => answer('encodeText', stop, { context: tensor(77 * inputs[0]!.chunks.length, 8) }),
-    encodeImages: (_, images, { stop }) => answer('encodeImages', stop, images.map((image) => tensor(1, 128, image ? 1 : 0))),
-    project: (_, { features, identities }, { stop }) => answer('project', stop, tensor(4 * (features ?? identities ?? []).length, 8)),
-    average: (tensors, weights, renormalize, { stop }) => answer(`average ${weights.join(' ')}${renormalize ? ' renormalized' : ''}`, stop, tensors[0]!),
+    encodeImages: (_, images, { stop }) =>
+      answer(
+        'encodeImages',
+        stop,
+        images.map((image) => tensor(1, 128, image ? 1 : 0)),
+      ),
+    project: (_, { features, identities }, { stop }) =>
+      answer('project', stop, tensor(4 * (features ?? identities ?? []).length, 8)),
+    average: (tensors, weights, renormalize, { stop }) =>
+      answer(`average ${weights.join(' ')}${renormalize ? ' renormalized' : ''}`, stop, tensors[0]!),
     detectFaces: (_, image, { stop, size }) =>
-      answer(`detect ${size}`, stop, image.data[0] === 0 ? [] : [{ score: 0.9, box: [10, 10, 50, 60], landmarks: [1, 2, 3, 4, 5, 6, 7, 8, 9, 10] }]),
-    alignFace: (_, __, size, { stop }) => answer('align', stop, { width: size, height: size, data: new Uint8Array(size * size * 3) }),
+      answer(
+        `detect ${size}`,
+        stop,
+        image.data[0] === 0 ? [] : [{ score: 0.9, box: [10, 10, 50, 60], landmarks: [1, 2, 3, 4, 5, 6, 7, 8, 9, 10] }],
+      ),
+    alignFace: (_, __, size, { stop }) =>
+      answer('align', stop, { width: size, height: size, data: new Uint8Array(size * size * 3) }),
     identify: (_, __, { stop }) => answer('identify', stop, new Float32Array(512).fill(0.1)),
     setLoras: (_, loras, { stop }) => {
       fake.loras.push(loras.map(({ strength }) => strength));
       return answer('setLoras', stop, { changed: loras.length });
     },
-    openLora: (_, __, { stop }) => answer('openLora', stop, { info: { modules: 3, unmatched: [], rank: 4 } }),
+    openLora: (_, __, { stop }) =>
+      answer('openLora', stop, { info: { modules: 3, unmatched: [], rank: 4, warnings: [] } }),
     sample: async (spec, onStep) => {
       fake.calls.push('sample');
       fake.samples.push(spec);
@@ -109,7 +141,9 @@ export const fakeEngine = (): FakeEngine => {
         await checkStop(spec.stop);
         onStep?.({ row, step });
       }
-      return { latents: { shape: [1, spec.height, spec.width, 4], data: new Float32Array(spec.height * spec.width * 4) } };
+      return {
+        latents: { shape: [1, spec.height, spec.width, 4], data: new Float32Array(spec.height * spec.width * 4) },
+      };
     },
     decode: (_, latents, { stop }) => {
       const [, height, width] = latents.shape;
@@ -125,7 +159,15 @@ export const fakeEngine = (): FakeEngine => {
           ]
         : [];
       const adapter = isEncoder ? {} : { adapter: network('adapter', path).info };
-      return answer('inspect', stop, { format: 'safetensors', kind: 'x', bytes: 1, metadata: {}, tensors, warnings: [], ...adapter });
+      return answer('inspect', stop, {
+        format: 'safetensors',
+        kind: 'x',
+        bytes: 1,
+        metadata: {},
+        tensors,
+        warnings: [],
+        ...adapter,
+      });
     },
     run: () => answer('run', undefined, {}),
     close: () => {

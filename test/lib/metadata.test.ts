@@ -1,7 +1,7 @@
 import { mkdtempSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { crc32 as zlibCrc, deflateSync } from 'node:zlib';
+import { deflateSync, crc32 as zlibCrc } from 'node:zlib';
 import fc from 'fast-check';
 import sharp from 'sharp';
 import t from 'tap';
@@ -11,14 +11,34 @@ import { crc32, withTexts } from '../../lib/png.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'ipa-metadata-'));
 const record: RunRecord = {
-  version: 1, package: 'node-ip-adapter 0.0.0', prompt: 'portrait of a woman', promptSyntax: 'a1111', width: 32, height: 16, steps: 20,
-  guidanceScale: 3, guidanceRescale: 0, seed: '18446744073709551615', sampler: 'dpmpp_2m', schedule: 'karras', clipSkip: [0, 0],
-  noise: 'torch-cpu', device: 'cpu', dtype: 'f32', model: { name: 'pipeline', family: 'custom' }, loras: [],
+  version: 1,
+  package: 'node-ip-adapter 0.0.0',
+  prompt: 'portrait of a woman',
+  promptSyntax: 'a1111',
+  width: 32,
+  height: 16,
+  steps: 20,
+  guidanceScale: 3,
+  guidanceRescale: 0,
+  seed: '18446744073709551615',
+  sampler: 'dpmpp_2m',
+  schedule: 'karras',
+  clipSkip: [0, 0],
+  noise: 'torch-cpu',
+  device: 'cpu',
+  dtype: 'f32',
+  model: { name: 'pipeline', family: 'custom' },
+  loras: [],
   references: [{ adapter: 'face, "one"', variant: 'faceid', images: ['ab'], scale: 0.7 }],
 };
 const pixels = { width: 32, height: 16, data: Uint8Array.from({ length: 32 * 16 * 3 }, (_, i) => i % 251) };
-const image = (changes: Partial<RunRecord> = {}, writes = true): GeneratedImage => new GeneratedImage(pixels, 7n, { ...record, ...changes }, writes);
-const code = (work: Promise<unknown>): Promise<string> => work.then(() => 'nothing', (e: { code: string }) => e.code);
+const image = (changes: Partial<RunRecord> = {}, writes = true): GeneratedImage =>
+  new GeneratedImage(pixels, 7n, { ...record, ...changes }, writes);
+const code = (work: Promise<unknown>): Promise<string> =>
+  work.then(
+    () => 'nothing',
+    (e: { code: string }) => e.code,
+  );
 
 t.test('what is written is read back', async (test) => {
   const file = await image().toBuffer();
@@ -38,14 +58,20 @@ t.test('what is written is read back', async (test) => {
 
 t.test('X-08: no prompt writes fields of its own, and every prompt comes back', async (test) => {
   const nasty = 'a\nSteps: 1, Seed: 2\r\0<script>\u2028é猫\ud800';
-  const { record: read, parameters, texts } = await readMetadata(await image({ prompt: nasty, negativePrompt: nasty }).toBuffer());
+  const {
+    record: read,
+    parameters,
+    texts,
+  } = await readMetadata(await image({ prompt: nasty, negativePrompt: nasty }).toBuffer());
   test.equal(read?.prompt, nasty);
   test.equal(parameters?.split('\n').length, 3);
   test.same(Object.keys(texts).sort(), ['node-ip-adapter', 'parameters']);
   await fc.assert(
     fc.asyncProperty(fc.string({ unit: 'binary', maxLength: 300 }), async (prompt) => {
       const found = await readMetadata(await image({ prompt, note: prompt }).toBuffer());
-      return found.record?.prompt === prompt && found.record.note === prompt && found.parameters?.split('\n').length === 2;
+      return (
+        found.record?.prompt === prompt && found.record.note === prompt && found.parameters?.split('\n').length === 2
+      );
     }),
     { numRuns: 60 },
   );
@@ -56,7 +82,9 @@ t.test('X-08: no prompt writes fields of its own, and every prompt comes back', 
 });
 
 t.test('other programs’ texts are read, hostile ones are not believed', async (test) => {
-  const png = await sharp(pixels.data, { raw: { width: 32, height: 16, channels: 3 } }).png().toBuffer();
+  const png = await sharp(pixels.data, { raw: { width: 32, height: 16, channels: 3 } })
+    .png()
+    .toBuffer();
   const zipped = Buffer.concat([Buffer.from('workflow\0\0', 'latin1'), deflateSync('{"nodes":[]}')]);
   const chunk = (type: string, data: Buffer): Buffer => {
     const body = Buffer.concat([Buffer.from(type, 'latin1'), data]);
@@ -69,7 +97,10 @@ t.test('other programs’ texts are read, hostile ones are not believed', async 
   test.same((await readMetadata(inserted(chunk('zTXt', zipped)))).texts, { workflow: '{"nodes":[]}' });
   const bomb = Buffer.concat([Buffer.from('workflow\0\0', 'latin1'), deflateSync(Buffer.alloc(50_000_000))]);
   test.same((await readMetadata(inserted(chunk('zTXt', bomb)))).texts, {});
-  test.equal((await readMetadata(withTexts(png, [{ keyword: 'node-ip-adapter', text: '{"version":2}' }]))).record, undefined);
+  test.equal(
+    (await readMetadata(withTexts(png, [{ keyword: 'node-ip-adapter', text: '{"version":2}' }]))).record,
+    undefined,
+  );
   test.equal((await readMetadata(withTexts(png, [{ keyword: 'node-ip-adapter', text: 'no JSON' }]))).record, undefined);
   const broken = inserted(chunk('tEXt', Buffer.from('parameters\0a', 'latin1')));
   broken[45] = broken[45]! ^ 1;
@@ -99,5 +130,8 @@ t.test('files are written whole, and not over others', async (test) => {
   test.equal(await code(image().toFile(join(folder, 'link.png'))), 'OUTPUT_EXISTS');
   test.equal(readFileSync(join(folder, 'target'), 'utf8'), 'kept');
   const names = readdirSync(folder);
-  test.notOk(names.some((name) => name.endsWith('.part')), names.join(' '));
+  test.notOk(
+    names.some((name) => name.endsWith('.part')),
+    names.join(' '),
+  );
 });

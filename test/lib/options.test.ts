@@ -6,7 +6,13 @@ import { type ModelDefaults, type RunSettings, runSettings } from '../../lib/opt
 import { adapterSettings, loadSettings, loraSettings } from '../../lib/options-load.js';
 
 const defaults: ModelDefaults = {
-  width: 512, height: 512, steps: 30, guidanceScale: 7.5, sampler: 'pndm', schedule: undefined, scale: 1,
+  width: 512,
+  height: 512,
+  steps: 30,
+  guidanceScale: 7.5,
+  sampler: 'pndm',
+  schedule: undefined,
+  scale: 1,
 };
 const pixels = { data: new Uint8Array(16 * 16 * 3), width: 16, height: 16, channels: 3 } as const;
 const settingsOf = (options: object): RunSettings => runSettings({ prompt: 'a cat', ...options }, defaults);
@@ -46,8 +52,14 @@ t.test('X-01: every numeric option refuses every bad value', async (test) => {
 });
 
 t.test('the wording says what was expected and what came', async (test) => {
-  test.equal(failure(() => settingsOf({ guidanceScale: 'high' })).message, 'Expected a number from 0 to 50 for guidanceScale but received "high"');
-  test.equal(failure(() => settingsOf({ steps: 0 })).message, 'Expected a whole number from 1 to 1000 for steps but received 0');
+  test.equal(
+    failure(() => settingsOf({ guidanceScale: 'high' })).message,
+    'Expected a number from 0 to 50 for guidanceScale but received "high"',
+  );
+  test.equal(
+    failure(() => settingsOf({ steps: 0 })).message,
+    'Expected a whole number from 1 to 1000 for steps but received 0',
+  );
   test.equal(failure(() => runSettings({}, defaults)).message, 'Expected text for prompt but received undefined');
   test.equal(failure(() => runSettings('a cat', defaults)).code, 'OPTION_TYPE');
 });
@@ -66,28 +78,48 @@ t.test('X-02: a size offers the nearest valid one', async (test) => {
 });
 
 t.test('X-03: unknown options, with the nearest name', async (test) => {
-  for (const [given, near] of [['guidancescale', 'guidanceScale'], ['negative_prompt', 'negativePrompt'], ['refrences', 'references']] as const) {
+  for (const [given, near] of [
+    ['guidancescale', 'guidanceScale'],
+    ['negative_prompt', 'negativePrompt'],
+    ['refrences', 'references'],
+  ] as const) {
     const { code, message, hint } = failure(() => settingsOf({ [given]: 1 }));
     test.equal(code, 'OPTION_UNKNOWN');
     test.match(message, given);
     test.equal(hint, `Did you mean "${near}"?`);
   }
   for (const later of ['init', 'controls', 'hires', 'freeU', 'preview', 'faces', 'loras']) {
-    test.match(failure(() => settingsOf({ [later]: {} })), { code: 'OPTION_UNKNOWN', message: 'is not in this version' }, later);
+    test.match(
+      failure(() => settingsOf({ [later]: {} })),
+      { code: 'OPTION_UNKNOWN', message: 'is not in this version' },
+      later,
+    );
   }
   for (const later of ['mask', 'weightType', 'start', 'end', 'combine', 'embedding', 'negative', 'fit']) {
     const error = failure(() => settingsOf({ references: [{ image: pixels, [later]: 1 }] }));
     test.match(error, { code: 'OPTION_UNKNOWN', message: 'is not in this version' }, later);
     test.match(error.message, 'references[0]');
   }
-  test.match(failure(() => settingsOf({ sampler: 'eular' })), { code: 'OPTION_UNKNOWN', hint: 'Did you mean "euler"?' });
+  test.match(
+    failure(() => settingsOf({ sampler: 'eular' })),
+    { code: 'OPTION_UNKNOWN', hint: 'Did you mean "euler"?' },
+  );
   test.equal(failure(() => settingsOf({ promptSyntax: 'compel' })).code, 'OPTION_UNKNOWN');
-  test.match(failure(() => loadSettings({ thread: 4 })), { code: 'OPTION_UNKNOWN', hint: 'Did you mean "threads"?' });
+  test.match(
+    failure(() => loadSettings({ thread: 4 })),
+    { code: 'OPTION_UNKNOWN', hint: 'Did you mean "threads"?' },
+  );
   test.match(failure(() => loadSettings({ memory: {} })).message, 'not in this version');
   test.match(failure(() => loadSettings({ dtype: 'f16' })).message, 'not in this version');
-  test.match(failure(() => loadSettings({ device: 'cuda' })), { code: 'DEVICE_UNSUPPORTED', message: 'not in this version' });
+  test.match(
+    failure(() => loadSettings({ device: 'cuda' })),
+    { code: 'DEVICE_UNSUPPORTED', message: 'not in this version' },
+  );
   test.match(failure(() => adapterSettings({ lora: 'x' })).message, 'not in this version');
-  test.match(failure(() => loraSettings({ scale: 3 })), { code: 'OPTION_RANGE' });
+  test.match(
+    failure(() => loraSettings({ scale: 3 })),
+    { code: 'OPTION_RANGE' },
+  );
 });
 
 t.test('X-04: getters and proxies are read once', async (test) => {
@@ -111,9 +143,19 @@ t.test('X-04: getters and proxies are read once', async (test) => {
   const error = failure(() => runSettings(throwing, defaults));
   test.equal(error.code, 'OPTION_TYPE');
   test.equal(error.cause, cause);
-  const trap = new Proxy({}, { ownKeys: () => { throw cause; } });
+  const trap = new Proxy(
+    {},
+    {
+      ownKeys: () => {
+        throw cause;
+      },
+    },
+  );
   test.equal(failure(() => runSettings(trap, defaults)).cause, cause);
-  test.equal(failure(() => runSettings(JSON.parse('{"prompt":"a","__proto__":{"steps":3}}'), defaults)).code, 'OPTION_UNKNOWN');
+  test.equal(
+    failure(() => runSettings(JSON.parse('{"prompt":"a","__proto__":{"steps":3}}'), defaults)).code,
+    'OPTION_UNKNOWN',
+  );
   const cyclic: unknown[] = [];
   cyclic.push(cyclic);
   test.equal(failure(() => settingsOf({ references: [{ image: pixels, scale: cyclic }] })).code, 'OPTION_TYPE');
@@ -122,7 +164,17 @@ t.test('X-04: getters and proxies are read once', async (test) => {
 
 t.test('X-04: whatever is given, the answer is settings or an error of ours', async () => {
   const anything = fc.anything({ withBigInt: true, withTypedArray: true, withNullPrototype: true });
-  const option = fc.constantFrom('prompt', 'steps', 'seed', 'references', 'clipSkip', 'sampler', 'signal', 'metadata', 'x');
+  const option = fc.constantFrom(
+    'prompt',
+    'steps',
+    'seed',
+    'references',
+    'clipSkip',
+    'sampler',
+    'signal',
+    'metadata',
+    'x',
+  );
   fc.assert(
     fc.property(fc.dictionary(option, anything), (options) => {
       try {
@@ -147,12 +199,29 @@ t.test('X-05: seeds', async (test) => {
 
 t.test('X-06: prompts have a limit', async (test) => {
   test.equal(failure(() => settingsOf({ prompt: 'a'.repeat(100_001) })).code, 'PROMPT_TOO_LONG');
-  test.equal(failure(() => runSettings({ prompt: 'a cat', negativePrompt: 'abcd' }, defaults, 3)).code, 'PROMPT_TOO_LONG');
+  test.equal(
+    failure(() => runSettings({ prompt: 'a cat', negativePrompt: 'abcd' }, defaults, 3)).code,
+    'PROMPT_TOO_LONG',
+  );
 });
 
 t.test('defaults are the model’s, and its schedule belongs to its sampler', async (test) => {
-  const sketch: ModelDefaults = { ...defaults, width: 128, height: 128, steps: 20, guidanceScale: 3, sampler: 'dpmpp_2m', schedule: 'karras' };
-  test.match(runSettings({ prompt: 'a' }, sketch), { width: 128, steps: 20, guidanceScale: 3, sampler: 'dpmpp_2m', schedule: 'karras' });
+  const sketch: ModelDefaults = {
+    ...defaults,
+    width: 128,
+    height: 128,
+    steps: 20,
+    guidanceScale: 3,
+    sampler: 'dpmpp_2m',
+    schedule: 'karras',
+  };
+  test.match(runSettings({ prompt: 'a' }, sketch), {
+    width: 128,
+    steps: 20,
+    guidanceScale: 3,
+    sampler: 'dpmpp_2m',
+    schedule: 'karras',
+  });
   test.equal(runSettings({ prompt: 'a', sampler: 'euler' }, sketch).schedule, undefined);
   test.equal(runSettings({ prompt: 'a', schedule: 'default' }, sketch).schedule, 'default');
   test.same(settingsOf({ clipSkip: 1 }).clipSkip, [1, 1]);
@@ -165,7 +234,10 @@ t.test('a reference has exactly one source', async (test) => {
   test.equal(failure(() => settingsOf({ references: [{ image: pixels, images: [pixels] }] })).code, 'OPTION_CONFLICT');
   test.equal(failure(() => settingsOf({ references: [{ images: [] }] })).code, 'OPTION_RANGE');
   test.equal(failure(() => settingsOf({ references: [{ images: new Array(17).fill(pixels) }] })).code, 'OPTION_RANGE');
-  test.equal(failure(() => settingsOf({ references: [{ images: [pixels, pixels], weights: [1] }] })).code, 'OPTION_RANGE');
+  test.equal(
+    failure(() => settingsOf({ references: [{ images: [pixels, pixels], weights: [1] }] })).code,
+    'OPTION_RANGE',
+  );
   test.equal(failure(() => settingsOf({ references: [{ images: [pixels], weights: [0] }] })).code, 'OPTION_RANGE');
   test.equal(failure(() => settingsOf({ references: [{ face: { identity: [1, 2] } }] })).code, 'OPTION_TYPE');
   test.same(settingsOf({ references: [] }).references, []);

@@ -1,6 +1,6 @@
 #pragma once
 // Reads the golden tensors of test/golden: trusted files, so without the checks of native/io.
-// The folder is IPA_GOLDEN (environment) or IPA_GOLDEN_DIR (compile definition).
+// The folder is IPA_GOLDEN (environment) or IPA_GOLDEN_DIR (compile definition), unless the program sets it.
 #include <algorithm>
 #include <cstdint>
 #include <cstdlib>
@@ -132,17 +132,27 @@ struct Json {
   }
 };
 
-inline std::filesystem::path golden_folder() {
-  if (const char* folder = std::getenv("IPA_GOLDEN")) return folder;
+// Where the cases are. The golden runner sets it.
+inline std::filesystem::path& golden_folder() {
+  static std::filesystem::path folder = [] {
+    if (const char* named = std::getenv("IPA_GOLDEN")) return std::filesystem::path(named);
 #ifdef IPA_GOLDEN_DIR
-  return IPA_GOLDEN_DIR;
+    return std::filesystem::path(IPA_GOLDEN_DIR);
 #else
-  throw std::runtime_error("set IPA_GOLDEN to the folder test/golden");
+    throw std::runtime_error("set IPA_GOLDEN to the folder test/golden");
 #endif
+  }();
+  return folder;
+}
+
+// A file of the folder, else of its parent: `models/` lies in either.
+inline std::filesystem::path golden_file(const std::string& file) {
+  const std::filesystem::path inside = golden_folder() / file;
+  return std::filesystem::exists(inside) ? inside : golden_folder().parent_path() / file;
 }
 
 inline std::string golden_bytes(const std::string& file) {
-  std::ifstream in(golden_folder() / file, std::ios::binary);
+  std::ifstream in(golden_file(file), std::ios::binary);
   if (!in) throw std::runtime_error("cannot read golden file " + file);
   return std::string(std::istreambuf_iterator<char>(in), {});
 }

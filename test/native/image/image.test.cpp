@@ -1,3 +1,4 @@
+// Pixels, beyond the cases of the golden runner.
 #include "image/image.h"
 
 #include <cmath>
@@ -6,7 +7,6 @@
 #include <string>
 #include <vector>
 
-#include "golden.h"
 #include "image/detections.h"
 #include "image/preprocess.h"
 #include "image/resize.h"
@@ -19,56 +19,10 @@ namespace {
 using namespace ipa;
 using namespace ipa::test;
 
-Image8 image(const GoldenTensor& t) {  // [H, W] or [H, W, C]
-  Image8 out(static_cast<int>(t.dims.at(1)), static_cast<int>(t.dims[0]),
-             t.dims.size() > 2 ? static_cast<int>(t.dims[2]) : 1);
-  out.data = t.u8();
-  return out;
-}
-
 Image8 noise(int width, int height, uint32_t seed = 1) {
   Image8 out(width, height, 3);
   for (uint8_t& v : out.data) v = static_cast<uint8_t>((seed = seed * 1664525u + 1013904223u) >> 24);
   return out;
-}
-
-// Every `step`-th pixel of [H, W, 3] in the order [3, H/step, W/step] of the stored outputs.
-std::vector<float> every(const std::vector<float>& pixels, int height, int width, int step) {
-  std::vector<float> out;
-  for (int c = 0; c < 3; ++c)
-    for (int y = 0; y < height; y += step)
-      for (int x = 0; x < width; x += step) out.push_back(pixels[static_cast<size_t>((y * width + x) * 3 + c)]);
-  return out;
-}
-
-// The cases of one reference are known by what they hold.
-std::vector<Golden> image_cases(const std::string& output) {
-  std::vector<Golden> found;
-  for (const std::string& name : golden_names("images", ""))
-    if (Golden g(name); g.has(output)) found.push_back(std::move(g));
-  EXPECT(!found.empty());
-  return found;
-}
-
-TEST("image: the resizes of Pillow are equal, those of OpenCV within one") {
-  for (const Golden& g : image_cases("out/lanczos")) {
-    const Image8 in = image(g["in/image"]);
-    const auto agrees = [&](const char* key, double limit, Image8 (*f)(const Image8&, int, int)) {
-      const Image8 want = image(g[key]);
-      EXPECT_CLOSE(f(in, want.width, want.height).data, want.data, limit, g.name + " " + key);
-    };
-    agrees("out/nearest", 0, [](const Image8& i, int w, int h) { return resize(i, w, h, Filter::nearest); });
-    agrees("out/box", 0, [](const Image8& i, int w, int h) { return resize(i, w, h, Filter::box); });
-    agrees("out/bilinear", 0, [](const Image8& i, int w, int h) { return resize(i, w, h, Filter::bilinear); });
-    agrees("out/bicubic", 0, [](const Image8& i, int w, int h) { return resize(i, w, h, Filter::bicubic); });
-    agrees("out/lanczos", 0, [](const Image8& i, int w, int h) { return resize(i, w, h, Filter::lanczos); });
-    agrees("out/lanczos.fill", 0, [](const Image8& i, int w, int h) { return resize_fill(i, w, h, Filter::lanczos); });
-    agrees("out/lanczos.crop", 0, [](const Image8& i, int w, int h) { return resize_cover(i, w, h, Filter::lanczos); });
-    agrees("out/tensor.nearest", 0, sample_nearest);
-    agrees("out/opencv.linear", 1, sample_linear);
-    agrees("out/opencv.area", 1, sample_area);
-    EXPECT_CLOSE(grey(in).data, g["out/grey"].u8(), 0, g.name + " out/grey");
-  }
 }
 
 TEST("image: a resize to the same size changes nothing, a flat picture stays flat") {
@@ -92,18 +46,6 @@ TEST("image: a window of a resize is that part of the whole") {
   EXPECT_EQ(clip_square(strip, {}).width, 224);
 }
 
-TEST("image: the CLIP square and its normalised pixels agree with the reference") {
-  for (const Golden& g : image_cases("out/crop")) {
-    const Image8 in = image(g["in/image"]), want = image(g["out/crop"]);
-    ClipPreprocess options;
-    options.size = options.shortest_edge = want.width;
-    EXPECT_CLOSE(clip_square(in, options).data, want.data, g.tolerance("crop"), g.name + " out/crop");
-    const int step = static_cast<int>(g.info["pixel_step"].integer());
-    EXPECT_CLOSE(every(clip_pixels(in, options), want.height, want.width, step), g["out/pixels"].f32(),
-                 g.tolerance() * g.rms("out/pixels"), g.name + " out/pixels");
-  }
-}
-
 TEST("image: fit and anchor choose what of a long picture the encoder sees") {
   Image8 in(300, 100, 3);  // three squares: 40, 120, 200
   for (size_t i = 0; i < in.data.size(); ++i) in.data[i] = static_cast<uint8_t>(40 + 80 * (i / 3 % 300 / 100));
@@ -122,17 +64,6 @@ TEST("image: fit and anchor choose what of a long picture the encoder sees") {
   EXPECT_EQ(middle(Fit::pad, Anchor::top), 0);
 }
 
-TEST("image: the detector's input agrees with the reference") {
-  for (const Golden& g : image_cases("out/blob")) {
-    const int size = static_cast<int>(g.info["detection_size"].integer());
-    const Letterbox box = letterbox(image(g["in/image"]), size, size);
-    PixelRule pixels = kDetectorPixels;
-    pixels.bgr = true;  // the reference took the stored picture for B, G, R and swapped it
-    EXPECT_CLOSE(every(network_input(box.canvas, pixels), size, size, 4), g["out/blob"].f32(), 1.0 / 128 + 1e-6,
-                 g.name + " out/blob");  // one grey level of the 8-bit resize
-  }
-}
-
 TEST("image: the letterbox keeps the corner, cuts the free side and takes its scale from the height") {
   Image8 white(333, 100, 3);
   std::fill(white.data.begin(), white.data.end(), uint8_t{255});
@@ -148,36 +79,6 @@ std::vector<float> rows(const std::vector<Detection>& faces) {
   std::vector<float> out;
   for (const Detection& d : faces) out.insert(out.end(), {d.x1, d.y1, d.x2, d.y2, d.score});
   return out;
-}
-
-TEST("image: detector outputs become the reference's faces, in its order") {
-  for (const Golden& g : image_cases("in/output.0")) {
-    const Image8 in = image(g["in/image"]);
-    const int size = static_cast<int>(g.info["detection_size"].integer());
-    std::vector<std::vector<float>> values;
-    for (size_t i = 0; g.has("in/output." + std::to_string(i)); ++i)
-      values.push_back(g["in/output." + std::to_string(i)].f32());
-    const std::vector<std::span<const float>> outputs(values.begin(), values.end());
-    const DetectionCanvas canvas{size, size, letterbox(in, size, size).scale};
-    const std::vector<Detection> faces =
-        suppressed(scrfd_candidates(outputs, canvas, static_cast<float>(g.info["threshold"].number)),
-                   static_cast<float>(g.info["nms"].number));
-    EXPECT_EQ(faces.size(), static_cast<size_t>(g.info["found"].integer()));
-    if (!g.has("out/boxes")) continue;
-    const auto limit = [&](const char* key) { return g.tolerance() * g.rms(key); };
-    EXPECT_CLOSE(rows(faces), g["out/boxes"].f32(), limit("out/boxes"), g.name + " out/boxes");
-    EXPECT_CLOSE(rows(limited(faces, 2, FaceMetric::area_near_centre, in.width, in.height)),
-                 g["out/boxes.max2.default"].f32(), limit("out/boxes.max2.default"),
-                 g.name + " out/boxes.max2.default");
-    EXPECT_CLOSE(rows(limited(faces, 2, FaceMetric::area, in.width, in.height)), g["out/boxes.max2.max"].f32(),
-                 limit("out/boxes.max2.max"), g.name + " out/boxes.max2.max");
-    EXPECT_EQ(!faces.empty() && faces[0].has_landmarks, g.has("out/keypoints"));
-    if (!g.has("out/keypoints")) continue;
-    std::vector<double> points;
-    for (const Detection& d : faces)
-      for (const Point& p : d.landmarks) points.insert(points.end(), {p.x, p.y});
-    EXPECT_CLOSE(points, g["out/keypoints"].f32(), limit("out/keypoints"), g.name + " out/keypoints");
-  }
 }
 
 TEST("image: a YuNet cell becomes one face in image pixels") {
@@ -216,40 +117,6 @@ TEST("image: detector outputs of another shape are refused, numbers that are not
     for (size_t cells : {32, 8, 2}) bad.emplace_back(cells * width, std::numeric_limits<float>::infinity());
   EXPECT_EQ(scrfd_candidates(std::vector<std::span<const float>>(bad.begin(), bad.end()), {32, 32, 1}, 0.5f).size(),
             0u);
-}
-
-Landmarks landmarks(const std::vector<float>& values, size_t index) {  // of [faces, 5, 2]
-  Landmarks points;
-  for (size_t j = 0; j < 5; ++j) points[j] = {values[index * 10 + 2 * j], values[index * 10 + 2 * j + 1]};
-  return points;
-}
-
-TEST("image: alignment matrices and crops agree with the reference") {
-  for (const Golden& g : image_cases("in/landmarks")) {
-    const Image8 in = image(g["in/image"]);
-    const std::vector<float> all = g["in/landmarks"].f32();
-    size_t compared = 0;
-    for (const auto& [key, tensor] : g.tensors) {  // out/KIND.FACE.SIZE
-      const size_t dot = key.find('.');
-      if (dot == std::string::npos) continue;
-      const std::string kind = key.substr(4, dot - 4);
-      const Landmarks points = landmarks(all, std::stoul(key.substr(dot + 1)));
-      const int size = std::stoi(key.substr(key.rfind('.') + 1));
-      ++compared;
-      if (kind == "matrix") {
-        const Similarity m = face_similarity(points, size);
-        EXPECT_CLOSE((std::vector<double>{m.a, -m.b, m.tx, m.b, m.a, m.ty}), tensor.f32(),
-                     g.tolerance("matrix") * g.rms(key), key);
-        continue;
-      }
-      const std::vector<uint8_t> got = face_crop(in, points, size).data, want = tensor.u8();
-      if (kind == "exact") EXPECT_CLOSE(got, want, 1, key);
-      double sum = 0;
-      for (size_t i = 0; i < got.size(); ++i) sum += std::abs(int{got[i]} - int{want.at(i)});
-      EXPECT(sum / static_cast<double>(got.size()) < 1);
-    }
-    EXPECT(compared > 0);
-  }
 }
 
 TEST("image: landmarks that no face has are refused") {

@@ -1,4 +1,4 @@
-// ONNX files: the goldens, and graphs that must be refused before anything is computed.
+// ONNX files: initialisers, and graphs that must be refused before anything is computed.
 #include "io/onnx.h"
 
 #include "../test.h"
@@ -35,33 +35,6 @@ std::string reading(const std::string& file) {
 }
 
 }  // namespace
-
-TEST("io: onnx: every golden graph is read") {
-  size_t count = 0;
-  for (const auto& entry : std::filesystem::directory_iterator(golden_folder() / "onnx")) {
-    if (entry.path().extension() != ".onnx") continue;
-    ++count;
-    const std::string name = "onnx/" + entry.path().stem().string();
-    const OnnxModel m = open_onnx(entry.path().string());
-    const Golden golden(name);
-    EXPECT(m.opset >= 9 && !m.nodes.empty());
-    for (const OnnxValue& input : m.inputs) {
-      if (!golden.has("in/" + input.name)) {
-        failed(__FILE__, __LINE__, name + ": input " + input.name);
-        continue;
-      }
-      const Dims& dims = golden["in/" + input.name].dims;
-      EXPECT_EQ(input.dims.size(), dims.size());
-      for (size_t d = 0; d < dims.size() && d < input.dims.size(); ++d)
-        EXPECT(input.dims[d] == -1 || input.dims[d] == dims[d]);
-    }
-    for (const OnnxValue& output : m.outputs)
-      if (!golden.has("out/" + output.name)) failed(__FILE__, __LINE__, name + ": output " + output.name);
-    for (const auto& [key, tensor] : m.initialisers)
-      EXPECT_EQ(tensor.bytes.size(), dtype_size(tensor.info.dtype) * static_cast<size_t>(product(tensor.info.dims)));
-  }
-  EXPECT(count > 0);
-}
 
 TEST("io: onnx: initialisers are exact, raw or typed") {
   const auto floats = [](std::initializer_list<float> v) {
