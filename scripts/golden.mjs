@@ -34,15 +34,18 @@ const folder = path.resolve(process.env.INIT_CWD ?? process.cwd(), positionals[0
 const here = levelsHere();
 const levels = values.level?.flatMap((list) => list.split(',')) ?? here.usual;
 for (const level of levels)
-  if (!here.all.includes(level)) usage(`This CPU and build have no level "${level}"; they have ${here.all.join(', ')}.`);
+  if (!here.all.includes(level))
+    usage(`This CPU and build have no level "${level}"; they have ${here.all.join(', ')}.`);
 
 const counts = { passed: 0, failed: 0, 'not yet': 0 };
 const short = (value) => (value === null ? 'infinite' : value.toExponential(2));
 for await (const result of goldenResults(folder, levels)) {
   const { case: name, level, status, worst, limit, message } = result;
   counts[status === 'unknown kind' ? 'failed' : status] += 1;
-  const measured = status === 'passed' ? `worst ${short(worst)} of ${short(limit)}${message && `, ${message}`}` : message;
-  const numbers = status === 'failed' && limit !== null && limit !== 0 ? `worst ${short(worst)} of ${short(limit)}, ` : '';
+  const measured =
+    status === 'passed' ? `worst ${short(worst)} of ${short(limit)}${message && `, ${message}`}` : message;
+  const numbers =
+    status === 'failed' && limit !== null && limit !== 0 ? `worst ${short(worst)} of ${short(limit)}, ` : '';
   console.log(`${status.padEnd(8)} ${name}${level && ` on ${level}`}: ${numbers}${measured}`);
 }
 console.log(`${counts.passed} passed, ${counts.failed} failed, ${counts['not yet']} not yet`);

@@ -107,7 +107,8 @@ inline void expect_golden(Machine& m, const Golden& g, const Tensors& got, bool 
       continue;
     }
     const std::vector<float> expected = nhwc(tensor);
-    EXPECT_CLOSE(at->second, expected, g.tolerance(m.compute()) * rms(expected), g.name + " " + key + " on " + m.device.name);
+    EXPECT_CLOSE(at->second, expected, g.tolerance(m.compute()) * rms(expected),
+                 g.name + " " + key + " on " + m.device.name);
   }
 }
 

@@ -1,0 +1,105 @@
+// Decoupled attention in a UNet: image prompts with a scale per site, and the LoRA inside FaceID adapters.
+#include <memory>
+#include <string>
+
+#include "golden/compare.h"
+#include "golden/kinds.h"
+#include "golden/unet_case.h"
+#include "models/adapters.h"
+#include "runtime/image_prompt.h"
+#include "runtime/recorders.h"
+#include "weights/lora.h"
+
+namespace ipa::golden {
+
+namespace {
+
+using test::Golden;
+using test::GoldenModel;
+
+struct AdapterCase {
+  AdapterCase(Level& level, const std::string& prefix, const UNetConfig& unet)
+      : model(prefix), info(detect_adapter(model.index, prefix)) {
+    check_fit(info, unet, prefix);
+    network = std::make_unique<Network>(level.device, adapter_plans(info, unet), weights(model), LoadOptions{});
+  }
+  GoldenModel model;
+  AdapterInfo info;
+  std::unique_ptr<Network> network;
+};
+
+// embeds [N, images, E] or [N, images, T, E]: the tokens of a row's images follow each other.
+Tensor image_tokens(AdapterCase& adapter, const test::GoldenTensor& embeds) {
+  const Dims& d = embeds.dims;
+  const std::vector<float> values = embeds.f32();
+  const int64_t tokens = d.size() == 4 ? d[2] : 1, size = tokens * d.back();
+  Tensor all;
+  for (int64_t row = 0; row < d[0]; ++row) {
+    ProjectInput in;
+    for (int64_t image = 0; image < d[1]; ++image) {
+      const auto from = values.begin() + (row * d[1] + image) * size;
+      in.features.push_back({{1, 1, tokens, d.back()}, {from, from + size}});
+    }
+    Tensor one = project(*adapter.network, adapter.info, in, StopFlag{});
+    if (row == 0) all.shape = one.shape;
+    all.data.insert(all.data.end(), one.data.begin(), one.data.end());
+  }
+  all.shape.n = d[0];
+  return all;
+}
+
+void check_image_prompts(Level& level, const std::string& name, Verdict& verdict) {
+  const Golden g(name);
+  UNetCase unet(level, g, GoldenModel(unet_prefix(g)));
+  const std::vector<test::Json>& prefixes = g.info["weights"]["adapters"].array;
+  std::vector<AdapterCase> adapters;
+  std::vector<ImagePromptTokens> prompts;
+  for (const test::Json& prefix : prefixes) {
+    AdapterCase& adapter = adapters.emplace_back(level, prefix.string, unet.config());
+    prompts.push_back({adapter.network.get(), image_tokens(adapter, g["in/embeds." + std::to_string(prompts.size())])});
+  }
+  std::vector<float> scales;
+  for (const AttentionSite& site : attention_sites(unet.config()))
+    for (size_t i = 0; i < prefixes.size(); ++i)
+      scales.push_back(static_cast<float>(g.info["scale_per_layer"][site.path][i].number));
+  compare(verdict, g, unet.eps(std::move(prompts), scales));
+}
+
+CrossAttentions cross_attentions(const UNetConfig& unet) {
+  CrossAttentions sites;
+  for (const AttentionSite& site : attention_sites(unet)) sites[site.file_index] = site.path;
+  return sites;
+}
+
+// Tokens are given; the adapter's own LoRA is merged into the UNet.
+void check_inner_lora(Level& level, const std::string& name, Verdict& verdict) {
+  const Golden g(name);
+  UNetCase unet(level, g, GoldenModel(unet_prefix(g)));
+  AdapterCase adapter(level, g.info["weights"]["adapters"][0].string, unet.config());
+  const float strength = static_cast<float>(g.info["lora_strength"].number);
+  const float scale = static_cast<float>(g.info["scale"].number);
+  Store& store = unet.network().store();
+  const Lora lora = adapter_lora(weights(adapter.model), cross_attentions(unet.config()), store.source().index);
+  const std::vector<ActiveLora> active = {{&lora, strength}};
+  LoraState state;
+  const uint64_t before = store.digest();
+  apply_loras(store, level.device->pool, LoraPart::unet, state, active);
+
+  test::Tensors got = unet.eps({{adapter.network.get(), value(g["in/tokens"])}},
+                               std::vector<float>(attention_sites(unet.config()).size(), scale));
+  for (const auto& [key, tensor] : g.tensors)
+    if (key.starts_with("out/merged."))
+      got[key.substr(4)] = merged_weight(store, LoraPart::unet, key.substr(std::string("out/merged.").size()), active);
+  compare(verdict, g, got);
+  apply_loras(store, level.device->pool, LoraPart::unet, state, {});
+  verdict.require(store.digest() == before, "the UNet's weights differ after the LoRA was taken out again");
+}
+
+}  // namespace
+
+void add_adapters(Kinds& kinds) {
+  kinds["adapter/image-prompts"] = {check_image_prompts};
+  kinds["adapter/inner-lora"] = {check_inner_lora};
+}
+
+}  // namespace ipa::golden

@@ -1,0 +1,51 @@
+#include "golden/compare.h"
+
+#include <cmath>
+#include <filesystem>
+
+#include "weights/synthetic.h"
+
+namespace ipa::golden {
+
+using test::Golden;
+using test::GoldenModel;
+using test::GoldenTensor;
+
+TensorSource weights(const GoldenModel& model) { return synthetic(model.prefix, model.index, model.factors); }
+
+std::string data_file(const std::string& name, const std::string& file) {
+  const std::filesystem::path from_folder = test::golden_file(file);
+  if (std::filesystem::exists(from_folder)) return from_folder.string();
+  return ((test::golden_folder() / name).parent_path() / std::filesystem::path(file).filename()).string();
+}
+
+Tensor value(const GoldenTensor& tensor) { return {test::nhwc_shape(tensor.dims), test::nhwc(tensor)}; }
+
+void compare(Verdict& verdict, const Golden& g, const std::string& key, const std::vector<float>& got) {
+  const std::vector<float> want = test::nhwc(g[key]);
+  const double tolerance = g.tolerance();
+  const test::Json& rules = g.info["tolerance"];
+  if (rules.has("rule") && rules["rule"].string.find("relative") != std::string::npos)  // "absolute, plus … relative"
+    verdict.close(key, got, want, [tolerance](double expected) { return tolerance * (1 + std::abs(expected)); });
+  else
+    verdict.close(key, got, want, tolerance * test::rms(want));
+}
+
+void compare(Verdict& verdict, const Golden& g, const test::Tensors& got) {
+  for (const auto& [key, tensor] : g.tensors) {
+    if (!key.starts_with("out/") && !key.starts_with("tap/")) continue;
+    const auto at = got.find(key.substr(4));
+    if (at == got.end())
+      verdict.fault(key + " was not computed");
+    else
+      compare(verdict, g, key, at->second);
+  }
+}
+
+test::Tensors bare(const Tensors& tensors) {
+  test::Tensors out;
+  for (const auto& [name, tensor] : tensors) out[name] = tensor.data;
+  return out;
+}
+
+}  // namespace ipa::golden

@@ -1,0 +1,41 @@
+#pragma once
+// What the native half of the golden runner checks: kind -> function. Which kind a case is of follows from its content
+// and is decided by the runner (test/runner/kinds.mjs).
+#include <map>
+#include <string>
+
+#include "golden/verdict.h"
+#include "models/runner.h"
+#include "runtime/device.h"
+
+namespace ipa::golden {
+
+// One CPU level: for plans recorded on their own, and for networks as the engine runs them.
+struct Level {
+  explicit Level(const std::string& name) : machine(cpu::level(name)), device(cpu_device(name, /*threads=*/2)) {}
+  test::Machine machine;
+  std::shared_ptr<Device> device;
+};
+
+// `name`: path of the case below the folder, without its extension.
+using Check = void (*)(Level& level, const std::string& name, Verdict& verdict);
+
+struct Kind {
+  Check check;
+  bool per_level = true;  // false: the level makes no difference, one run counts
+};
+using Kinds = std::map<std::string, Kind>;
+
+// One function per file, each adds its rows.
+void add_modules(Kinds& kinds);
+void add_networks(Kinds& kinds);
+void add_projectors(Kinds& kinds);
+void add_adapters(Kinds& kinds);
+void add_loras(Kinds& kinds);
+void add_onnx(Kinds& kinds);
+void add_images(Kinds& kinds);
+void add_random(Kinds& kinds);
+void add_text(Kinds& kinds);
+void add_files(Kinds& kinds);
+
+}  // namespace ipa::golden

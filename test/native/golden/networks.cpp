@@ -1,0 +1,95 @@
+// Whole networks, run as the engine runs them.
+#include <algorithm>
+#include <string>
+
+#include "golden/compare.h"
+#include "golden/kinds.h"
+#include "golden/unet_case.h"
+#include "models/clip_text.h"
+#include "models/clip_vision.h"
+#include "plan/builder.h"
+#include "runtime/recorders.h"
+
+namespace ipa::golden {
+
+namespace {
+
+using test::Golden;
+using test::GoldenModel;
+
+void check_unet(Level& level, const std::string& name, Verdict& verdict) {
+  const Golden g(name);
+  UNetCase unet(level, g, GoldenModel(unet_prefix(g)));
+  compare(verdict, g, unet.eps({}, {}));
+}
+
+void check_vae(Level& level, const std::string& name, Verdict& verdict) {
+  const Golden g(name);
+  const GoldenModel model(g.info["weights"].string);
+  Network network(level.device, vae_plans(detect_vae(model.index, model.config)), weights(model), {});
+  const bool decodes = g.has("in/z");
+  const std::string input = decodes ? "z" : "image";
+  compare(verdict, g,
+          bare(network.run(decodes ? "decode" : "encode", {{input, value(g["in/" + input])}}, {}, taps(g), StopFlag{},
+                           /*check=*/true)));
+}
+
+// The engine's form of one hidden state, with the pooled text beside it.
+void add_state(test::Tensors& got, Network& network, const Tensors& in, const std::string& as,
+               const std::map<std::string, double>& form, const std::string& pooled = "") {
+  Tensors inputs = in;
+  if (pooled.empty()) inputs.erase("end");
+  Tensors result = network.run("hidden", inputs, form, {}, StopFlag{}, /*check=*/true);
+  got[as] = result.at("hidden").data;
+  if (!pooled.empty()) got[pooled] = result.at("pooled").data;
+}
+
+void check_clip_text(Level& level, const std::string& name, Verdict& verdict) {
+  const Golden g(name);
+  const GoldenModel model(g.info["weights"].string);
+  const ClipTextConfig config = detect_clip_text(model.index, model.config);
+  const std::vector<float> ids = g["in/ids"].f32();
+  const int64_t rows = g["in/ids"].dims[0], tokens = g["in/ids"].dims[1];
+  Tensors in = {{"ids", {{rows, 1, tokens, 1}, ids}}, {"end", {{rows, 1, 1, 1}, {}}}};
+  for (int64_t row = 0; row < rows; ++row) {
+    const auto first = ids.begin() + row * tokens;  // the end token has the largest id; the first one counts
+    in["end"].data.push_back(static_cast<float>(std::max_element(first, first + tokens) - first));
+  }
+  Network network(level.device, clip_text_plans(config), weights(model), {});
+  test::Tensors got;
+  add_state(got, network, in, "last", {{"skip", 0}, {"final_norm", 1}, {"pooled", 1}},
+            config.projection > 0 ? "text_embeds" : "pooled");
+  add_state(got, network, in, "penultimate", {{"skip", 1}, {"final_norm", 0}, {"pooled", 0}});
+  add_state(got, network, in, "penultimate_normed", {{"skip", 1}, {"final_norm", 1}, {"pooled", 0}});
+  Builder b;  // the embeddings alone: a value the engine never asks for
+  b.output("embeddings", clip_text(b, config, b.input("ids", {rows, 1, tokens, 1})).states[0]);
+  got.merge(test::run(level.machine, b.finish(), bare(in), weights(model)));
+  compare(verdict, g, got);
+}
+
+void check_clip_vision(Level& level, const std::string& name, Verdict& verdict) {
+  const Golden g(name);
+  const GoldenModel model(g.info["weights"].string);
+  const ClipVisionConfig config = detect_clip_vision(model.index, model.config);
+  Network network(level.device, clip_vision_plans(config), weights(model), {});
+  const Tensors in = {{"pixels", value(g["in/pixels"])}};
+  test::Tensors got;
+  got["penultimate"] = network.run("hidden", in, {}, {}, StopFlag{}, true).at("hidden").data;
+  if (config.projection > 0)
+    got["image_embeds"] = network.run("image_embeds", in, {}, {}, StopFlag{}, true).at("image_embeds").data;
+  Builder b;  // states of the last layer: nobody but a test asks for them
+  b.output("last", clip_vision(b, config, b.input("pixels", in.at("pixels").shape)).last);
+  got.merge(test::run(level.machine, b.finish(), bare(in), weights(model)));
+  compare(verdict, g, got);
+}
+
+}  // namespace
+
+void add_networks(Kinds& kinds) {
+  kinds["network/unet"] = {check_unet};
+  kinds["network/vae"] = {check_vae};
+  kinds["network/clip-text"] = {check_clip_text};
+  kinds["network/clip-vision"] = {check_clip_vision};
+}
+
+}  // namespace ipa::golden

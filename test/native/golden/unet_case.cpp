@@ -1,0 +1,44 @@
+#include "golden/unet_case.h"
+
+#include <utility>
+
+#include "runtime/recorders.h"
+
+namespace ipa::golden {
+
+using test::Golden;
+using test::GoldenModel;
+
+std::string unet_prefix(const Golden& g) {
+  const test::Json& prefixes = g.info["weights"];
+  return prefixes.kind == test::Json::Kind::string ? prefixes.string : prefixes["unet"].string;
+}
+
+UNetCase::UNetCase(Level& level, const Golden& g, GoldenModel model)
+    : g_(g),
+      model_(std::move(model)),
+      config_(detect_unet(model_.index, model_.config)),
+      network_(level.device, unet_plans(config_), weights(model_), {}) {}
+
+test::Tensors UNetCase::eps(std::vector<ImagePromptTokens> prompts, const std::vector<float>& scales) {
+  UNetRequest request;
+  const Tensor x = value(g_["in/x"]);
+  request.x = x.shape;
+  request.context = value(g_["in/context"]);
+  if (config_.added_conditioning()) {
+    request.pooled = value(g_[g_.has("in/pooled") ? "in/pooled" : "in/text_embeds"]);
+    request.time_ids = value(g_["in/time_ids"]);
+  }
+  request.prompts = std::move(prompts);
+  request.timesteps = {g_.info["timestep"].number};
+  request.taps = taps(g_);
+
+  UNetRun run(network_, config_, request, StopFlag{});
+  std::vector<float> eps(static_cast<size_t>(x.shape.n * x.shape.h * x.shape.w * config_.out_channels));
+  run.forward(x.data, /*call=*/0, scales, eps, StopFlag{}, /*check=*/true);
+  test::Tensors got = bare(run.taps());
+  got["eps"] = std::move(eps);
+  return got;
+}
+
+}  // namespace ipa::golden

@@ -1,0 +1,128 @@
+// Runs the golden cases of a folder: the native half in its own program, the rest here.
+import { spawn, spawnSync } from 'node:child_process';
+import { createInterface } from 'node:readline';
+import { products } from '../../scripts/ensure-built.mjs';
+import { casesOf } from './cases.mjs';
+import { kindOf } from './kinds.mjs';
+import { PipelineEngine, checks as pipelines } from './pipelines.mjs';
+import { checks as schedulers } from './schedulers.mjs';
+import { checks as texts } from './texts.mjs';
+import { Verdict } from './verdict.mjs';
+
+/**
+ * @typedef {import('./cases.mjs').Case} Case
+ * @typedef {object} Result
+ * @property {string} case
+ * @property {string} kind
+ * @property {string} level    '' where the level makes no difference
+ * @property {'passed' | 'failed' | 'not yet' | 'unknown kind'} status
+ * @property {number | null} worst  null: not finite
+ * @property {number | null} limit
+ * @property {string} message  what differed most, the fault, or what this version does not have yet
+ */
+
+/** Levels that a build for this processor may have, slowest first. */
+export const allLevels = process.arch === 'x64' ? ['base', 'avx2', 'avx512'] : ['base'];
+
+/** Those of `allLevels` that this CPU and build have. */
+export const levelsHere = () => {
+  const { stdout, status } = spawnSync(products.nativeGolden, ['--levels'], { encoding: 'utf8' });
+  if (status !== 0) throw new Error('ipa_golden does not run');
+  const present = stdout.trim().split('\n');
+  return { all: present, usual: allLevels.filter((level) => present.includes(level)) };
+};
+
+/** @param {string} folder @param {readonly string[]} levels @param {readonly { c: Case, kind: string }[]} work */
+async function* nativeResults(folder, levels, work) {
+  if (work.length === 0) return;
+  const child = spawn(products.nativeGolden, [folder, levels.join(',')], { stdio: ['pipe', 'pipe', 'inherit'] });
+  const ended = new Promise((resolve) => child.on('close', (code, signal) => resolve(signal ?? code)));
+  child.stdin.on('error', () => {}); // it ended early: told below
+  child.stdin.end(work.map(({ c, kind }) => `${kind}\t${c.name}\n`).join(''));
+  /** @type {Set<string>} */
+  const answered = new Set();
+  for await (const line of createInterface({ input: child.stdout })) {
+    const result = /** @type {Result} */ (JSON.parse(line));
+    answered.add(result.case);
+    yield result;
+  }
+  const end = await ended;
+  for (const { c, kind } of work)
+    if (end !== 0 && !answered.has(c.name))
+      yield failed(c, kind, '', `ipa_golden ended with ${end} before this case was done`);
+}
+
+/** @returns {Result} */
+const failed = (
+  /** @type {Case} */ c,
+  /** @type {string} */ kind,
+  /** @type {string} */ level,
+  /** @type {string} */ message,
+) => ({
+  case: c.name,
+  kind,
+  level,
+  status: 'failed',
+  worst: null,
+  limit: null,
+  message,
+});
+
+/** @param {Case} c @param {string} kind @param {string} level @param {(verdict: Verdict) => unknown} check @returns {Promise<Result>} */
+const judged = async (c, kind, level, check) => {
+  const verdict = new Verdict();
+  try {
+    await check(verdict);
+  } catch (error) {
+    verdict.fault(
+      error instanceof Error ? `${'code' in error ? `${error.code}: ` : ''}${error.message}` : String(error),
+    );
+  }
+  const { passed, worst, limit, message } = verdict;
+  return { case: c.name, kind, level, status: passed ? 'passed' : 'failed', worst, limit, message };
+};
+
+/** @param {readonly string[]} levels @param {readonly { c: Case, kind: string }[]} work */
+async function* scriptResults(levels, work) {
+  const alone = { ...schedulers, ...texts };
+  for (const { c, kind } of work) {
+    const check = alone[kind];
+    if (check) yield await judged(c, kind, '', (verdict) => check(c, verdict));
+  }
+  const drawn = work.filter(({ kind }) => pipelines[kind]);
+  for (const level of drawn.length > 0 ? levels : []) {
+    const engine = new PipelineEngine(level);
+    try {
+      for (const { c, kind } of drawn)
+        yield await judged(c, kind, level, (verdict) => pipelines[kind](c, verdict, engine));
+    } finally {
+      engine.close();
+    }
+  }
+}
+
+/**
+ * Every case of the folder, one result per level where the level matters.
+ * @param {string} folder @param {readonly string[]} levels
+ * @returns {AsyncGenerator<Result>}
+ */
+export async function* goldenResults(folder, levels) {
+  /** @type {{ c: Case, kind: string, half: string }[]} */
+  const work = [];
+  for (const c of casesOf(folder)) {
+    let row;
+    let message = 'no row of test/runner/kinds.mjs fits it';
+    try {
+      row = kindOf(c);
+    } catch (error) {
+      message = error instanceof Error ? error.message : String(error);
+    }
+    const bare = { case: c.name, level: '', worst: null, limit: null };
+    if (!row) yield { ...bare, kind: c.info?.family ?? 'table', status: 'unknown kind', message };
+    else if (row.later) yield { ...bare, kind: row.kind, status: 'not yet', message: row.later };
+    else work.push({ c, kind: row.kind, half: row.half ?? '' });
+  }
+  const of = (/** @type {string} */ half) => work.filter((item) => item.half === half);
+  yield* nativeResults(folder, levels, of('native'));
+  yield* scriptResults(levels, of('script'));
+}
