@@ -301,13 +301,15 @@ export class Pipeline {
       }
     };
     // after this turn, so that whoever called can follow the job from its first event on; before the run may start
+    let position = 0;
     queueMicrotask(() => control.emit({ type: 'queued', position }));
-    const { position, leave } = this.#queue.add(work);
+    const entry = this.#queue.add(work);
+    position = entry.position;
     this.#jobs.add(control);
     const cancel = (): void => control.cancel(signal?.reason);
     signal?.addEventListener('abort', cancel, { once: true });
     control.onEnd(() => {
-      leave();
+      entry.leave();
       this.#jobs.delete(control);
       signal?.removeEventListener('abort', cancel);
     });

@@ -5,6 +5,7 @@ import {
   type Adapter,
   defaultModel,
   type GenerateOptions,
+  inspect,
   type LoadOptions,
   OptionError,
   Pipeline,
@@ -85,10 +86,12 @@ const attach = async (pipe: Pipeline, groups: readonly ReferenceFlags[], flags: 
     const file = family?.adapters[named] ?? named;
     let adapter = attached.get(file);
     if (!adapter) {
-      const detector = flags.detector ?? family?.face.detector;
-      const recognizer = flags.recognizer ?? family?.face.recognizer;
+      // the family's own networks only where they are needed: what a user names and the adapter does not read is warned of
+      const needs = family && (await inspect(file, { sha256: false })).variant;
+      const detector = flags.detector ?? (needs?.needsFace ? family?.face.detector : undefined);
+      const recognizer = flags.recognizer ?? (needs?.needsFace ? family?.face.recognizer : undefined);
       adapter = await pipe.addAdapter(file, {
-        encoder: flags.encoder ?? family?.encoder,
+        encoder: flags.encoder ?? (needs?.encoder ? family?.encoder : undefined),
         face: detector && recognizer ? { detector, recognizer } : undefined,
       });
       attached.set(file, adapter);
@@ -134,7 +137,12 @@ const run = async (flags: Flags, list: ReferenceList): Promise<void> => {
         dtype: flags.dtype,
         threads: flags.threads,
         signal: interrupt.signal,
-        logger: { debug: () => {}, info: () => {}, warn: (_: object, text?: string) => say(text ?? ''), error: () => {} },
+        logger: {
+          debug: () => {},
+          info: () => {},
+          warn: (_: object, text?: string) => say(text ?? ''),
+          error: () => {},
+        },
       }),
     );
     const references = await attach(pipe, groups, flags);
@@ -219,7 +227,7 @@ export const generateCommand = (): Command => {
     .option('--count <n>', 'pictures, 1 to 64', number)
     .addOption(new Option('--sampler <name>', 'how steps are taken').choices(samplers))
     .addOption(new Option('--schedule <name>', 'how noise levels are spaced').choices(schedules))
-    .option('--clip-skip <n>', "layers of the text encoder left out", number)
+    .option('--clip-skip <n>', 'layers of the text encoder left out', number)
     .addOption(new Option('--dtype <type>', 'precision').choices(['auto', 'f32']))
     .option('--threads <n>', 'CPU threads', number)
     .option('--out <file>', 'where to write: .png, .jpg or .webp', 'portrait.png')

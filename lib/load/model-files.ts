@@ -1,8 +1,10 @@
 import { readFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
+import { defaultModel } from '../default-model.js';
+import type { EngineHost } from '../engine.js';
 import { ModelFileError, quoted } from '../errors.js';
 import { kindAt, readJson, stem } from '../files.js';
-import type { LoadSpec } from '../native.js';
+import { type FileInfo, type LoadSpec, native, type Stop } from '../native.js';
 import { type ClipTokenizer, loadTokenizer, publicTokenizer } from '../prompt/index.js';
 import { publicConfigs, readSchedulerConfig, type SchedulerConfig } from '../schedulers/index.js';
 import { weightsIn } from './weights.js';
@@ -21,6 +23,8 @@ export interface ModelFiles {
   readonly name: string;
   /** A diffusers folder; undefined for a single file. */
   readonly folder: string | undefined;
+  /** Where the family's defaults.json may lie: in this folder, or above it. */
+  readonly family: string;
   readonly unet: Part;
   readonly vae: Part;
   /** One (SD1.5) or two (SDXL), which of a single file only its UNet tells. */
@@ -111,6 +115,7 @@ const folderFiles = async (folder: string): Promise<ModelFiles> => {
   return {
     name: basename(folder),
     folder,
+    family: folder,
     unet,
     vae,
     text: () => text,
@@ -121,31 +126,81 @@ const folderFiles = async (folder: string): Promise<ModelFiles> => {
   };
 };
 
-const singleFile = (path: string): ModelFiles => {
-  const source = { path, dialect: 'ldm' } as const;
-  const tower = (encoder: number): Part => ({ kind: 'clip_text', source, encoder });
+/** What the tensors of a checkpoint file cannot tell, by family. */
+interface FileFacts {
+  readonly unet?: Part['config'];
+  readonly vae?: Part['config'];
+  readonly text?: Part['config'];
+  readonly scheduler: (isXl: boolean) => SchedulerConfig;
+  readonly tokenizer: (encoder: number) => Promise<ClipTokenizer>;
+  /** Folder whose family the file belongs to, for its defaults. */
+  readonly folder?: string;
+}
+
+const publicFacts: FileFacts = {
+  scheduler: publicScheduler,
+  tokenizer: (encoder) => publicTokenizer(encoder === 0 ? undefined : '!'),
+};
+
+/** The bundled family's checkpoints are known by their shapes, as SD1.5's and SDXL's are: tensors and their shapes. */
+const BUNDLED_SHAPES: Readonly<Record<string, readonly number[]>> = {
+  'model.diffusion_model.input_blocks.0.0.weight': [32, 4, 3, 3],
+  'model.diffusion_model.middle_block.1.transformer_blocks.0.attn2.to_k.weight': [128, 128],
+  'cond_stage_model.transformer.text_model.embeddings.token_embedding.weight': [845, 128],
+};
+
+const isBundled = ({ tensors }: FileInfo): boolean =>
+  Object.entries(BUNDLED_SHAPES).every(([name, shape]) => {
+    const found = tensors.find((tensor) => tensor.name === name)?.shape;
+    return found?.length === shape.length && shape.every((side, i) => side === found[i]);
+  });
+
+const bundledFacts = async (): Promise<FileFacts> => {
+  const { path: folder } = defaultModel();
+  const config = async (name: string): Promise<Part['config']> => readJson(join(folder, name, 'config.json'));
+  const scheduler = await schedulerIn(folder);
+  return {
+    unet: await config('unet'),
+    vae: await config('vae'),
+    text: await config('text_encoder'),
+    scheduler: (isXl) => scheduler ?? publicScheduler(isXl),
+    tokenizer: () => loadTokenizer(join(folder, 'tokenizer')),
+    folder,
+  };
+};
+
+const singleFile = async (host: EngineHost, path: string, stop: Stop): Promise<ModelFiles> => {
+  const facts = isBundled(await native(host.engine.inspect(path, { stop }))) ? await bundledFacts() : publicFacts;
+  const part = (kind: Part['kind'], config: Part['config'], encoder?: number): Part => ({
+    kind,
+    source: { path, dialect: 'ldm' },
+    ...(config === undefined ? {} : { config }),
+    ...(encoder === undefined ? {} : { encoder }),
+  });
   return {
     name: stem(path),
     folder: undefined,
-    unet: { kind: 'unet', source },
-    vae: { kind: 'vae', source },
-    text: (isXl) => [
-      { part: tower(0), tokenizer: () => publicTokenizer() },
-      ...(isXl ? [{ part: tower(1), tokenizer: () => publicTokenizer('!') }] : []),
-    ],
-    scheduler: publicScheduler,
-    scalingFactor: undefined,
-    sampleSize: undefined,
-    zeroNegative: true, // of SDXL base; SD1.5 has no such rule
+    family: facts.folder ?? path,
+    unet: part('unet', facts.unet),
+    vae: part('vae', facts.vae),
+    text: (isXl) =>
+      (isXl ? [0, 1] : [0]).map((encoder) => ({
+        part: part('clip_text', facts.text, encoder),
+        tokenizer: () => facts.tokenizer(encoder),
+      })),
+    scheduler: facts.scheduler,
+    scalingFactor: numberIn(facts.vae, 'scaling_factor'),
+    sampleSize: numberIn(facts.unet, 'sample_size'),
+    zeroNegative: true, // SDXL base's rule; the other families have none
   };
 };
 
 /** The parts of a model: a diffusers folder, or one checkpoint file, told apart by looking. */
-export const modelFiles = async (path: string): Promise<ModelFiles> => {
+export const modelFiles = async (host: EngineHost, path: string, stop: Stop): Promise<ModelFiles> => {
   const kind = await kindAt(path);
   if (kind === 'folder') return folderFiles(path);
   // what is no plain file is refused by the reader, with its own words
-  if (kind !== undefined) return singleFile(path);
+  if (kind !== undefined) return singleFile(host, path, stop);
   throw new ModelFileError('MODEL_NOT_FOUND', `There is no model at ${quoted(path)}`, 'Check the path', {
     details: { path },
   });

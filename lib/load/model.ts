@@ -57,7 +57,7 @@ const refuseInpainting = (path: string, unet: NetworkInfo, latents: number): voi
 /** Loads every network of the model at `path`. */
 export const loadModel = async (host: EngineHost, path: string, options: LoadModelOptions): Promise<Model> => {
   const { allowNonFinite, onProgress, stop } = options;
-  const files = await modelFiles(path);
+  const files = await modelFiles(host, path, stop);
   const opened: NetworkHandle[] = [];
   const open = async (name: string, part: Part): Promise<NetworkHandle> => {
     const progress =
@@ -83,7 +83,7 @@ export const loadModel = async (host: EngineHost, path: string, options: LoadMod
     const family = isXl ? 'sdxl' : 'sd15';
     const factor = vae.info.factor ?? 8;
     const side = files.sampleSize === undefined ? DEFAULTS.size[family] : files.sampleSize * factor;
-    const own = await familyDefaults(path);
+    const own = await familyDefaults(files.family);
     return {
       name: files.name,
       path,

@@ -57,7 +57,8 @@ export interface FakeEngine {
   closed: boolean;
 }
 
-export const fakeEngine = (): FakeEngine => {
+/** `isXl`: a UNet with SDXL's conditioning. */
+export const fakeEngine = ({ isXl = false } = {}): FakeEngine => {
   const fake: Omit<FakeEngine, 'host'> & { host?: EngineHost } = {
     calls: [],
     loras: [],
@@ -85,6 +86,7 @@ export const fakeEngine = (): FakeEngine => {
       parameters: 5,
       warnings: [],
       ...INFO[kind],
+      ...(kind === 'unet' && isXl ? { pooledWidth: 8 } : {}),
       ...(kind === 'adapter' ? adapterInfo(path) : {}),
     };
     if (kind === 'onnx') {
@@ -107,7 +109,13 @@ export const fakeEngine = (): FakeEngine => {
       onProgress?.({ bytes: 1, totalBytes: 2 });
       return answer(`load ${spec.kind}`, spec.stop, network(spec.kind, path));
     },
-    encodeText: (inputs, { stop }) => answer('encodeText', stop, { context: tensor(77 * inputs[0]!.chunks.length, 8) }),
+    encodeText: (inputs, { stop }) => {
+      const pooled = inputs.at(-1)!.pooled ? { pooled: tensor(1, 8) } : {};
+      return answer(`encodeText ${inputs.map(({ state, skip }) => `${state} ${skip}`).join(', ')}`, stop, {
+        context: tensor(77 * inputs[0]!.chunks.length, 8),
+        ...pooled,
+      });
+    },
     encodeImages: (_, images, { stop }) =>
       answer(
         'encodeImages',
@@ -122,7 +130,9 @@ export const fakeEngine = (): FakeEngine => {
       answer(
         `detect ${size}`,
         stop,
-        image.data[0] === 0 ? [] : [{ score: 0.9, box: [10, 10, 50, 60], landmarks: [1, 2, 3, 4, 5, 6, 7, 8, 9, 10] }],
+        image.data[(Math.floor(image.height / 2) * image.width + Math.floor(image.width / 2)) * 3] === 0
+          ? []
+          : [{ score: 0.9, box: [10, 10, 50, 60], landmarks: [1, 2, 3, 4, 5, 6, 7, 8, 9, 10] }],
       ),
     alignFace: (_, __, size, { stop }) =>
       answer('align', stop, { width: size, height: size, data: new Uint8Array(size * size * 3) }),
