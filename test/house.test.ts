@@ -1,0 +1,308 @@
+// The house: who may know whom (native/README.md draws it), what lib may import, what package.json promises, and that
+// no file tells on which machine it was written. Every rule reads the files as they are.
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { dirname, join, posix } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import t from 'tap';
+import ts from 'typescript';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+const read = (path: string): string => readFileSync(join(root, path), 'utf8');
+
+/** Files below a folder, '/' between names, without what is built or installed. */
+const files = (folder: string): string[] =>
+  readdirSync(join(root, folder), { withFileTypes: true }).flatMap((entry) => {
+    const path = posix.join(folder, entry.name);
+    if (!entry.isDirectory()) return entry.isFile() ? [path] : [];
+    return /^(node_modules|dist|build.*|prebuilds|out|\.git|\.tap)$/.test(entry.name) ? [] : files(path);
+  });
+
+/** One cycle of a graph, `a -> b -> a`, or undefined. */
+const cycle = (graph: ReadonlyMap<string, readonly string[]>): string | undefined => {
+  const done = new Set<string>();
+  const visit = (node: string, trail: readonly string[]): string | undefined => {
+    if (trail.includes(node)) return [...trail.slice(trail.indexOf(node)), node].join(' -> ');
+    if (done.has(node)) return undefined;
+    for (const next of graph.get(node) ?? []) {
+      const found = visit(next, [...trail, node]);
+      if (found) return found;
+    }
+    done.add(node);
+    return undefined;
+  };
+  for (const node of graph.keys()) {
+    const found = visit(node, []);
+    if (found) return found;
+  }
+  return undefined;
+};
+
+// ---- native ----
+
+/** Folder → the folders it may include besides itself; arrows never turn back. */
+const ARROWS: Readonly<Record<string, readonly string[]>> = {
+  core: [],
+  plan: ['core'],
+  io: ['core'],
+  image: ['core'],
+  models: ['core', 'plan'],
+  weights: ['core', 'io'],
+  cpu: ['core', 'plan'],
+  runtime: ['core', 'plan', 'io', 'image', 'models', 'weights'],
+  binding: ['core', 'plan', 'io', 'image', 'models', 'weights', 'runtime'],
+};
+
+/** Single arrows with a reason, `file or folder → header`. */
+const SINGLE: readonly (readonly [from: RegExp, to: RegExp, why: string])[] = [
+  [/^weights\//, /^plan\/backend\.h$/, 'the store checks the wants of plans and packs as the backend says'],
+  [/^runtime\/device\.cpp$/, /^cpu\/(backend|table)\.h$/, 'the one place that chooses a backend'],
+  [/^binding\/addon\.cpp$/, /^cpu\/table\.h$/, 'levels()'],
+];
+
+const sources = files('native').filter((path) => /\.(h|cpp)$/.test(path));
+const includes = new Map(
+  sources.map((path) => [
+    path.slice('native/'.length),
+    [...read(path).matchAll(/^\s*#\s*include\s*"([^"]+)"/gm)].map((match) => match[1]!),
+  ]),
+);
+const mayInclude = (from: string, to: string): boolean => {
+  const [folder, other] = [from.split('/')[0]!, to.split('/')[0]!];
+  return (
+    folder === other ||
+    ARROWS[folder]?.includes(other) === true ||
+    SINGLE.some(([file, header]) => file.test(from) && header.test(to))
+  );
+};
+
+t.test('native: every include follows an arrow', async (test) => {
+  test.ok(sources.length > 100, 'the sources were found');
+  for (const folder of new Set([...includes.keys()].map((path) => path.split('/')[0]!)))
+    test.ok(Object.hasOwn(ARROWS, folder), `native/${folder} has its place in the order`);
+  for (const [from, headers] of includes)
+    for (const to of headers) {
+      if (!includes.has(to)) test.fail(`native/${from} includes "${to}", which is no file below native/`);
+      if (!mayInclude(from, to)) test.fail(`native/${from} includes "${to}" against the arrows`);
+    }
+});
+
+t.test('native: the arrows are an order, and the check sees what turns back', async (test) => {
+  test.equal(cycle(new Map(Object.entries(ARROWS))), undefined);
+  for (const [folder, below] of Object.entries(ARROWS))
+    for (const other of below)
+      for (const further of ARROWS[other]!) test.ok(below.includes(further), `${folder} may include ${further}`);
+  for (const [from, to] of [
+    ['core/arena.h', 'plan/plan.h'],
+    ['models/unet.cpp', 'weights/store.h'],
+    ['models/unet.cpp', 'cpu/backend.h'],
+    ['cpu/steps.cpp', 'models/unet.h'],
+    ['io/open.cpp', 'models/configs.h'],
+    ['runtime/load.cpp', 'cpu/backend.h'],
+    ['weights/lora.cpp', 'plan/builder.h'],
+    ['image/warp.cpp', 'io/file.h'],
+  ] as const)
+    test.notOk(mayInclude(from, to), `${from} may not include ${to}`);
+  for (const [from, to, why] of SINGLE) {
+    const used = [...includes].some(([file, headers]) => from.test(file) && headers.some((header) => to.test(header)));
+    test.ok(used, `the exception is still needed: ${why}`);
+  }
+});
+
+t.test('native: no header includes itself on some way', async (test) => {
+  test.equal(cycle(includes), undefined);
+});
+
+t.test('native: N-API is known to the binding, threads to the pool and the engine', async (test) => {
+  const users = (header: string): string[] =>
+    sources.filter((path) => new RegExp(`^\\s*#\\s*include\\s*<${header}>`, 'm').test(read(path)));
+  for (const path of users('napi\\.h')) test.match(path, /^native\/binding\//);
+  for (const path of users('thread')) test.match(path, /^native\/(core\/threads|runtime\/engine)\.(h|cpp)$/);
+  for (const path of sources.filter((source) => source.startsWith('native/models/')))
+    test.notMatch(read(path), /^\s*#\s*if/m, `${path} is the same for every device`);
+});
+
+// ---- lib ----
+
+interface Import {
+  readonly to: string;
+  /** Gone after compilation. */
+  readonly typeOnly: boolean;
+}
+interface Source {
+  readonly imports: readonly Import[];
+  /** Loads with something that is no name in the source. */
+  readonly computed: number;
+  readonly texts: readonly string[];
+  readonly anyOrEnum: readonly string[];
+}
+
+const typesOnly = (node: ts.ImportDeclaration | ts.ExportDeclaration): boolean => {
+  if (ts.isExportDeclaration(node)) return node.isTypeOnly;
+  const clause = node.importClause;
+  if (!clause) return false;
+  if (clause.isTypeOnly) return true;
+  const named = clause.namedBindings;
+  return !clause.name && named !== undefined && ts.isNamedImports(named) && named.elements.every((e) => e.isTypeOnly);
+};
+
+const parse = (name: string, text: string): Source => {
+  const file = ts.createSourceFile(name, text, ts.ScriptTarget.Latest, true);
+  const imports: Import[] = [];
+  const texts: string[] = [];
+  const anyOrEnum: string[] = [];
+  let computed = 0;
+  const visit = (node: ts.Node): void => {
+    if ((ts.isImportDeclaration(node) || ts.isExportDeclaration(node)) && node.moduleSpecifier)
+      imports.push({ to: (node.moduleSpecifier as ts.StringLiteral).text, typeOnly: typesOnly(node) });
+    if (ts.isImportTypeNode(node) && ts.isLiteralTypeNode(node.argument) && ts.isStringLiteral(node.argument.literal))
+      imports.push({ to: node.argument.literal.text, typeOnly: true });
+    if (ts.isCallExpression(node)) {
+      const callee = node.expression;
+      const [first] = node.arguments;
+      if (callee.kind === ts.SyntaxKind.ImportKeyword || (ts.isIdentifier(callee) && callee.text === 'require'))
+        if (first && ts.isStringLiteral(first)) imports.push({ to: first.text, typeOnly: false });
+        else computed += 1;
+      else if (ts.isPropertyAccessExpression(callee) && callee.name.text === 'dlopen') computed += 1;
+    }
+    if (ts.isStringLiteralLike(node)) texts.push(node.text);
+    if (node.kind === ts.SyntaxKind.AnyKeyword || ts.isEnumDeclaration(node)) {
+      const { line } = file.getLineAndCharacterOfPosition(node.getStart());
+      anyOrEnum.push(`${name}:${line + 1}`);
+    }
+    ts.forEachChild(node, visit);
+  };
+  visit(file);
+  return { imports, computed, texts, anyOrEnum };
+};
+
+const lib = new Map(
+  files('lib')
+    .filter((path) => path.endsWith('.ts'))
+    .map((path) => [path, parse(path, read(path))]),
+);
+/** `./x.js` as the file it stands for, `lib/x.ts`; packages keep their name. */
+const resolved = (from: string, to: string): string =>
+  to.startsWith('.') ? posix.join(posix.dirname(from), to).replace(/\.js$/, '.ts') : to;
+/** Imports of the files whose path begins so, as [file, target]. */
+const importsOf = (folder: string): [string, string][] =>
+  [...lib]
+    .filter(([path]) => path.startsWith(folder))
+    .flatMap(([path, source]) => source.imports.map(({ to }): [string, string] => [path, resolved(path, to)]));
+
+t.test('lib: only native.ts may load the addon', async (test) => {
+  test.ok(lib.size > 40, 'the sources were found');
+  for (const [path, { computed, texts, imports }] of lib) {
+    if (path === 'lib/native.ts') continue;
+    test.equal(computed, 0, `${path} loads nothing by a computed name`);
+    for (const text of [...texts, ...imports.map(({ to }) => to)])
+      if (/\.node$|^node-gyp-build/.test(text)) test.fail(`${path} names ${JSON.stringify(text)}`);
+  }
+});
+
+t.test('lib: the command line uses the public API, and nobody uses the command line', async (test) => {
+  for (const [path, to] of importsOf('lib/')) {
+    const cli = path.startsWith('lib/cli/');
+    if (!cli && to.startsWith('lib/cli/')) test.fail(`${path} imports ${to}`);
+    if (!cli || !to.startsWith('lib/')) continue;
+    const allowed = to.startsWith('lib/cli/') || to === 'lib/index.ts';
+    const doctor = path === 'lib/cli/doctor.ts' && to === 'lib/native.ts'; // names the binary and why it does not load
+    test.ok(allowed || doctor, `${path} imports ${to}`);
+  }
+});
+
+t.test('lib: samplers and prompts are pure, they know errors and nothing else of lib', async (test) => {
+  for (const folder of ['lib/schedulers/', 'lib/prompt/'])
+    for (const [path, to] of importsOf(folder))
+      if (to.startsWith('lib/'))
+        test.ok(to.startsWith(folder) || to === 'lib/errors.ts', `${path} may not import ${to}`);
+  for (const [path, to] of importsOf('lib/schedulers/'))
+    if (!to.startsWith('lib/')) test.equal(to, 'zod', `${path} may not import ${to}`);
+});
+
+t.test('lib: modules do not wait for each other while loading', async (test) => {
+  const graph = new Map<string, string[]>();
+  for (const [path, { imports }] of lib) {
+    const own = imports.filter(({ to, typeOnly }) => to.startsWith('.') && !typeOnly && !to.endsWith('.json'));
+    graph.set(
+      path,
+      own.map(({ to }) => resolved(path, to)),
+    );
+    for (const to of graph.get(path)!) test.ok(lib.has(to), `${path} imports ${to}, a file of lib`);
+  }
+  test.equal(cycle(graph), undefined);
+});
+
+t.test('lib: no any, no enum', async (test) => {
+  for (const [path, { anyOrEnum }] of lib) test.strictSame(anyOrEnum, [], path);
+  const wrong = parse('wrong.ts', 'enum E { A }\nconst f = (x: any): unknown => require(x);\nawait import(name);');
+  test.strictSame(wrong.anyOrEnum, ['wrong.ts:1', 'wrong.ts:2'], 'the check finds both');
+  test.equal(wrong.computed, 2);
+});
+
+// ---- package.json ----
+
+interface Manifest {
+  readonly [field: string]: unknown;
+  readonly scripts: Readonly<Record<string, string>>;
+  readonly dependencies: Readonly<Record<string, string>>;
+  readonly devDependencies: Readonly<Record<string, string>>;
+}
+const manifest = JSON.parse(read('package.json')) as Manifest;
+
+t.test('package.json: what installing depends on', async (test) => {
+  test.equal(manifest.type, 'module');
+  test.strictSame(manifest.binary, { napi_versions: [8] });
+  test.equal(manifest.gypfile, false, 'npm does not compile because it sees binding.gyp');
+  for (const name of ['preinstall', 'install', 'postinstall', 'prepare', 'prepublish'])
+    test.notOk(Object.hasOwn(manifest.scripts, name), `no script ${name}`);
+  test.ok(Object.hasOwn(manifest.devDependencies, 'onnxruntime-web'), 'the tests compare with it');
+  for (const field of ['dependencies', 'optionalDependencies', 'peerDependencies'])
+    test.notOk(Object.hasOwn((manifest[field] as object | undefined) ?? {}, 'onnxruntime-web'), `not in ${field}`);
+  test.notOk(manifest.bundleDependencies ?? manifest.bundledDependencies);
+});
+
+t.test('package.json: every package that lib imports is a dependency', async (test) => {
+  for (const [path, to] of importsOf('lib/')) {
+    if (to.startsWith('lib/') || to.startsWith('node:') || to === 'package.json') continue;
+    const name = to.split('/', to.startsWith('@') ? 2 : 1).join('/');
+    test.ok(Object.hasOwn(manifest.dependencies, name), `${path} imports ${name}`);
+  }
+});
+
+// ---- texts ----
+
+t.test('every folder says what lives in it, and what native/README.md names is there', async (test) => {
+  for (const folder of ['native', 'lib'])
+    for (const entry of readdirSync(join(root, folder), { withFileTypes: true }))
+      if (entry.isDirectory())
+        test.ok(existsSync(join(root, folder, entry.name, 'README.md')), `${folder}/${entry.name}/README.md`);
+  const map = read('native/README.md');
+  for (const folder of Object.keys(ARROWS)) test.ok(map.includes(`${folder}/`), `the map shows ${folder}/`);
+  for (const readme of ['native/README.md', 'lib/README.md']) {
+    const places = [dirname(readme), '.', 'native', 'test'];
+    for (const [, name] of read(readme).matchAll(/`([\w./-]+\/[\w.-]+\.(?:h|cpp|ts|md|txt)|[\w./-]+\/)`/g))
+      test.ok(
+        places.some((place) => existsSync(join(root, place, name!))),
+        `${readme} names ${name}`,
+      );
+  }
+});
+
+/** Quoted text of a test may be a path: it is an example. */
+const unquoted = (text: string): string => text.replace(/'[^'\n]*'|"[^"\n]*"|`[^`]*`/g, '');
+const MACHINE = /(?<![\w.:/-])\/(?:work|root|home\/\w+|Users\/\w+)\/\S*|(?<![\w.:/-])\/tmp\/\S+/;
+
+t.test('no text holds a path of the machine it was written on', async (test) => {
+  let count = 0;
+  for (const path of files('.')) {
+    const bytes = readFileSync(join(root, path));
+    if (bytes.subarray(0, 8192).includes(0)) continue; // no text
+    count += 1;
+    const text = path.startsWith('test/') ? unquoted(bytes.toString()) : bytes.toString();
+    const found = MACHINE.exec(text)?.[0];
+    if (found) test.fail(`${path} holds ${found}`);
+  }
+  test.ok(count > 200, 'the texts were found');
+  for (const path of ['root', 'work', 'tmp']) test.match(`see /${path}/main/x.png`, MACHINE);
+  test.notMatch('https://example.org/work/x and native/work/x', MACHINE);
+});
