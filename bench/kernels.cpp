@@ -1,163 +1,18 @@
-// Speed of the CPU kernels as a share of the multiply-add peak of the same level and thread count. Peak loop and kernel
-// alternate, so both see the same state of the machine; medians of the repetitions. Weights rotate over more memory
-// than the caches hold, as they do inside a network. One JSON row per line: {name, seconds, gflop, fraction,
-// cpu_fraction, error}; `cpu_fraction` is the same share by processor time, a second witness when others use the
-// machine; `error` is the worst difference of a sample of results from sums in f64, over their rms.
-//
-//   kernels [level] [threads] [repetitions] [part of a name]
+// Rows of single kernels. Weights rotate over more memory than the caches hold, as they do inside a network. Errors are
+// of a sample of results against sums in f64 of the same operands, which are numbers that bf16 holds.
 #include <algorithm>
-#include <chrono>
 #include <cmath>
-#include <cstdio>
-#include <cstdlib>
 #include <cstring>
-#include <ctime>
-#include <functional>
-#include <random>
-#include <string>
 #include <tuple>
-#include <vector>
-#if defined(__x86_64__)
-#include <immintrin.h>
-#endif
 
 #include "core/arena.h"
-#include "core/threads.h"
-#include "cpu/table.h"
+#include "rows.h"
 
-namespace ipa::cpu {
+namespace ipa::bench {
+
 namespace {
 
-using Clock = std::chrono::steady_clock;
-
-struct Time {
-  double wall, cpu;  // seconds; cpu is of all threads together
-};
-
-double cpu_now() {
-  timespec t;
-  clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
-  return static_cast<double>(t.tv_sec) + static_cast<double>(t.tv_nsec) * 1e-9;
-}
-
-Time time_of(const std::function<void()>& f) {
-  const double cpu = cpu_now();
-  const auto start = Clock::now();
-  f();
-  return {std::chrono::duration<double>(Clock::now() - start).count(), cpu_now() - cpu};
-}
-
-double median(std::vector<double> v) {
-  std::sort(v.begin(), v.end());
-  return v[v.size() / 2];
-}
-
-// ---- peak: independent chains of multiply-adds in registers. Each returns something that depends on the sums ----
-
-constexpr int64_t kPeakSteps = 10'000'000;  // some 20 ms: waking a sleeping thread must not count
-constexpr int kChains = 10;
-
-#if defined(__x86_64__)
-__attribute__((target("avx512f"))) float peak_avx512() {
-  __m512 sums[kChains], x = _mm512_set1_ps(0.999f), y = _mm512_set1_ps(0.001f);
-  for (auto& s : sums) s = x;
-  for (int64_t i = 0; i < kPeakSteps; ++i) {
-#pragma GCC unroll 10
-    for (int c = 0; c < kChains; ++c) sums[c] = _mm512_fmadd_ps(sums[c], x, y);
-  }
-  for (int c = 1; c < kChains; ++c) sums[0] = _mm512_add_ps(sums[0], sums[c]);
-  return _mm512_cvtss_f32(sums[0]);
-}
-__attribute__((target("avx2,fma"))) float peak_avx2() {
-  __m256 sums[kChains], x = _mm256_set1_ps(0.999f), y = _mm256_set1_ps(0.001f);
-  for (auto& s : sums) s = x;
-  for (int64_t i = 0; i < kPeakSteps; ++i) {
-#pragma GCC unroll 10
-    for (int c = 0; c < kChains; ++c) sums[c] = _mm256_fmadd_ps(sums[c], x, y);
-  }
-  for (int c = 1; c < kChains; ++c) sums[0] = _mm256_add_ps(sums[0], sums[c]);
-  return _mm256_cvtss_f32(sums[0]);
-}
-#endif
-float peak_base() {
-  typedef float V __attribute__((vector_size(16)));
-  V sums[kChains], x = V{} + 0.999f, y = V{} + 0.001f;
-  for (auto& s : sums) s = x;
-  for (int64_t i = 0; i < kPeakSteps; ++i) {
-#pragma GCC unroll 10
-    for (int c = 0; c < kChains; ++c) sums[c] = sums[c] * x + y;
-  }
-  for (int c = 1; c < kChains; ++c) sums[0] += sums[c];
-  return sums[0][0];
-}
-
-struct Peak {
-  float (*loop)();
-  int lanes;
-};
-
-Peak peak_of(const std::string& level) {
-#if defined(__x86_64__)
-  if (level == "avx512") return {peak_avx512, 16};
-  if (level == "avx2") return {peak_avx2, 8};
-#endif
-  return {peak_base, 4};
-}
-
-// ---- the bench ----
-
-struct Shares {
-  double wall = 0, cpu = 0;
-};
-
-struct Bench {
-  const Level& level;
-  ThreadPool& pool;
-  int repetitions;
-  std::string filter;
-  volatile float sink = 0;
-  StopFlag stop = {};
-
-  Time peak_time(double& flop) {
-    const Peak peak = peak_of(level.name);
-    flop = static_cast<double>(kPeakSteps * kChains * peak.lanes * 2 * pool.threads());
-    return time_of([&] { pool.run(pool.threads(), [&](int) { sink = peak.loop(); }); });
-  }
-
-  // run(i) computes with weight set i; flop of one run. Returns the median shares of the peak, 0 when filtered out.
-  Shares row(const std::string& name, double flop, const std::function<void(int)>& run,
-             const std::function<double()>& error) {
-    if (name.find(filter) == std::string::npos) return {};
-    std::vector<double> times, shares, cpu_shares;
-    run(0);
-    const double worst = error();
-    for (int i = 0; i < repetitions; ++i) {
-      double peak_flop = 0;
-      const Time peak = peak_time(peak_flop), t = time_of([&] { run(i); });
-      times.push_back(t.wall);
-      shares.push_back(flop / peak_flop * peak.wall / t.wall);
-      cpu_shares.push_back(flop / peak_flop * peak.cpu / t.cpu);
-    }
-    const double s = median(times);
-    const Shares share = {median(shares), median(cpu_shares)};
-    std::printf(
-        "{\"name\": \"%s %s\", \"seconds\": %.6f, \"gflop\": %.1f, \"fraction\": %.3f, \"cpu_fraction\": %.3f, "
-        "\"error\": %.1e}\n",
-        level.name, name.c_str(), s, flop / s / 1e9, share.wall, share.cpu, worst);
-    std::fflush(stdout);
-    return share;
-  }
-};
-
-std::vector<float> numbers(int64_t n, unsigned seed, float scale = 1) {
-  std::vector<float> v(static_cast<size_t>(n));
-  uint32_t state = seed * 2654435761u + 1;
-  for (float& x : v) {
-    state = state * 1664525u + 1013904223u;
-    x = (static_cast<float>(state >> 8) / 8388608.0f - 1) * scale;
-  }
-  return v;
-}
+using namespace cpu;
 
 // As many copies of one packed weight as fill `kRotate` bytes.
 constexpr size_t kRotate = size_t{320} << 20;
@@ -178,7 +33,7 @@ struct Weights {
 
 float* floats(const Arena& a) { return reinterpret_cast<float*>(a.get()); }
 
-Shares matmul(Bench& b, int64_t m, int64_t k, int64_t n, bool geglu) {
+double matmul(Bench& b, const Level& level, int64_t m, int64_t k, int64_t n, bool geglu) {
   const std::string name =
       "matmul " + std::to_string(m) + "x" + std::to_string(k) + "x" + std::to_string(n) + (geglu ? " geglu" : "");
   if (name.find(b.filter) == std::string::npos) return {};
@@ -186,10 +41,10 @@ Shares matmul(Bench& b, int64_t m, int64_t k, int64_t n, bool geglu) {
   const auto w = numbers(n * k, 2, std::sqrt(3.0f / static_cast<float>(k))), bias = numbers(n, 3);
   const Arena a = allocate(static_cast<size_t>(m * k) * 4), y = allocate(static_cast<size_t>(m * columns) * 4);
   std::memcpy(a.get(), numbers(m * k, 1).data(), static_cast<size_t>(m * k) * 4);
-  const Weights weights(b.level, w, n, k, 1, geglu);
+  const Weights weights(level, w, n, k, 1, geglu);
   MatMulArgs args = {
       floats(a), m, {nullptr, k, n}, m, {floats(y), bias.data(), nullptr, 0, nullptr, Function::identity, geglu}};
-  const Arena scratch = allocate(b.level.matmul_scratch(args, b.pool.threads()));
+  const Arena scratch = allocate(level.matmul_scratch(args, b.pool().threads()));
   const auto error = [&] {
     double worst = 0, square = 0;
     for (int i = 0; i < 200; ++i) {
@@ -214,12 +69,12 @@ Shares matmul(Bench& b, int64_t m, int64_t k, int64_t n, bool geglu) {
       name, 2.0 * static_cast<double>(m * k * n),
       [&](int i) {
         args.w.data = weights.at(i);
-        b.level.matmul(args, {b.pool, b.stop, scratch.get()});
+        level.matmul(args, {b.pool(), stop, scratch.get()});
       },
       error);
 }
 
-Shares conv(Bench& b, int64_t size, int64_t cin, int64_t out) {
+void conv(Bench& b, const Level& level, int64_t size, int64_t cin, int64_t out) {
   const std::string name = "conv3x3 " + std::to_string(size) + "x" + std::to_string(size) + "x" + std::to_string(cin) +
                            "x" + std::to_string(out);
   if (name.find(b.filter) == std::string::npos) return {};
@@ -227,7 +82,7 @@ Shares conv(Bench& b, int64_t size, int64_t cin, int64_t out) {
   const auto w = numbers(out * k, 2, std::sqrt(3.0f / static_cast<float>(k))), bias = numbers(out, 3);
   const Arena x = allocate(static_cast<size_t>(pixels * cin) * 4), y = allocate(static_cast<size_t>(pixels * out) * 4);
   std::memcpy(x.get(), numbers(pixels * cin, 1).data(), static_cast<size_t>(pixels * cin) * 4);
-  const Weights weights(b.level, w, out, cin, 9, false);
+  const Weights weights(level, w, out, cin, 9, false);
   ConvArgs args = {floats(x),
                    1,
                    size,
@@ -247,7 +102,7 @@ Shares conv(Bench& b, int64_t size, int64_t cin, int64_t out) {
                    size,
                    {nullptr, k, out},
                    {floats(y), bias.data(), nullptr, 0, nullptr, Function::identity, false}};
-  const Arena scratch = allocate(b.level.conv_scratch(args, b.pool.threads()));
+  const Arena scratch = allocate(level.conv_scratch(args, b.pool().threads()));
   const auto error = [&] {
     double worst = 0, square = 0;
     for (int i = 0; i < 200; ++i) {
@@ -269,12 +124,12 @@ Shares conv(Bench& b, int64_t size, int64_t cin, int64_t out) {
       name, 2.0 * static_cast<double>(pixels * k * out),
       [&](int i) {
         args.weight.data = weights.at(i);
-        b.level.conv(args, {b.pool, b.stop, scratch.get()});
+        level.conv(args, {b.pool(), stop, scratch.get()});
       },
       error);
 }
 
-Shares attend(Bench& b, int heads, int64_t queries, int64_t tokens, int64_t d) {
+void attend(Bench& b, const Level& level, int heads, int64_t queries, int64_t tokens, int64_t d) {
   const std::string name = "attention " + std::to_string(heads) + "x" + std::to_string(queries) + "x" +
                            std::to_string(tokens) + "x" + std::to_string(d);
   if (name.find(b.filter) == std::string::npos) return {};
@@ -284,7 +139,7 @@ Shares attend(Bench& b, int heads, int64_t queries, int64_t tokens, int64_t d) {
   const AttendTermArgs term = {k.data(), v.data(), 0, tokens, nullptr, nullptr, 0};
   const float factor = 1 / std::sqrt(static_cast<float>(d));
   const AttendArgs args = {q.data(), 1, queries, heads, d, factor, false, &term, 1, y.data()};
-  const Arena scratch = allocate(b.level.attend_scratch(args, b.pool.threads()));
+  const Arena scratch = allocate(level.attend_scratch(args, b.pool().threads()));
   const auto error = [&] {
     double worst = 0, square = 0;
     for (int i = 0; i < 20; ++i) {
@@ -311,35 +166,35 @@ Shares attend(Bench& b, int heads, int64_t queries, int64_t tokens, int64_t d) {
   return b.row(
       name, 4.0 * static_cast<double>(heads * queries * tokens * d),
       [&](int) {
-        b.level.attend(args, {b.pool, b.stop, scratch.get()});
+        level.attend(args, {b.pool(), stop, scratch.get()});
       },
       error);
 }
 
 // What is bound by memory, as a share of nothing: seconds only matter.
-void group_norm(Bench& b, int64_t pixels, int64_t channels) {
+void group_norm(Bench& b, const Level& level, int64_t pixels, int64_t channels) {
   const auto x = numbers(pixels * channels, 1), scale = numbers(channels, 2), shift = numbers(channels, 3);
   std::vector<float> y(x.size());
   const GroupNormArgs args = {x.data(), scale.data(), shift.data(),   1,       pixels, channels,
                               32,       1e-5f,        Function::silu, y.data()};
-  const Arena scratch = allocate(b.level.group_norm_scratch(args, b.pool.threads()));
+  const Arena scratch = allocate(level.group_norm_scratch(args, b.pool().threads()));
   b.row(
       "group_norm silu " + std::to_string(pixels) + "x" + std::to_string(channels),
       8.0 * static_cast<double>(pixels * channels),
       [&](int) {
-        b.level.group_norm(args, {b.pool, b.stop, scratch.get()});
+        level.group_norm(args, {b.pool(), stop, scratch.get()});
       },
       [] { return 0.0; });
 }
 
-void layer_norm(Bench& b, int64_t rows, int64_t channels) {
+void layer_norm(Bench& b, const Level& level, int64_t rows, int64_t channels) {
   const auto x = numbers(rows * channels, 1), scale = numbers(channels, 2), shift = numbers(channels, 3);
   std::vector<float> y(x.size());
   const LayerNormArgs args = {x.data(), scale.data(), shift.data(), rows, channels, 1e-5f, y.data()};
   b.row(
       "layer_norm " + std::to_string(rows) + "x" + std::to_string(channels), 8.0 * static_cast<double>(rows * channels),
       [&](int) {
-        b.level.layer_norm(args, {b.pool, b.stop, nullptr});
+        level.layer_norm(args, {b.pool(), stop, nullptr});
       },
       [] { return 0.0; });
 }
@@ -369,7 +224,7 @@ void all(Bench& b) {
     cpu_logs += static_cast<double>(s.count) * std::log(share.cpu);
   }
   if (weight > 0)
-    std::printf("{\"name\": \"%s matmul geometric mean\", \"fraction\": %.3f, \"cpu_fraction\": %.3f}\n", b.level.name,
+    std::printf("{\"name\": \"%s matmul geometric mean\", \"fraction\": %.3f, \"cpu_fraction\": %.3f}\n", level.name,
                 std::exp(wall_logs / weight), std::exp(cpu_logs / weight));
   attend(b, 8, 4096, 4096, 40);
   attend(b, 8, 1024, 1024, 80);

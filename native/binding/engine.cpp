@@ -120,6 +120,8 @@ EngineHandle::EngineHandle(const Napi::CallbackInfo& info) : ObjectWrap(info) {
       fail(Code::OPTION_RANGE, "Expected 1 to 1024 threads but received " + std::to_string(threads),
            "pass a number of threads, or none", {{"option", "threads"}});
     device_ = cpu_device(text_or(options, "level", ""), static_cast<int>(threads));
+    level_ = device_->level;
+    threads_ = device_->pool.threads();
     engine_ = std::make_shared<Engine>();
     return info.Env().Undefined();
   });
@@ -136,7 +138,11 @@ void EngineHandle::shut_down() {
   if (engine_) engine_->shut_down();
 }
 
-void EngineHandle::close(const Napi::CallbackInfo&) { shut_down(); }
+// The pool's threads end now, not when the object is collected: each load that fails has made an engine.
+void EngineHandle::close(const Napi::CallbackInfo&) {
+  shut_down();
+  device_.reset();
+}
 
 Napi::Value EngineHandle::post(Napi::Env env, const Napi::Value& options, const Napi::Value& listener,
                                std::function<Finish(Job&)> work) {
@@ -147,8 +153,8 @@ Napi::Value EngineHandle::post(Napi::Env env, const Napi::Value& options, const 
 
 Napi::Value EngineHandle::info(const Napi::CallbackInfo& info) {
   Napi::Object out = Napi::Object::New(info.Env());
-  out.Set("level", device_->level);
-  out.Set("threads", device_->pool.threads());
+  out.Set("level", level_);
+  out.Set("threads", threads_);
   return out;
 }
 

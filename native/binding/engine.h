@@ -40,7 +40,9 @@ class EngineHandle : public Napi::ObjectWrap<EngineHandle> {
                    std::function<Finish(Job&)> work);
   void shut_down();
 
-  std::shared_ptr<Device> device_;
+  std::shared_ptr<Device> device_;  // none after close()
+  std::string level_;
+  int threads_ = 0;
   std::shared_ptr<Engine> engine_;  // shared with the clean-up hook
 };
 

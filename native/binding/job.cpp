@@ -30,6 +30,19 @@ struct Job::Message {
   bool last = false;
 };
 
+void Job::settle(Napi::Env env, const Message& message) {
+  try {
+    if (message.error) std::rethrow_exception(message.error);
+    deferred_.Resolve(message.make(env));
+  } catch (const Napi::Error& e) {
+    deferred_.Reject(e.Value());
+  } catch (const std::exception& e) {
+    deferred_.Reject(to_js(env, e).Value());
+  } catch (...) {
+    deferred_.Reject(Napi::Error::New(env, "unknown native error").Value());
+  }
+}
+
 // `listener` is unused: the function reference lives in the job, since a job without listener needs the channel too.
 void Job::deliver(Napi::Env env, Napi::Function, Job* job, Message* raw) {
   const std::unique_ptr<Message> message(raw);
@@ -45,7 +58,7 @@ void Job::deliver(Napi::Env env, Napi::Function, Job* job, Message* raw) {
     if (job->listener_.IsEmpty()) return;
     try {
       job->listener_.Call({message->make(env)});
-    } catch (const Napi::Error& e) {
+    } catch (const Napi::Error&) {
       // A listener that throws fails the job. Its error is kept by the JavaScript side, which wraps every listener;
       // here the run only has to end.
       job->stop_->raise();
@@ -53,14 +66,9 @@ void Job::deliver(Napi::Env env, Napi::Function, Job* job, Message* raw) {
     return;
   }
   try {
-    if (message->error) std::rethrow_exception(message->error);
-    job->deferred_.Resolve(message->make(env));
-  } catch (const Napi::Error& e) {
-    job->deferred_.Reject(e.Value());
-  } catch (const std::exception& e) {
-    job->deferred_.Reject(to_js(env, e).Value());
-  } catch (...) {
-    job->deferred_.Reject(Napi::Error::New(env, "unknown native error").Value());
+    job->settle(env, *message);
+  } catch (const Napi::Error&) {
+    // trap: the worker thread is being terminated, so no value can be made and nobody waits any more
   }
   job->channel_.Release();
   delete job;

@@ -43,6 +43,8 @@ class Job {
   static void deliver(Napi::Env env, Napi::Function listener, Job* job, Message* message);
   using Channel = Napi::TypedThreadSafeFunction<Job, Message, deliver>;
 
+  void settle(Napi::Env env, const Message& message);  // the promise, by the last message
+
   Job(Napi::Env env, std::shared_ptr<StopFlag> stop) : deferred_(env), stop_(std::move(stop)) {}
 
   Napi::Promise::Deferred deferred_;

@@ -74,4 +74,17 @@ class Error : public std::runtime_error {
 // Text taken from an input, safe to show: quoted, cut at 120 characters, control characters as \u00XX.
 std::string quoted(std::string_view text);
 
+// Runs `f`; an error of its own about the file `label` that does not name it is thrown on with the name before it.
+template <typename F>
+auto naming_file(const std::string& label, F&& f) {
+  try {
+    return f();
+  } catch (Error& e) {
+    const std::string message = e.what();
+    if (message.find(label) != std::string::npos || e.hint.find(label) != std::string::npos) throw;
+    e.details.emplace_back("file", label);
+    throw Error(e.code, ipa::quoted(label) + ": " + message, e.hint, e.details);
+  }
+}
+
 }  // namespace ipa

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "core/arena.h"
+#include "core/error.h"
 #include "cpu/steps.h"
 
 namespace ipa {
@@ -38,11 +39,20 @@ struct Program {
 namespace cpu {
 namespace {
 
+// The kernels that compute with this type.
+const Level& kernels(const Device& device, Compute compute) {
+  if (compute == Compute::f32) return device.level;
+  if (!device.level.bf16)
+    fail(Code::DEVICE_UNSUPPORTED, device.name + " has no bf16 kernels", "use dtype f32 or auto",
+         {{"option", "dtype"}, {"found", "bf16"}});
+  return *device.level.bf16;
+}
+
 size_t packed_bytes(void* self, const WeightWant& want) {
   if (want.role != WeightRole::matrix && want.role != WeightRole::geglu)
     return static_cast<size_t>(product(want.dims)) * sizeof(float);
   const int64_t n = want.dims[0];
-  return static_cast<Device*>(self)->level.packed_bytes(product(want.dims) / n, n);
+  return kernels(*static_cast<Device*>(self), want.compute).packed_bytes(product(want.dims) / n, n);
 }
 
 void pack(void* self, const WeightWant& want, const float* from, void* to) {
@@ -52,7 +62,7 @@ void pack(void* self, const WeightWant& want, const float* from, void* to) {
   }
   const int64_t n = want.dims[0], cin = want.dims[1];  // [N, Cin, kh, kw] or [N, K]
   const int64_t taps = product(want.dims) / (n * cin);
-  static_cast<Device*>(self)->level.pack(from, n, cin, taps, want.role == WeightRole::geglu, to);
+  kernels(*static_cast<Device*>(self), want.compute).pack(from, n, cin, taps, want.role == WeightRole::geglu, to);
 }
 
 Program* prepare(void* self, const Plan& plan, const Layout& layout, const WeightAddress* weights, void* arena) {
@@ -67,8 +77,9 @@ Program* prepare(void* self, const Plan& plan, const Layout& layout, const Weigh
   bind(plan.inputs, program->inputs);
   bind(plan.outputs, program->outputs);
   const Preferences preferred = preferences(std::getenv("IPA_KERNEL"));
+  const Level& level = kernels(device, plan.compute);
   for (const Node& node : plan.nodes) {
-    const Site site{plan, layout, weights, bytes, device.level, device.pool.threads(), node};
+    const Site site{plan, layout, weights, bytes, level, device.pool.threads(), node};
     Program::Ready ready{make_step(site, preferred), site.result(), site.shape(node.output).size(), node.path};
     program->scratch_bytes = std::max(program->scratch_bytes, ready.step.scratch);
     program->steps.push_back(std::move(ready));
@@ -128,6 +139,7 @@ Backend make_backend(Device& device) {
   b.run = run;
   b.status_path = status_path;
   b.release = release;
+  b.fastest = device.level.bf16 ? Compute::bf16 : Compute::f32;
   return b;
 }
 

@@ -1,6 +1,6 @@
 #pragma once
 // What every CPU level offers: plain functions over raw f32 pointers, one source per kernel in kernels/, compiled once
-// per level into ipa::cpu::<level>. The naive twins in naive/ take the same arguments. Pointers are NHWC f32; sizes are
+// per level into ipa::cpu::<level>. Kernels of bf16 levels take the same f32 arguments and round operands themselves. The naive twins in naive/ take the same arguments. Pointers are NHWC f32; sizes are
 // elements. Kernels never throw and never allocate: scratch is handed in, sized by the *_scratch functions.
 #include <cstddef>
 #include <cstdint>
@@ -13,7 +13,7 @@ namespace ipa::cpu {
 
 // A matrix W^T packed for one level: K rows (k = (ky, kx, cin) for convolutions, tap-major) by N columns, as panels of
 // `panel` columns: element (k, n) of f32 levels is data[(n / panel * K + k) * panel + n % panel], the last panel padded
-// with zeros. GEGLU weights interleave value and gate so that one block of columns holds both: column order is the
+// with zeros; the order of bf16 levels is in kernels/bf16.h. GEGLU weights interleave value and gate so that one block of columns holds both: column order is the
 // level's own, see Level::geglu_column.
 struct PackedMatrix {
   const void* data;
@@ -99,7 +99,7 @@ struct Context {
 };
 
 struct Level {
-  const char* name;                    // "base", "avx2", "avx512"
+  const char* name;                    // "base", "avx2", "avx512", "avx512bf16", "amx"
   int panel;                           // columns of a packed panel
   // Column of the packed matrix where output column `n` of a GEGLU weight [2C] stands (n < C value, n >= C gate).
   int64_t (*geglu_column)(int64_t n, int64_t columns);
@@ -123,6 +123,9 @@ struct Level {
   void (*geglu)(const float* x, float* y, int64_t rows, int64_t columns) noexcept;  // x [rows, 2 columns]
   void (*add)(const float* a, const float* b, float* y, int64_t n) noexcept;
   void (*add_scaled)(const float* x, const float* y, float scale, float* out, int64_t n) noexcept;
+
+  // The same level for plans that compute with bf16: other packing, products and attention. Null: f32 alone.
+  const Level* bf16 = nullptr;
 };
 
 }  // namespace ipa::cpu

@@ -15,9 +15,17 @@ namespace {
 
 constexpr size_t kLongestRead = size_t{64} << 20;  // bytes asked from the system at once
 
-std::string last_component(const std::string& path) {
+// The last component of a path; where all parts of a model call their files alike, with the folder that tells them apart.
+std::string shown_name(const std::string& path) {
   const size_t slash = path.find_last_of('/');
-  return slash == std::string::npos || slash + 1 == path.size() ? path : path.substr(slash + 1);
+  if (slash == std::string::npos || slash + 1 == path.size()) return path;
+  const std::string name = path.substr(slash + 1);
+  for (const char* common : {"model.", "pytorch_model.", "diffusion_pytorch_model."}) {
+    if (!name.starts_with(common) || slash == 0) continue;
+    const size_t before = path.find_last_of('/', slash - 1);
+    return before == std::string::npos ? path : path.substr(before + 1);
+  }
+  return name;
 }
 
 bool same(const timespec& a, const timespec& b) { return a.tv_sec == b.tv_sec && a.tv_nsec == b.tv_nsec; }
@@ -31,7 +39,7 @@ const char* kind_text(mode_t mode) {
 
 }  // namespace
 
-File::File(const std::string& path) : path_(path), name_(last_component(path)) {
+File::File(const std::string& path) : path_(path), name_(shown_name(path)) {
   if (path.empty() || path.find('\0') != std::string::npos)
     fail(Code::MODEL_NOT_FOUND, "this cannot be the path of a file", "check the path");
   // O_NONBLOCK: a named pipe without a writer answers at once and is refused below.

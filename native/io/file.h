@@ -21,7 +21,7 @@ class File {
   File& operator=(const File&) = delete;
 
   const std::string& path() const noexcept { return path_; }
-  const std::string& name() const noexcept { return name_; }                           // last component, for messages
+  const std::string& name() const noexcept { return name_; }                           // for messages
   uint64_t size() const noexcept { return static_cast<uint64_t>(identity_.st_size); }  // bytes, when opened
 
   // Fills `out` from byte `offset` on or throws: MODEL_TRUNCATED past the end, MODEL_CHANGED, MODEL_IO.

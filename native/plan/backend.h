@@ -45,6 +45,9 @@ struct Backend {
   RunStatus (*run)(Program& program, const Bindings& bindings, const StopFlag& stop, bool check) = nullptr;
   const std::string& (*status_path)(const Program& program) = nullptr;
   void (*release)(Program* program) = nullptr;
+
+  // What this backend computes fastest with; it takes f32 besides. Plans and weights say which they want.
+  Compute fastest = Compute::f32;
 };
 
 }  // namespace ipa

@@ -17,10 +17,14 @@ enum class WeightRole : uint8_t {
   vector,   // bias, norm scale and shift, tables: plain f32, row-major
 };
 
+// Number type of the operands of matrix products, convolutions and attention. Sums and everything else are f32.
+enum class Compute : uint8_t { f32, bf16 };
+
 struct WeightWant {
   std::string path;  // name in the model's own words, "down_blocks.0.resnets.0.conv1.weight"
   Dims dims;         // as in the file
   WeightRole role = WeightRole::vector;
+  Compute compute = Compute::f32;  // of the plan that wants it
 };
 
 struct ValueInfo {
@@ -41,6 +45,13 @@ struct Plan {
   std::vector<WeightWant> weights;   // each path once
   std::map<std::string, ValueId> inputs;
   std::map<std::string, ValueId> outputs;  // kept until the end of the run; taps asked for are among them
+  Compute compute = Compute::f32;
+
+  // Recording knows no number types: whoever records says afterwards what the plan computes with.
+  void compute_with(Compute with) {
+    compute = with;
+    for (WeightWant& want : weights) want.compute = with;
+  }
 };
 
 // plan/fold.cpp: merges element ops into the producers before them (epilogues), nearest upsamples into convolutions and

@@ -1,5 +1,6 @@
 #include "runtime/inspect.h"
 
+#include "core/error.h"
 #include "io/file.h"
 #include "io/open.h"
 #include "io/sniff.h"
@@ -20,7 +21,9 @@ Inspection inspect(const std::string& path) {
   found.kind = kind_text(identity.kind);
   if (!identity.family.empty()) found.kind += " (" + identity.family + ")";
   if (identity.kind == FileKind::ip_adapter && identity.loads)
-    found.adapter = detect_adapter(adapter_groups(found.source).index, found.source.label);
+    found.adapter = naming_file(found.source.label, [&] {
+      return detect_adapter(adapter_groups(found.source).index, found.source.label);
+    });
   return found;
 }
 

@@ -43,20 +43,21 @@ CrossAttentions cross_attentions(const UNetConfig& unet) {
 }
 
 // Reads the configuration out of names, shapes and config.json, and lists the plans.
-std::map<std::string, PlanKind> plans_of(Loaded& loaded, const LoadRequest& request, const TensorSource& source) {
+std::map<std::string, PlanKind> plans_of(Loaded& loaded, const LoadRequest& request, const TensorSource& source,
+                                         Compute compute) {
   switch (loaded.kind) {
     case NetworkKind::unet:
       loaded.unet = detect_unet(source.index, request.facts);
-      return unet_plans(loaded.unet);
+      return unet_plans(loaded.unet, compute);
     case NetworkKind::vae:
       loaded.vae = detect_vae(source.index, request.facts);
-      return vae_plans(loaded.vae);
+      return vae_plans(loaded.vae, compute);
     case NetworkKind::clip_text:
       loaded.clip_text = detect_clip_text(source.index, request.facts);
-      return clip_text_plans(loaded.clip_text);
+      return clip_text_plans(loaded.clip_text, compute);
     case NetworkKind::clip_vision:
       loaded.clip_vision = detect_clip_vision(source.index, request.facts);
-      return clip_vision_plans(loaded.clip_vision);
+      return clip_vision_plans(loaded.clip_vision, compute);
     case NetworkKind::adapter:
       if (!request.unet) fail(Code::INTERNAL, "an adapter is loaded for a UNet", "pass the UNet it is attached to");
       loaded.adapter = detect_adapter(source.index, source.label);
@@ -87,7 +88,9 @@ std::shared_ptr<Loaded> load(std::shared_ptr<Device> device, LoadRequest request
   if (!request.path.empty()) require_loadable(source.index, source.label);
   source = named(request.kind, request, std::move(source));
   loaded->warnings = source.warnings;
-  std::map<std::string, PlanKind> plans = plans_of(*loaded, request, source);
+  const Compute compute = request.compute.value_or(device->backend.fastest);
+  std::map<std::string, PlanKind> plans =
+      naming_file(source.label, [&] { return plans_of(*loaded, request, source, compute); });
   loaded->network =
       std::make_unique<Network>(std::move(device), std::move(plans), std::move(source), request.options);
   for (const auto& [name, tensor] : loaded->network->store().source().index)

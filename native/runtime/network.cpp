@@ -61,6 +61,7 @@ Plan Network::plan(const std::string& name, const RecordRequest& request, bool f
   Builder b(request.taps);
   kind->second.record(b, request);
   Plan recorded = b.finish();
+  recorded.compute_with(kind->second.compute);
   return folded ? fold(recorded) : recorded;
 }
 

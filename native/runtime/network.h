@@ -27,6 +27,7 @@ using Recorder = std::function<void(Builder&, const RecordRequest&)>;
 struct PlanKind {
   Recorder record;
   RecordRequest smallest;  // any legal request: recorded at load to learn which weights the plan wants
+  Compute compute = Compute::f32;
 };
 
 struct Tensor {

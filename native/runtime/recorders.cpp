@@ -48,27 +48,30 @@ std::map<std::string, double> step_numbers(const Conditioning& c) {
   return numbers;
 }
 
-std::map<std::string, PlanKind> unet_plans(const UNetConfig& unet) {
+std::map<std::string, PlanKind> unet_plans(const UNetConfig& unet, Compute compute) {
   const int64_t side = int64_t{1} << (unet.depth() - 1);  // the smallest picture that every level can halve
   PlanKind step{[unet](Builder& b, const RecordRequest& r) {
                   const Shape& x = shape_of(r, "x");
                   record_unet(b, unet, x.h, x.w, conditioning(r, x.n));
                 },
-                {{{"x", {1, side, side, unet.in_channels}}}, {}, {}}};
+                {{{"x", {1, side, side, unet.in_channels}}}, {}, {}},
+                compute};
   PlanKind text{[unet](Builder& b, const RecordRequest& r) {
                   const Shape& context = shape_of(r, "context");
                   record_text_kv(b, unet, context.n, context.tokens());
                 },
-                {{{"context", {1, 1, 1, unet.context}}}, {}, {}}};
+                {{{"context", {1, 1, 1, unet.context}}}, {}, {}},
+                compute};
   PlanKind schedule{[unet](Builder& b, const RecordRequest& r) {
                       record_schedule(b, unet, shape_of(r, "timesteps").n,
                                       unet.added_conditioning() ? shape_of(r, "time_ids").n : 1);
                     },
-                    {{{"timesteps", {1, 1, 1, 1}}, {"time_ids", {1, 1, 1, unet.time_ids}}}, {}, {}}};
+                    {{{"timesteps", {1, 1, 1, 1}}, {"time_ids", {1, 1, 1, unet.time_ids}}}, {}, {}},
+                    compute};
   return {{"step", std::move(step)}, {"text_kv", std::move(text)}, {"schedule", std::move(schedule)}};
 }
 
-std::map<std::string, PlanKind> vae_plans(const VaeConfig& vae) {
+std::map<std::string, PlanKind> vae_plans(const VaeConfig& vae, Compute compute) {
   const int64_t factor = vae.factor();
   PlanKind encode{[vae](Builder& b, const RecordRequest& r) {
                     const Shape& image = shape_of(r, "image");
@@ -79,30 +82,33 @@ std::map<std::string, PlanKind> vae_plans(const VaeConfig& vae) {
                     const Shape& z = shape_of(r, "z");
                     record_vae_decode(b, vae, z.n, z.h, z.w);
                   },
-                  {{{"z", {1, 1, 1, vae.latent_channels}}}, {}, {}}};
+                  {{{"z", {1, 1, 1, vae.latent_channels}}}, {}, {}},
+                  compute};
   return {{"encode", std::move(encode)}, {"decode", std::move(decode)}};
 }
 
-std::map<std::string, PlanKind> clip_text_plans(const ClipTextConfig& clip) {
+std::map<std::string, PlanKind> clip_text_plans(const ClipTextConfig& clip, Compute compute) {
   PlanKind hidden{[clip](Builder& b, const RecordRequest& r) {
                     const Shape& ids = shape_of(r, "ids");
                     record_clip_text(b, clip, ids.n, ids.tokens(),
                                      {static_cast<int>(number(r, "skip", 0)), number(r, "final_norm", 1) != 0,
                                       number(r, "pooled", 0) != 0});
                   },
-                  {{{"ids", {1, 1, 1, 1}}}, {{"pooled", clip.projection > 0 ? 1.0 : 0.0}}, {}}};
+                  {{{"ids", {1, 1, 1, 1}}}, {{"pooled", clip.projection > 0 ? 1.0 : 0.0}}, {}},
+                  compute};
   return {{"hidden", std::move(hidden)}};
 }
 
-std::map<std::string, PlanKind> clip_vision_plans(const ClipVisionConfig& clip) {
+std::map<std::string, PlanKind> clip_vision_plans(const ClipVisionConfig& clip, Compute compute) {
   const RecordRequest smallest{{{"pixels", {1, clip.image, clip.image, clip.channels}}}, {}, {}};
   std::map<std::string, PlanKind> plans;
   plans["hidden"] = {
-      [clip](Builder& b, const RecordRequest& r) { record_penultimate(b, clip, shape_of(r, "pixels").n); }, smallest};
+      [clip](Builder& b, const RecordRequest& r) { record_penultimate(b, clip, shape_of(r, "pixels").n); }, smallest,
+      compute};
   if (clip.projection > 0)
     plans["image_embeds"] = {
         [clip](Builder& b, const RecordRequest& r) { record_image_embeds(b, clip, shape_of(r, "pixels").n); },
-        smallest};
+        smallest, compute};
   return plans;
 }
 

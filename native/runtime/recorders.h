@@ -12,19 +12,21 @@
 
 namespace ipa {
 
+// `compute` is what the network's products are made with. Projectors and VAE encode always take f32.
+//
 // "step"      input "x" [N,h,w,Cin]; numbers of `step_numbers`           -> "eps"
 // "text_kv"   input "context" [N,1,T,D]                                 -> <site>.text_k, .text_v
 // "schedule"  inputs "timesteps" [S,1,1,1] (SDXL "pooled", "time_ids")    -> <resnet>.time
-std::map<std::string, PlanKind> unet_plans(const UNetConfig& unet);
+std::map<std::string, PlanKind> unet_plans(const UNetConfig& unet, Compute compute = Compute::f32);
 // The numbers of a step plan's request, and the conditioning that they stand for.
 std::map<std::string, double> step_numbers(const Conditioning& c);
 
 // "encode" input "image" [n,h,w,3]; "decode" input "z" [n,h,w,latent]
-std::map<std::string, PlanKind> vae_plans(const VaeConfig& vae);
+std::map<std::string, PlanKind> vae_plans(const VaeConfig& vae, Compute compute = Compute::f32);
 // "hidden" inputs "ids" [n,1,T,1] (with number "pooled" also "end"); numbers skip, final_norm, pooled
-std::map<std::string, PlanKind> clip_text_plans(const ClipTextConfig& clip);
+std::map<std::string, PlanKind> clip_text_plans(const ClipTextConfig& clip, Compute compute = Compute::f32);
 // "image_embeds", "hidden" input "pixels" [n,S,S,3]
-std::map<std::string, PlanKind> clip_vision_plans(const ClipVisionConfig& clip);
+std::map<std::string, PlanKind> clip_vision_plans(const ClipVisionConfig& clip, Compute compute = Compute::f32);
 // "projector" inputs by kind, see models/image_projection.h; numbers faces, tokens, shortcut
 // "image_kv"  input "tokens" [N,1,T,D]                                  -> <site>.image_k, .image_v
 std::map<std::string, PlanKind> adapter_plans(const AdapterInfo& adapter, const UNetConfig& unet);

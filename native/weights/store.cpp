@@ -52,7 +52,8 @@ Store::Store(const Backend& backend, ThreadPool& pool, const std::vector<WeightW
     const auto [it, added] = slots_.try_emplace(want.path, Slot{want, nullptr, 0});
     if (added) {
       unique.push_back(&it->second.want);
-    } else if (it->second.want.dims != want.dims || it->second.want.role != want.role) {
+    } else if (it->second.want.dims != want.dims || it->second.want.role != want.role ||
+               it->second.want.compute != want.compute) {
       fail(Code::INTERNAL, want.path + " is wanted in two forms", "report this with the model that was loaded");
     }
   }

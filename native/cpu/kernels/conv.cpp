@@ -37,7 +37,7 @@ void conv(const ConvArgs& args, const Context& context) noexcept {
              args.virtual_w);
 
   const int64_t c = args.c, pixels = args.out_h * args.out_w;
-  const auto gather = [&](int64_t row, int rows, int64_t begin, int64_t end, float* to) {
+  const auto gather = [&](int64_t row, int rows, int64_t begin, int64_t end, Operand* to) {
     int64_t image = row / pixels, y = row % pixels / args.out_w, x = row % args.out_w;
     const int64_t first_tap = begin / c, first_c = begin % c;
     for (int i = 0; i < rows; ++i, to += kPitch) {
@@ -47,7 +47,7 @@ void conv(const ConvArgs& args, const Context& context) noexcept {
       int64_t ky = first_tap / args.kernel_w, kx = first_tap % args.kernel_w, at = first_c;
       for (int64_t k = begin; k < end;) {
         const int64_t count = least(c - at, end - k);
-        float* p = to + (k - begin);
+        Operand* p = to + (k - begin);
         if (ys[ky] >= 0 && xs[kx] >= 0) {
           copy(from + (ys[ky] * args.w + xs[kx]) * c + at, p, count);
         } else {

@@ -2,21 +2,17 @@
 // The matrix product behind matmul.cpp and conv.cpp: y [M, N] = a [M, K] . W, where a "gather" copies stretches of rows
 // of a into a small panel (plain rows, or taps of an image).
 //
-// Tile: kRows x kPanel sums in registers (14 x 32 on AVX-512, 6 x 16 on AVX2). A panel of a (kRows x at most kDepth)
-// stays in L1 while a block of W (kDepth x at most kColumns, L2) streams past it. Longer K is cut into blocks whose
-// results are added in order, so every element is one fixed sequence of roundings: it depends on K alone, never on M,
-// N, the number of threads or the task it was part of.
+// Tile: kStrip x kPanel sums (14 x 32 on AVX-512, 6 x 16 on AVX2, 32 x 32 in AMX tiles). A strip of a (kStrip x at most
+// kDepth) is gathered, and rounded to the level's operands, into L1, where it stays while a block of W (kDepth x at most
+// kColumns, L2) streams past it. Longer K is cut into blocks whose results are added in order, so every element is one
+// fixed sequence of roundings: it depends on K alone, never on M, N, the number of threads or the task it was part of.
 #include "cpu/kernels/kernels_of_level.h"
 #include "cpu/kernels/math.h"
-#include "cpu/kernels/tile.h"
+#include "cpu/kernels/product.h"
 
 namespace ipa::cpu::IPA_ISA {
 
-inline constexpr int64_t kDepth = 320;              // k of one block
-inline constexpr int64_t kPitch = kDepth + kLanes;  // floats from one gathered row to the next
-inline constexpr int64_t kColumns = 320 / kPanel;   // panels of one block of W: 400 KiB with kDepth
-inline constexpr int64_t kTaskRows = 512;           // rows of a task at most
-inline constexpr int64_t kTileFloats = kRows * kPanel;
+inline constexpr int64_t kTileFloats = kStrip * kPanel;
 
 // ---- result path: tile -> y ----
 
@@ -83,15 +79,15 @@ struct Grid {
 static Grid grid_of(int64_t m, int64_t panels, int64_t k, int threads) {
   const Grid least_parts = {ceil_div(m, kTaskRows), ceil_div(panels, kColumns)};
   if (threads == 1 || m * panels * k < 1 << 15) return least_parts;
-  const int64_t tiles = ceil_div(m, kRows), extra = least(threads, 16);
+  const int64_t tiles = ceil_div(m, kStrip), extra = least(threads, 16);
   Grid best = least_parts;
   double best_cost = 1e30;
   for (int64_t columns = least_parts.columns; columns <= least(panels, least_parts.columns + extra); ++columns) {
     for (int64_t rows = least_parts.rows; rows <= least(tiles, least_parts.rows + extra); ++rows) {
       const double rounds = static_cast<double>(ceil_div(rows * columns, threads));
-      // Per task: loading its block of W costs about a row of tiles more, gathering a panel a third of a tile.
+      // Per task: loading its block of W costs about a row of tiles more, gathering a strip part of a tile.
       const double cost = rounds * (static_cast<double>(ceil_div(tiles, rows)) + 1.0) *
-                          (static_cast<double>(ceil_div(panels, columns)) + 0.33);
+                          (static_cast<double>(ceil_div(panels, columns)) + kGatherCost);
       if (cost < best_cost) best_cost = cost, best = {rows, columns};
     }
   }
@@ -101,43 +97,56 @@ static Grid grid_of(int64_t m, int64_t panels, int64_t k, int threads) {
 // Start of part i when `count` things are cut into `parts` almost equal ranges.
 IPA_INLINE int64_t cut(int64_t count, int64_t parts, int64_t i) { return count * i / parts; }
 
+// The same where all ranges but the last are multiples of `unit`.
+IPA_INLINE int64_t cut_units(int64_t count, int64_t unit, int64_t parts, int64_t i) {
+  return least(count, cut(ceil_div(count, unit), parts, i) * unit);
+}
+
+inline constexpr int64_t kStripFloats = kStrip * kPitch * sizeof(Operand) / sizeof(float);
+
 IPA_INLINE int64_t gemm_scratch_floats(int64_t k) {  // per thread
-  const int64_t tiles = k > kDepth ? (kTaskRows / kRows + 1) * kColumns : 1;
-  return kRows * kPitch + tiles * kTileFloats;
+  const int64_t tiles = k > kDepth ? (kTaskRows / kStrip + 1) * kColumns : 1;
+  return kStripFloats + tiles * kTileFloats;
 }
 
 // ---- driver ----
 
-// gather(row, rows, k_begin, k_end, to): rows of a into to[i * kPitch + (k - k_begin)].
+// gather(row, rows, k_begin, k_end, to): rows of a, as operands, into to[i * kPitch + (k - k_begin)].
 template <typename Gather>
 static void gemm(const Gather& gather, int64_t m, const PackedMatrix& w, int64_t rows_per_image,
                  const ResultPath& result, float* scratch, const Context& context) {
   const int64_t k = w.k, panels = ceil_div(w.n, kPanel), blocks = ceil_div(k, kDepth);
+  const int64_t padded_k = ceil_div(k, kDepthUnit) * kDepthUnit;
   const Grid grid = grid_of(m, panels, k, context.pool.threads());
   const int64_t scratch_step = gemm_scratch_floats(k);
   for_tasks(context, grid.rows * grid.columns, [&](int slot, int64_t task) {
-    float* a = scratch + slot * scratch_step;
-    float* sums = a + kRows * kPitch;
-    const int64_t row_begin = cut(m, grid.rows, task % grid.rows);
-    const int64_t rows = cut(m, grid.rows, task % grid.rows + 1) - row_begin;
+    [[maybe_unused]] const Session session;
+    float* sums = scratch + slot * scratch_step + kStripFloats;
+    Operand* a = reinterpret_cast<Operand*>(sums - kStripFloats);
+    const int64_t row_begin = cut_units(m, kRowUnit, grid.rows, task % grid.rows);
+    const int64_t rows = cut_units(m, kRowUnit, grid.rows, task % grid.rows + 1) - row_begin;
     const int64_t panel_begin = cut(panels, grid.columns, task / grid.rows);
     const int64_t panel_end = cut(panels, grid.columns, task / grid.rows + 1);
-    const int64_t strips = ceil_div(rows, kRows);
+    const int64_t strips = ceil_div(rows, kStrip);
     for (int64_t block = 0; block < blocks; ++block) {
-      const int64_t k_begin = cut(k, blocks, block), k_end = cut(k, blocks, block + 1);
+      const int64_t k_begin = cut_units(k, kDepthUnit, blocks, block);
+      const int64_t k_end = cut_units(k, kDepthUnit, blocks, block + 1);
+      const int64_t depth = ceil_div(k_end - k_begin, kDepthUnit) * kDepthUnit;
       const bool first = block == 0, last = block + 1 == blocks;
       float* c = sums;
       for (int64_t strip = 0; strip < strips; ++strip) {
-        const int64_t row = row_begin + cut(rows, strips, strip);
-        const int count = static_cast<int>(row_begin + cut(rows, strips, strip + 1) - row);
+        const int64_t row = row_begin + cut_units(rows, kRowUnit, strips, strip);
+        const int count = static_cast<int>(row_begin + cut_units(rows, kRowUnit, strips, strip + 1) - row);
         gather(row, count, k_begin, k_end, a);
+        if (depth > k_end - k_begin)
+          for (int i = 0; i < count; ++i) clear(a + i * kPitch + (k_end - k_begin), depth - (k_end - k_begin));
         for (int64_t panel = panel_begin; panel < panel_end; ++panel) {
-          const float* b = static_cast<const float*>(w.data) + (panel * k + k_begin) * kPanel;
+          const Operand* b = static_cast<const Operand*>(w.data) + (panel * padded_k + k_begin) * kPanel;
           // The strips share the work of fetching the next block of W: M = 64 would wait for memory otherwise.
-          const int64_t depth = k_end - k_begin, share = kPanel * 4 / strips;  // bytes per k
+          const int64_t share = kPanel * kStepDepth * static_cast<int64_t>(sizeof(Operand)) / strips;  // bytes per step
           const char* next = reinterpret_cast<const char*>(last ? b : b + depth * kPanel);
-          const Ahead ahead = {next + strip * share * depth, share};
-          any_tile<kPitch>(count, a, 1, b, depth, c, !first, ahead);
+          const Ahead ahead = {next + strip * share * (depth / kStepDepth), share};
+          product(count, a, kPitch, b, depth, c, !first, ahead);
           if (last) store_result(c, {row, panel, count}, w.n, rows_per_image, result);
           if (blocks > 1) c += kTileFloats;
         }
@@ -145,18 +154,6 @@ static void gemm(const Gather& gather, int64_t m, const PackedMatrix& w, int64_t
       if (context.stop.raised()) return;
     }
   });
-}
-
-IPA_INLINE void copy(const float* from, float* to, int64_t n) {
-  int64_t i = 0;
-  for (; i + kLanes <= n; i += kLanes) store(to + i, load(from + i));
-  for (; i < n; ++i) to[i] = from[i];
-}
-
-IPA_INLINE void clear(float* to, int64_t n) {
-  int64_t i = 0;
-  for (; i + kLanes <= n; i += kLanes) store(to + i, V{});
-  for (; i < n; ++i) to[i] = 0;
 }
 
 }  // namespace ipa::cpu::IPA_ISA

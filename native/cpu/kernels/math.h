@@ -20,11 +20,11 @@ IPA_INLINE V exp2_fraction(V f) {
 IPA_INLINE V magnitude(V x) { return reinterpret_cast<V>(reinterpret_cast<VI>(x) & 0x7fffffff); }
 
 IPA_INLINE V nearest(V x) {  // whole number, |x| < 2^31
-#if defined(__AVX512F__)
+#if defined(IPA_V512)
   return _mm512_maskz_roundscale_ps(kAll, x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
-#elif defined(__AVX2__)
+#elif defined(IPA_V256)
   return _mm256_round_ps(x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
-#elif defined(__SSE2__)
+#elif defined(IPA_V128)
   return _mm_cvtepi32_ps(_mm_cvtps_epi32(x));
 #else
   VI n = {};
@@ -42,7 +42,7 @@ IPA_INLINE V floor(V x) {
 
 // p * 2^n, n a whole number in [-127, 127]; n = -127 gives 0.
 IPA_INLINE V scale2(V p, V n) {
-#if defined(__AVX512F__)
+#if defined(IPA_V512)
   return _mm512_maskz_scalef_ps(kAll, p, n);
 #else
   return p * reinterpret_cast<V>((__builtin_convertvector(n, VI) + 127) << 23);
@@ -62,7 +62,7 @@ IPA_INLINE V exp(V x) {
   const V n = nearest(x * splat(1.44269504f));
   const V rest = fma(n, splat(2.12194440e-4f), fma(n, splat(-0.693359375f), x));  // ln 2 = high - low
   const V p = exp2_fraction(rest * splat(1.44269504f));
-#if defined(__AVX512F__)
+#if defined(IPA_V512)
   return scale2(p, n);
 #else
   const V half = nearest(n * splat(0.5f));  // in two steps, or 2^128 and the subnormal results were lost

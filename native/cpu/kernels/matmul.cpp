@@ -11,7 +11,7 @@ size_t matmul_scratch(const MatMulArgs& args, int threads) {
 
 void matmul(const MatMulArgs& args, const Context& context) noexcept {
   const int64_t k = args.w.k;
-  const auto gather = [&](int64_t row, int rows, int64_t begin, int64_t end, float* to) {
+  const auto gather = [&](int64_t row, int rows, int64_t begin, int64_t end, Operand* to) {
     for (int i = 0; i < rows; ++i) copy(args.a + (row + i) * k + begin, to + i * kPitch, end - begin);
   };
   gemm(gather, args.m, args.w, args.rows_per_image, args.result, reinterpret_cast<float*>(context.scratch), context);

@@ -6,12 +6,6 @@
 
 namespace ipa::cpu::IPA_ISA {
 
-// What a tile asks to be brought to L2 meanwhile: `step` bytes further with every k.
-struct Ahead {
-  const char* from;
-  int64_t step;
-};
-
 // a's element (r, k) at a[r * kRowStep + k * step].
 template <int R, int64_t kRowStep>
 IPA_INLINE void tile(const float* a, int64_t step, const float* b, int64_t k, float* c, bool add, Ahead ahead) {

@@ -9,12 +9,22 @@
 
 #define IPA_INLINE static inline __attribute__((always_inline))
 
+// The registers that V fills. With IPA_WIDE_VECTORS it has 64 bytes on every CPU, and the compiler splits it.
+#if defined(__AVX512F__)
+#define IPA_V512 1
+#elif defined(IPA_WIDE_VECTORS)
+#elif defined(__AVX2__)
+#define IPA_V256 1
+#elif defined(__SSE2__)
+#define IPA_V128 1
+#endif
+
 namespace ipa::cpu::IPA_ISA {
 
 // kRows x 2 vectors of sums, two vectors of W and one broadcast fill the register file.
-#if defined(__AVX512F__)
+#if defined(IPA_V512) || defined(IPA_WIDE_VECTORS)
 inline constexpr int kBytes = 64, kRows = 14;
-#elif defined(__AVX2__)
+#elif defined(IPA_V256)
 inline constexpr int kBytes = 32, kRows = 6;
 #elif defined(__aarch64__)
 inline constexpr int kBytes = 16, kRows = 12;
@@ -28,7 +38,7 @@ typedef float V __attribute__((vector_size(kBytes)));
 typedef int32_t VI __attribute__((vector_size(kBytes)));
 typedef float Unaligned __attribute__((vector_size(kBytes), aligned(4), may_alias));
 
-#if defined(__AVX512F__)
+#if defined(IPA_V512)
 inline constexpr __mmask16 kAll = 0xffff;  // some unmasked intrinsics of GCC 12 warn of an uninitialised register
 #endif
 
@@ -39,7 +49,7 @@ IPA_INLINE V splat(float x) { return x - V{}; }  // minus: keeps the sign of -0.
 // The first `count` lanes, count <= kLanes; the others are zero, their memory is not touched.
 IPA_INLINE V load_part(const float* p, int64_t count) {
   if (count >= kLanes) return load(p);
-#if defined(__AVX512F__)
+#if defined(IPA_V512)
   return _mm512_maskz_loadu_ps(static_cast<__mmask16>((1u << count) - 1), p);
 #else
   V v = {};
@@ -49,7 +59,7 @@ IPA_INLINE V load_part(const float* p, int64_t count) {
 }
 IPA_INLINE void store_part(float* p, V v, int64_t count) {
   if (count >= kLanes) return store(p, v);
-#if defined(__AVX512F__)
+#if defined(IPA_V512)
   _mm512_mask_storeu_ps(p, static_cast<__mmask16>((1u << count) - 1), v);
 #else
   for (int64_t i = 0; i < count; ++i) p[i] = v[i];
@@ -58,9 +68,9 @@ IPA_INLINE void store_part(float* p, V v, int64_t count) {
 
 // a * b + c, one rounding where the level can.
 IPA_INLINE V fma(V a, V b, V c) {
-#if defined(__AVX512F__)
+#if defined(IPA_V512)
   return _mm512_fmadd_ps(a, b, c);
-#elif defined(__FMA__)
+#elif defined(IPA_V256)
   return _mm256_fmadd_ps(a, b, c);
 #else
   return a * b + c;
@@ -69,22 +79,22 @@ IPA_INLINE V fma(V a, V b, V c) {
 
 // The larger, the smaller of both; b where one of them is NaN.
 IPA_INLINE V larger(V a, V b) {
-#if defined(__AVX512F__)
+#if defined(IPA_V512)
   return _mm512_maskz_max_ps(kAll, a, b);
-#elif defined(__AVX2__)
+#elif defined(IPA_V256)
   return _mm256_max_ps(a, b);
-#elif defined(__SSE2__)
+#elif defined(IPA_V128)
   return _mm_max_ps(a, b);
 #else
   return a > b ? a : b;
 #endif
 }
 IPA_INLINE V smaller(V a, V b) {
-#if defined(__AVX512F__)
+#if defined(IPA_V512)
   return _mm512_maskz_min_ps(kAll, a, b);
-#elif defined(__AVX2__)
+#elif defined(IPA_V256)
   return _mm256_min_ps(a, b);
-#elif defined(__SSE2__)
+#elif defined(IPA_V128)
   return _mm_min_ps(a, b);
 #else
   return a < b ? a : b;
@@ -92,11 +102,11 @@ IPA_INLINE V smaller(V a, V b) {
 }
 
 IPA_INLINE V square_root(V x) {
-#if defined(__AVX512F__)
+#if defined(IPA_V512)
   return _mm512_maskz_sqrt_ps(kAll, x);
-#elif defined(__AVX2__)
+#elif defined(IPA_V256)
   return _mm256_sqrt_ps(x);
-#elif defined(__SSE2__)
+#elif defined(IPA_V128)
   return _mm_sqrt_ps(x);
 #else
   for (int i = 0; i < kLanes; ++i) x[i] = __builtin_sqrtf(x[i]);
@@ -105,11 +115,11 @@ IPA_INLINE V square_root(V x) {
 }
 
 IPA_INLINE bool any(VI condition) {
-#if defined(__AVX512F__)
+#if defined(IPA_V512)
   return _mm512_test_epi32_mask(reinterpret_cast<__m512i>(condition), reinterpret_cast<__m512i>(condition)) != 0;
-#elif defined(__AVX2__)
+#elif defined(IPA_V256)
   return _mm256_movemask_ps(reinterpret_cast<__m256>(condition)) != 0;
-#elif defined(__SSE2__)
+#elif defined(IPA_V128)
   return _mm_movemask_ps(reinterpret_cast<__m128>(condition)) != 0;
 #else
   int32_t all = 0;
@@ -154,6 +164,12 @@ IPA_INLINE void transpose(const float* from, int64_t from_step, float* to, int64
   for (int64_t r = rows4; r < rows; ++r)
     for (int64_t c = 0; c < columns; ++c) to[c * to_step + r] = from[r * from_step + c];
 }
+
+// What an inner loop asks to be brought to L2 meanwhile: `step` bytes further with every step.
+struct Ahead {
+  const char* from;
+  int64_t step;
+};
 
 IPA_INLINE int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
 IPA_INLINE int64_t most(int64_t a, int64_t b) { return a > b ? a : b; }

@@ -107,6 +107,40 @@ TEST("backend: every level agrees with the naive one, plain and folded") {
   }
 }
 
+// ||a - b|| / ||b||
+double relative_error(const std::vector<float>& a, const std::vector<float>& b) {
+  double difference = 0, size = 0;
+  for (size_t i = 0; i < b.size(); ++i) {
+    const double d = static_cast<double>(a[i]) - static_cast<double>(b[i]);
+    difference += d * d, size += static_cast<double>(b[i]) * static_cast<double>(b[i]);
+  }
+  return std::sqrt(difference / size);
+}
+
+TEST("backend: a plan that computes with bf16 agrees with f32 as far as bf16 goes, on the levels that offer it") {
+  Plan plan = fold(block(40, 17, 13));
+  const Tensors weights = random_weights(plan), inputs = block_inputs(plan);
+  const std::vector<float> expected = run_plan(plan, weights, inputs, {&cpu::level("naive")}).outputs.at("y");
+  plan.compute_with(Compute::bf16);
+  int offered = 0;
+  for (const cpu::Level* level : cpu::levels()) {
+    if (!level->bf16) {
+      EXPECT_CODE(run_plan(plan, weights, inputs, {level}), Code::DEVICE_UNSUPPORTED);
+      continue;
+    }
+    ++offered;
+    const std::vector<float> y = run_plan(plan, weights, inputs, {level, 1}).outputs.at("y");
+    const double error = relative_error(y, expected);  // some 12 products one after the other, 0.003 each
+    if (!(error > 1e-4 && error < 0.015))
+      failed(__FILE__, __LINE__, std::string(level->name) + ": relative error " + std::to_string(error));
+    for (int threads : {2, 3}) EXPECT(run_plan(plan, weights, inputs, {level, threads}).outputs.at("y") == y);
+    // The naive twins read what was packed: rounded weights, exact activations.
+    const Environment all("IPA_KERNEL", "conv2d:naive,linear:naive,attend:naive");
+    EXPECT(relative_error(run_plan(plan, weights, inputs, {level}).outputs.at("y"), expected) < 0.01);
+  }
+  EXPECT(offered >= 2);  // the stand-ins at least
+}
+
 TEST("backend: naive twins read what every level packed") {
   const Environment all("IPA_KERNEL", "conv2d:naive,linear:naive,attend:naive,group_norm:naive,layer_norm:naive,"
                                       "apply:naive,geglu:naive,add:naive,add_scaled:naive");

@@ -1,5 +1,6 @@
 // Every kernel of every level this CPU has against its naive twin (sums in f64), on sizes that divide by nothing; and
-// the same bytes for 1, 2 and 5 threads.
+// the same bytes for 1, 2 and 5 threads. Levels with bf16 kernels are there twice. Those kernels get numbers that bf16
+// can hold, so they too differ from the twin by the order of sums alone; only in attention P is rounded once more.
 #include <cmath>
 #include <cstring>
 #include <functional>
@@ -9,6 +10,7 @@
 #include <vector>
 
 #include "core/arena.h"
+#include "core/dtype.h"
 #include "cpu/kernels.h"
 #include "cpu/naive/naive.h"
 #include "cpu/table.h"
@@ -30,9 +32,36 @@ Numbers numbers(int64_t n, unsigned seed, float scale = 1) {
 
 std::vector<const Level*> vector_levels() {
   std::vector<const Level*> list;
-  for (const Level* l : levels())
+  for (const Level* l : levels()) {
     if (l->matmul) list.push_back(l);
+    if (l->bf16) list.push_back(l->bf16);
+  }
   return list;
+}
+
+bool is_bf16(const Level& level) {
+  for (const Level* l : levels())
+    if (l->bf16 == &level) return true;
+  return false;
+}
+
+std::string name_of(const Level& level) { return std::string(level.name) + (is_bf16(level) ? " bf16" : ""); }
+
+// Operands as the level's kernels take them in.
+Numbers operands(const Level& level, Numbers v) {
+  if (is_bf16(level))
+    for (float& x : v) x = bf16_to_f32(f32_to_bf16(x));
+  return v;
+}
+
+// ||a - b|| / ||b||
+double relative_error(const Numbers& a, const Numbers& b) {
+  double difference = 0, size = 0;
+  for (size_t i = 0; i < b.size(); ++i) {
+    const double d = static_cast<double>(a[i]) - static_cast<double>(b[i]);
+    difference += d * d, size += static_cast<double>(b[i]) * static_cast<double>(b[i]);
+  }
+  return difference == 0 ? 0 : std::sqrt(difference / size);
 }
 
 // Runs a kernel with `threads` and a scratch of just the size it asks for; what lies behind must stay untouched.
@@ -113,7 +142,8 @@ Arena packed(const Level& level, const Numbers& w, int64_t n, int64_t cin, int64
 void check_matmul(const Level& level, int64_t images, int64_t rows_per_image, int64_t k, int64_t n, const Path& path) {
   if (path.geglu) n += n % 2;
   const int64_t m = images * rows_per_image;
-  const Numbers a = numbers(m * k, 4), w = numbers(n * k, 5, std::sqrt(3.0f / static_cast<float>(k)));
+  const Numbers a = operands(level, numbers(m * k, 4)),
+                w = operands(level, numbers(n * k, 5, std::sqrt(3.0f / static_cast<float>(k))));
   const Arena weight = packed(level, w, n, k, 1, path.geglu);
   const PathData data(path, images, m, n);
   const auto args = [&](float* y, int64_t rows) {
@@ -129,7 +159,7 @@ void check_matmul(const Level& level, int64_t images, int64_t rows_per_image, in
     const MatMulArgs x = args(y, m);
     run(1, naive::matmul_scratch(x), [&](const Context& c) { naive::matmul(level, x, c); });
   });
-  const std::string what = std::string(level.name) + " matmul " + std::to_string(m) + "x" + std::to_string(k) + "x" +
+  const std::string what = name_of(level) + " matmul " + std::to_string(m) + "x" + std::to_string(k) + "x" +
                            std::to_string(n) + " " + path.name;
   const Numbers one = kernel(1, m);
   EXPECT_CLOSE(one, expected, 4e-6, what);  // f32 sums of terms below 3/sqrt(K)
@@ -154,6 +184,7 @@ TEST("cpu kernels: matmul") {
     check_matmul(*level, 1, 1100, 20, 40, kPaths[2]);  // more than one task of rows
     check_matmul(*level, 1, 17, 24, 1300, kPaths[2]);  // more than one block of columns
     check_matmul(*level, 2, 300, 900, 130, kPaths[2]);
+    check_matmul(*level, 1, 40, 1300, 1100, kPaths[2]);  // several blocks of k and of columns
   }
 }
 
@@ -161,7 +192,7 @@ TEST("cpu kernels: packing puts every number at packed_at") {
   for (const Level* level : vector_levels())
     for (const bool geglu : {false, true}) {
       constexpr int64_t kN = 42, kCin = 5, kTaps = 6;
-      const Numbers w = numbers(kN * kCin * kTaps, 6);
+      const Numbers w = operands(*level, numbers(kN * kCin * kTaps, 6));
       const Arena data = packed(*level, w, kN, kCin, kTaps, geglu);
       const PackedMatrix matrix = {data.get(), kCin * kTaps, kN};
       for (int64_t n = 0; n < kN; ++n)
@@ -186,8 +217,8 @@ void check_conv(const Level& level, const ConvCase& x, const Path& path) {
   const int64_t oh = (vh + pads - x.dilation * (x.kernel - 1) - 1) / x.stride + 1;
   const int64_t ow = (vw + pads - x.dilation * (x.kernel - 1) - 1) / x.stride + 1;
   const int64_t taps = x.kernel * x.kernel, k = x.c * taps, n = x.out;
-  const Numbers image = numbers(x.n * x.h * x.w * x.c, 7),
-                w = numbers(n * k, 8, std::sqrt(3.0f / static_cast<float>(k)));
+  const Numbers image = operands(level, numbers(x.n * x.h * x.w * x.c, 7)),
+                w = operands(level, numbers(n * k, 8, std::sqrt(3.0f / static_cast<float>(k))));
   const Arena weight = packed(level, w, n, x.c, taps, path.geglu);
   const PathData data(path, x.n, x.n * oh * ow, n);
   const auto args = [&](float* y) {
@@ -205,7 +236,7 @@ void check_conv(const Level& level, const ConvCase& x, const Path& path) {
     const ConvArgs a = args(y);
     run(1, naive::conv_scratch(a), [&](const Context& c) { naive::conv(level, a, c); });
   });
-  const std::string what = std::string(level.name) + " conv " + std::to_string(x.h) + "x" + std::to_string(x.w) + "x" +
+  const std::string what = name_of(level) + " conv " + std::to_string(x.h) + "x" + std::to_string(x.w) + "x" +
                            std::to_string(x.c) + " -> " + std::to_string(n) + ", kernel " + std::to_string(x.kernel) +
                            ", stride " + std::to_string(x.stride) + ", " + path.name;
   const Numbers one = kernel(1);
@@ -244,13 +275,13 @@ struct TermCase {
 void check_attend(const Level& level, int64_t images, int64_t queries, int heads, int64_t d, bool causal,
                   const std::vector<TermCase>& terms, float spread = 2) {
   const int64_t c = heads * d;
-  const Numbers q = numbers(images * queries * c, 9, spread);
+  const Numbers q = operands(level, numbers(images * queries * c, 9, spread));
   std::vector<Numbers> ks, vs, masks;
   std::vector<AttendTermArgs> list;
   for (const TermCase& t : terms) {
     const unsigned seed = static_cast<unsigned>(ks.size()) * 3;
-    ks.push_back(numbers((t.shared ? 1 : images) * t.tokens * c, seed + 10, spread));
-    vs.push_back(numbers((t.shared ? 1 : images) * t.tokens * c, seed + 11));
+    ks.push_back(operands(level, numbers((t.shared ? 1 : images) * t.tokens * c, seed + 10, spread)));
+    vs.push_back(operands(level, numbers((t.shared ? 1 : images) * t.tokens * c, seed + 11)));
     masks.push_back(numbers(images * queries, seed + 12));
   }
   for (size_t i = 0; i < terms.size(); ++i) {
@@ -274,12 +305,17 @@ void check_attend(const Level& level, int64_t images, int64_t queries, int heads
     const AttendArgs a = args(y);
     run(1, naive::attend_scratch(a, 1), [&](const Context& x) { naive::attend(a, x); });
   });
-  const std::string what = std::string(level.name) + " attend " + std::to_string(images) + "x" +
+  const std::string what = name_of(level) + " attend " + std::to_string(images) + "x" +
                            std::to_string(queries) + ", " + std::to_string(terms[0].tokens) + " keys, " +
                            std::to_string(terms.size()) + " terms, " + std::to_string(heads) + " heads of " +
                            std::to_string(d) + (causal ? ", causal" : "");
   const Numbers one = kernel(1);
-  EXPECT_CLOSE(one, expected, 4e-6 * static_cast<double>(spread), what);  // scores up to some 10, rounded to f32
+  if (is_bf16(level)) {  // P has 8 bits; half a unit of them, evenly spread, is 0.0017
+    const double error = relative_error(one, expected);
+    if (!(error <= 0.004)) EXPECT_EQ(what + " has error " + std::to_string(error), "at most 0.004");
+  } else {
+    EXPECT_CLOSE(one, expected, 4e-6 * static_cast<double>(spread), what);  // scores up to some 10, rounded to f32
+  }
   for (int threads : {2, 5})
     if (!same_bytes(kernel(threads), one))
       EXPECT_EQ(what + " with " + std::to_string(threads) + " threads", "the same bytes");
@@ -298,6 +334,33 @@ TEST("cpu kernels: attend") {
     check_attend(*level, 2, 70, 2, 40, false, {{77}, {4, 0.6f, true, true}, {16, 0.0f}});
     check_attend(*level, 1, 33, 1, 8, false, {{60, 0.0f}});  // all left out: zeros
     check_attend(*level, 1, 50, 2, 40, false, {{300}}, 12);  // scores up to some hundred
+  }
+}
+
+TEST("cpu kernels: a bf16 level rounds its operands to nearest even") {
+  for (const Level* level : vector_levels()) {
+    if (!is_bf16(*level)) continue;
+    const int64_t m = 35, k = 70, n = 40;
+    const Numbers a = numbers(m * k, 1), w = numbers(n * k, 2);
+    const auto of = [&](const Numbers& x, const Numbers& weights) {
+      const Arena packed_weight = packed(*level, weights, n, k, 1, false);
+      return result(m * n, [&](float* y) {
+        const MatMulArgs args = {x.data(), m, {packed_weight.get(), k, n}, m,
+                                 {y, nullptr, nullptr, 0, nullptr, Function::identity, false}};
+        run(1, level->matmul_scratch(args, 1), [&](const Context& c) { level->matmul(args, c); });
+      });
+    };
+    EXPECT(same_bytes(of(a, w), of(operands(*level, a), operands(*level, w))));
+    Numbers half = operands(*level, a);  // a tie goes to the even neighbour: 1 + 1/256 down, 1 + 3/256 up
+    half[0] = 1 + 1.0f / 256, half[1] = 1 + 3.0f / 256;
+    Numbers even = half;
+    even[0] = 1, even[1] = 1 + 4.0f / 256;
+    EXPECT(same_bytes(of(half, w), of(even, w)));
+    half[2] = 1e-39f, even[2] = 0;  // a denormal operand is a zero to the instructions
+    EXPECT(same_bytes(of(half, Numbers(w.size(), 1e38f)), of(even, Numbers(w.size(), 1e38f))));
+    half[2] = std::numeric_limits<float>::quiet_NaN();  // a NaN reaches its own row, all of it, and no other
+    const Numbers y = of(half, w);
+    for (int64_t i = 0; i < m * n; ++i) EXPECT_EQ(std::isnan(y[static_cast<size_t>(i)]), i < n);
   }
 }
 

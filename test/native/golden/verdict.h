@@ -48,9 +48,9 @@ class Verdict {
 
  private:
   void record(const std::string& what, double error, double limit) {
-    const double ratio = std::isnan(error) ? std::numeric_limits<double>::infinity()
-                         : error == 0      ? 0
-                                           : error / limit;  // a limit of 0 wants equality
+    const double share = error == 0 ? 0 : error / limit;  // a limit of 0 wants equality
+    // A NaN, or a reference with a NaN and therefore no limit.
+    const double ratio = std::isnan(share) ? std::numeric_limits<double>::infinity() : share;
     if (ratio < ratio_ || (ratio == ratio_ && !at_.empty())) return;
     ratio_ = ratio, worst_ = error, limit_ = limit, at_ = what;
   }

@@ -24,19 +24,21 @@ namespace ipa::test {
 
 using Tensors = std::map<std::string, std::vector<float>>;
 
-// One CPU level with two threads.
+// One CPU level with two threads, and what its plans compute with: by default what the level is fastest with.
 struct Machine {
   explicit Machine(const cpu::Level& level) : pool(2), device{level, pool}, backend(cpu::make_backend(device)) {}
   ThreadPool pool;
   cpu::Device device;
   Backend backend;
-  // "f32", or "bf16" for levels whose operands are rounded to it.
-  std::string compute() const { return device.name.ends_with("bf16") || device.name.ends_with("amx") ? "bf16" : "f32"; }
+  Compute with = backend.fastest;
+  // "f32", or "bf16" where operands are rounded to it: the key of a golden's tolerance.
+  std::string compute() const { return with == Compute::bf16 ? "bf16" : "f32"; }
 };
 
 // Folded and placed; a weightless plan needs no source. Every input of the plan must be in `in`.
 inline Tensors run(Machine& m, const Plan& recorded, const Tensors& in, const TensorSource& source = {}) {
-  const Plan plan = fold(recorded);
+  Plan plan = fold(recorded);
+  plan.compute_with(m.with);
   const Layout layout = place(plan);
   const Store store(m.backend, m.pool, plan.weights, source);
   const Arena arena = allocate(static_cast<size_t>(std::max<int64_t>(layout.bytes, 64)));

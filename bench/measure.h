@@ -1,0 +1,56 @@
+#pragma once
+// How the bench measures: a row alternates with the peak loop of its level, so that both see the same state of the
+// machine; medians over the repetitions.
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "core/threads.h"
+
+namespace ipa::bench {
+
+// A unit of this CPU, measured by a loop that does nothing else.
+struct Peak {
+  std::string name;         // "f32 512", "f32 256", "f32 128", "vdpbf16ps", "amx bf16"
+  double (*loop)() = nullptr;  // runs once on one thread, returns its FLOP
+};
+std::vector<Peak> peaks();                       // of the units this CPU and build have
+Peak peak_of(const std::string& level);          // the one that bounds a level's products
+double tiles_loop();                             // peak_tiles.cpp, a loop as in Peak; only with the level amx
+double read_bandwidth(ThreadPool& pool);         // bytes per second from memory
+
+struct Row {
+  std::string name;
+  double seconds = 0, gflop = 0;  // gflop per second
+  double fraction = 0;            // of the peak of the same repetition
+  double cpu_fraction = 0;        // the same by processor time, a second witness when others use the machine
+  double error = 0;               // ||a - b|| / ||b|| against f64 sums on the same rounded operands
+  double bytes_planned = 0, bytes_peak = 0;
+};
+
+class Bench {
+ public:
+  Bench(std::string level, ThreadPool& pool, int repetitions, std::string only)
+      : level_(std::move(level)), pool_(pool), peak_(peak_of(level_)), repetitions_(repetitions), only_(std::move(only)) {}
+
+  bool wants(const std::string& name) const { return name.find(only_) != std::string::npos; }
+  ThreadPool& pool() { return pool_; }
+  // run(i) computes once, with the i-th set of weights; flop of one run.
+  Row measure(const std::string& name, double flop, const std::function<void(int)>& run);
+  void report(const Row& row) const;  // one JSON object on a line
+
+ private:
+  std::string level_;
+  ThreadPool& pool_;
+  Peak peak_;
+  int repetitions_;
+  std::string only_;
+};
+
+double memory_peak();        // bytes, VmHWM since reset_memory_peak
+void reset_memory_peak();
+std::vector<float> numbers(int64_t n, unsigned seed, float scale = 1);  // in [-scale, scale), each one a bf16
+double relative_error(const std::vector<double>& exact, const std::vector<double>& got);
+
+}  // namespace ipa::bench
