@@ -189,7 +189,8 @@ const CLASSES: Readonly<Record<ClassName, AnyClass>> = {
 };
 
 /** Whether a text is one of the error codes. */
-export const isErrorCode = (code: unknown): code is ErrorCode => typeof code === 'string' && Object.hasOwn(CLASS_OF, code);
+export const isErrorCode = (code: unknown): code is ErrorCode =>
+  typeof code === 'string' && Object.hasOwn(CLASS_OF, code);
 
 /** The error of `code` in its own class. */
 export const errorOf = (code: ErrorCode, message: string, hint: string, extras?: ErrorExtras): IpAdapterError =>

@@ -318,7 +318,7 @@ export class Pipeline {
   #checkName(what: string, name: string, taken: ReadonlyMap<string, unknown>): void {
     if (this.disposed) throw closedError();
     if (!taken.has(name)) return;
-    throw new OptionError('OPTION_CONFLICT', `There is already a ${what} named ${quoted(name)}`, 'Give another name', {
+    throw new OptionError('OPTION_CONFLICT', `The name ${quoted(name)} is taken by another ${what}`, 'Give another name', {
       details: { option: 'name', found: name },
     });
   }

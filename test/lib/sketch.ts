@@ -34,11 +34,12 @@ export const opened = async (test: Test, options: LoadOptions = {}): Promise<Pip
   return pipe;
 };
 
-/** How a process ended, and what it wrote to stdout. */
+/** How a process ended, and what it wrote. */
 export interface Ended {
   readonly code: number | null;
   readonly signal: string | null;
   readonly out: string;
+  readonly err: string;
 }
 
 /** Runs a script of this folder in a process of its own, with the loader that runs this one. */
@@ -48,19 +49,22 @@ export const child = (script: string, ...args: readonly string[]): Promise<Ended
 /** Runs Node with these arguments. */
 export const program = (args: readonly string[]): Promise<Ended> =>
   new Promise((resolve, reject) => {
-    const running = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] });
-    let out = '';
+    const running = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'pipe'] });
+    let [out, err] = ['', ''];
     running.stdout.on('data', (part: Buffer) => {
       out += part.toString();
     });
+    running.stderr.on('data', (part: Buffer) => {
+      err += part.toString();
+    });
     running.on('error', reject);
-    running.on('close', (code, signal) => resolve({ code, signal, out }));
+    running.on('close', (code, signal) => resolve({ code, signal, out, err }));
   });
 
 /** SHA-256 of `scene`, changed by `options`, as a fresh process draws it. */
 export const drawnElsewhere = async (options: Partial<GenerateOptions> = {}): Promise<string> => {
-  const { code, out } = await child('draw.child.ts', JSON.stringify(options));
-  if (code !== 0) throw new Error(`the other process ended with ${code}`);
+  const { code, out, err } = await child('draw.child.ts', JSON.stringify(options));
+  if (code !== 0) throw new Error(`the other process ended with ${code}: ${err}`);
   return out.trim();
 };
 

@@ -81,8 +81,9 @@ t.test('one changed number fails its case', async (test) => {
     data.writeFloatLE(data.readFloatLE(at) + 0.01, at),
   );
   copy('schedulers/euler-leading', join(folder, 'c.safetensors'), (_, data, at) => data.writeFloatLE(Number.NaN, at));
+  copy('modules/geglu', join(folder, 'd.safetensors'), (_, data, at) => data.writeFloatLE(Number.NaN, at));
   const { lines, status } = runner(folder, '--level', 'base');
-  test.equal(lines.at(-1), '1 passed, 2 failed, 0 not yet');
+  test.equal(lines.at(-1), '1 passed, 3 failed, 0 not yet');
   test.match(
     lines.find((line) => line.includes(' b ')),
     /^failed .*worst 1\.\d+e-2/,

@@ -37,7 +37,8 @@ export class Verdict {
     this.#compared += 1;
     if (got.length !== want.length) return this.fault(`${what} has ${got.length} numbers, expected ${want.length}`);
     const { difference } = worst(got, want);
-    const ratio = difference === 0 ? 0 : difference / limit; // a limit of 0 wants equality
+    const share = difference === 0 ? 0 : difference / limit; // a limit of 0 wants equality
+    const ratio = Number.isNaN(share) ? Number.POSITIVE_INFINITY : share; // a reference with a NaN has no limit
     if (ratio <= this.#ratio) return;
     this.#ratio = ratio;
     this.worst = difference;

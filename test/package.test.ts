@@ -1,0 +1,137 @@
+// What npm would publish, used as a stranger does: the tarball installed in an empty folder with scripts off, no compiler
+// and no cmake on PATH, and nothing of this clone in reach.
+import { execFile } from 'node:child_process';
+import { mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { delimiter, dirname, join, sep } from 'node:path';
+import { tmpdir } from 'node:os';
+import { fileURLToPath } from 'node:url';
+import t from 'tap';
+
+const MAX_BUFFER = 2 ** 26; // bytes of a program's output
+const root = fileURLToPath(new URL('..', import.meta.url)).replace(/[/\\]$/, '');
+const scratch = realpathSync(mkdtempSync(join(tmpdir(), 'ipa-package-')));
+const app = join(scratch, 'app');
+const installed = join(app, 'node_modules', 'node-ip-adapter');
+t.teardown(() => rmSync(scratch, { recursive: true, force: true }));
+
+interface Ended {
+  readonly status: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+const run = (program: string, args: readonly string[], cwd: string, env: NodeJS.ProcessEnv): Promise<Ended> =>
+  new Promise((resolve) => {
+    execFile(program, args, { cwd, env, maxBuffer: MAX_BUFFER }, (error, stdout, stderr) => {
+      const status = error ? (typeof error.code === 'number' ? error.code : -1) : 0;
+      resolve({ status, stdout, stderr: status === -1 ? `${error?.message}\n${stderr}` : stderr });
+    });
+  });
+
+/** A stranger's environment: no variable of npm or of this package, and on PATH only what is named. */
+const strangerEnv = (path: string): NodeJS.ProcessEnv => {
+  const kept = Object.entries(process.env).filter(([name]) => !/^(npm_|IPA_|NODE_|TAP|TSIMP)/i.test(name));
+  return { ...Object.fromEntries(kept), PATH: path };
+};
+
+/** A folder with node, npm, npx and the shell that npm starts programs with; nothing else. */
+const bareTools = (): string => {
+  const folder = join(scratch, 'bin');
+  mkdirSync(folder);
+  const found = (name: string): string => {
+    const places = [dirname(process.execPath), ...(process.env.PATH ?? '').split(delimiter)];
+    for (const place of places) {
+      try {
+        return realpathSync(join(place, name));
+      } catch {
+        // not there
+      }
+    }
+    throw new Error(`${name} is not on PATH`);
+  };
+  symlinkSync(process.execPath, join(folder, 'node'));
+  for (const name of ['npm', 'npx', 'sh']) symlinkSync(found(name), join(folder, name));
+  return folder;
+};
+
+const bare = strangerEnv(bareTools());
+
+/** The part of prepack that makes the tarball: the tests have built the library, and the last step only looks at it. */
+const pack = async (): Promise<string> => {
+  const made = await run('npm', ['run', 'make-prebuilds'], root, process.env);
+  if (made.status !== 0) throw new Error(`npm run make-prebuilds: ${made.stdout}${made.stderr}`);
+  const args = ['pack', '--ignore-scripts', '--json', '--pack-destination', scratch];
+  const packed = await run('npm', args, root, process.env);
+  if (packed.status !== 0) throw new Error(`npm pack: ${packed.stderr}`);
+  return join(scratch, (JSON.parse(packed.stdout) as [{ filename: string }])[0].filename);
+};
+
+/** Draws a portrait with the package and says what it drew and which shared libraries the process holds. */
+const drawing = (start: string): string => `${start}
+  const { path, adapters, face, references } = defaultModel();
+  const pipe = await Pipeline.load(path);
+  await pipe.addAdapter(adapters['faceid-plusv2'], { face });
+  const image = references.find((file) => file.endsWith('person-1-1.png'));
+  const { images } = await pipe.generate({ prompt: 'portrait of a person, smiling', references: [{ image }], seed: 7 });
+  await images[0].toFile(process.argv[2]);
+  await pipe.dispose();
+  const { data, width, height } = images[0];
+  const mean = data.reduce((sum, value) => sum + value, 0) / data.length;
+  const libraries = process.report.getReport().sharedObjects;
+  console.log(JSON.stringify({ width, height, mean, libraries }));
+`;
+
+const scripts = {
+  'require.cjs': `(async () => {${drawing("const { Pipeline, defaultModel } = require('node-ip-adapter');")}})();`,
+  'import.mjs': drawing("import { Pipeline, defaultModel } from 'node-ip-adapter';"),
+};
+
+t.test('the tarball in an empty folder', async (t) => {
+  const tarball = await pack();
+  mkdirSync(app);
+  writeFileSync(join(app, 'package.json'), '{ "private": true }');
+  const args = ['install', '--ignore-scripts', '--prefer-offline', '--no-audit', '--no-fund', tarball];
+  const install = await run('npm', args, app, bare);
+  t.equal(install.status, 0, install.stderr);
+
+  await t.test('no compiler is in reach', async (t) => {
+    for (const tool of ['c++', 'g++', 'cc', 'cmake', 'make', 'ninja']) {
+      t.match(await run('sh', ['-c', `command -v ${tool}`], app, bare), { status: 127, stdout: '' }, tool);
+    }
+  });
+
+  await t.test('doctor names the binary inside node_modules', async (t) => {
+    const { status, stdout, stderr } = await run('npx', ['node-ip-adapter', 'doctor', '--json'], app, bare);
+    t.equal(status, 0, stderr);
+    const report = JSON.parse(stdout) as { binary: { path: string }; problems: string[] };
+    t.ok(report.binary.path.startsWith(join(installed, 'prebuilds') + sep), report.binary.path);
+    t.same(report.problems, []);
+  });
+
+  for (const [name, text] of Object.entries(scripts)) {
+    await t.test(`${name.split('.')[0]} draws a portrait`, async (t) => {
+      writeFileSync(join(app, name), text);
+      const out = join(app, `${name}.png`);
+      const { status, stdout, stderr } = await run('node', [name, out], app, bare);
+      t.equal(status, 0, stderr);
+      t.equal(stderr, '', 'no warning');
+      const drawn = JSON.parse(stdout) as { width: number; height: number; mean: number; libraries: string[] };
+      t.match(drawn, { width: 128, height: 128 });
+      t.ok(drawn.mean > 20 && drawn.mean < 235, `mean grey level ${drawn.mean}`);
+      t.equal(readFileSync(out).toString('latin1', 1, 4), 'PNG');
+      t.same(drawn.libraries.filter((file) => file.startsWith(root + sep)), [], 'nothing of the clone is loaded');
+    });
+  }
+
+  await t.test('both drew the same', async (t) => {
+    const files = Object.keys(scripts).map((name) => readFileSync(join(app, `${name}.png`)));
+    t.ok(files[0]!.equals(files[1]!));
+  });
+
+  await t.test('build without a compiler says what to install', async (t) => {
+    const { status, stderr } = await run('npx', ['node-ip-adapter', 'build'], app, bare);
+    t.not(status, 0);
+    t.match(stderr, /C\+\+20 compiler/);
+    t.match(stderr, /apt-get install/);
+  });
+});
