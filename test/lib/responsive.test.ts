@@ -145,8 +145,8 @@ t.test('two pipelines at once draw as if alone', async (test) => {
 t.test(
   'a worker thread draws the same bytes, and one that is terminated in mid-run ends within 250 ms',
   async (test) => {
-    const { code, signal, out } = await child('worker.child.ts');
-    test.same({ code, signal }, { code: 0, signal: null });
+    const { code, signal, out, err } = await child('worker.child.ts');
+    test.same({ code, signal }, { code: 0, signal: null }, err || 'ends by itself');
     const { worker, terminated, main } = JSON.parse(out) as { worker: string; terminated: number[]; main: string };
     test.equal(worker, fresh);
     test.equal(main, fresh, 'and so does the main thread afterwards');
@@ -157,7 +157,7 @@ t.test(
 for (const step of [1, 2, 5]) {
   t.test(`process.exit after step ${step} ends with its code within 500 ms`, async (test) => {
     const { code, signal, out, err } = await child('leave.child.ts', String(step));
-    test.same({ code, signal }, { code: 7, signal: null }, err || undefined);
+    test.same({ code, signal }, { code: 7, signal: null }, err || 'the code given');
     const ms = Date.now() - Number(out);
     test.ok(ms <= 500, `${ms} ms`);
   });
