@@ -205,7 +205,12 @@ export interface Engine {
     options: CallOptions,
   ): Promise<Tensor>;
   /** Weighted mean, element by element; `renormalize` brings vectors back to length 1. */
-  average(tensors: readonly Tensor[], weights: readonly number[], renormalize: boolean, options: CallOptions): Promise<Tensor>;
+  average(
+    tensors: readonly Tensor[],
+    weights: readonly number[],
+    renormalize: boolean,
+    options: CallOptions,
+  ): Promise<Tensor>;
   detectFaces(
     network: NetworkHandle,
     image: Pixels,
@@ -230,7 +235,11 @@ export interface Engine {
     onStep?: (event: { readonly row: number; readonly step: number }) => void,
   ): Promise<SampleResult>;
   /** RGB, 8 bit, rounded. `scalingFactor` divides the latents. */
-  decode(vae: NetworkHandle, latents: Tensor, options: CallOptions & { readonly scalingFactor: number }): Promise<Pixels>;
+  decode(
+    vae: NetworkHandle,
+    latents: Tensor,
+    options: CallOptions & { readonly scalingFactor: number },
+  ): Promise<Pixels>;
   /** Names, types and shapes of a weight file, read without its data. */
   inspect(path: string, options: CallOptions): Promise<FileInfo>;
   /** Any plan of a network with given inputs, for tests and the golden runner. */
@@ -245,7 +254,12 @@ export interface Engine {
 }
 
 export interface LoraHandle {
-  readonly info: { readonly modules: number; readonly unmatched: readonly string[]; readonly rank: number; readonly warnings: readonly { readonly code: string; readonly message: string }[] };
+  readonly info: {
+    readonly modules: number;
+    readonly unmatched: readonly string[];
+    readonly rank: number;
+    readonly warnings: readonly { readonly code: string; readonly message: string }[];
+  };
 }
 
 export interface FileInfo {
@@ -284,10 +298,15 @@ const load = (): { addon: Addon; path: string } => {
     try {
       return { addon: require(path) as Addon, path };
     } catch (error) {
-      throw new BinaryError('BINARY_INCOMPATIBLE', `The native addon ${path} does not load`, 'Build it for this machine: npx node-ip-adapter build', {
-        details: { path, reason: error instanceof Error ? error.message : String(error) },
-        cause: error,
-      });
+      throw new BinaryError(
+        'BINARY_INCOMPATIBLE',
+        `The native addon ${path} does not load`,
+        'Build it for this machine: npx node-ip-adapter build',
+        {
+          details: { path, reason: error instanceof Error ? error.message : String(error) },
+          cause: error,
+        },
+      );
     }
   };
   const named = process.env.IPA_BINARY;

@@ -318,9 +318,14 @@ export class Pipeline {
   #checkName(what: string, name: string, taken: ReadonlyMap<string, unknown>): void {
     if (this.disposed) throw closedError();
     if (!taken.has(name)) return;
-    throw new OptionError('OPTION_CONFLICT', `The name ${quoted(name)} is taken by another ${what}`, 'Give another name', {
-      details: { option: 'name', found: name },
-    });
+    throw new OptionError(
+      'OPTION_CONFLICT',
+      `The name ${quoted(name)} is taken by another ${what}`,
+      'Give another name',
+      {
+        details: { option: 'name', found: name },
+      },
+    );
   }
 
   /** Loads something to attach; a signal or `dispose` ends it early, and what was loaded then is freed. */

@@ -1,6 +1,6 @@
 import { release } from 'node:os';
 import { Command } from 'commander';
-import { IpAdapterError, version } from '../index.js';
+import { type IpAdapterError, version } from '../index.js';
 import { addon, addonPath } from '../native.js';
 import { print, printJson } from './output.js';
 
@@ -9,7 +9,9 @@ interface Report {
   readonly node: string;
   readonly platform: string;
   readonly libc: string | null;
-  readonly binary: { readonly path: string } | { readonly code: string; readonly message: string; readonly hint: string };
+  readonly binary:
+    | { readonly path: string }
+    | { readonly code: string; readonly message: string; readonly hint: string };
   readonly cpu: { readonly levels: readonly string[]; readonly chosen: string; readonly threads: number } | null;
   readonly cuda: { readonly usable: false; readonly reason: string };
   readonly problems: readonly string[];
@@ -55,7 +57,9 @@ export const doctorCommand = (): Command =>
       const report = examine();
       if (flags.json) printJson(report);
       else {
-        print(`node-ip-adapter ${report.version}, Node ${report.node}, ${report.platform}, glibc ${report.libc ?? '–'}`);
+        print(
+          `node-ip-adapter ${report.version}, Node ${report.node}, ${report.platform}, glibc ${report.libc ?? '–'}`,
+        );
         print('path' in report.binary ? `addon   ${report.binary.path}` : `addon   ${report.binary.code}`);
         if (report.cpu) {
           print(`CPU     ${report.cpu.chosen} of ${report.cpu.levels.join(', ')}; ${report.cpu.threads} threads`);

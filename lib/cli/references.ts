@@ -32,7 +32,11 @@ export class ReferenceList {
   /** References in order, pictures of one adapter joined. */
   grouped(): ReferenceFlags[] {
     if (Object.keys(this.ahead).length > 0) {
-      throw new OptionError('OPTION_CONFLICT', 'An adapter option was given without a reference', 'Add --reference FILE');
+      throw new OptionError(
+        'OPTION_CONFLICT',
+        'An adapter option was given without a reference',
+        'Add --reference FILE',
+      );
     }
     const groups: ReferenceFlags[] = [];
     for (const one of this.seen) {

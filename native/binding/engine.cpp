@@ -23,8 +23,10 @@ NetworkKind kind_of(const std::string& text) {
   static constexpr const char* kNames[] = {"unet", "vae", "clip_text", "clip_vision", "adapter", "onnx"};
   for (size_t i = 0; i < std::size(kNames); ++i)
     if (text == kNames[i]) return static_cast<NetworkKind>(i);
-  fail(Code::OPTION_RANGE, "no kind of network is called " + quoted(text), "pass unet, vae, clip_text, clip_vision, "
-       "adapter or onnx", {{"option", "kind"}});
+  fail(Code::OPTION_RANGE, "no kind of network is called " + quoted(text),
+       "pass unet, vae, clip_text, clip_vision, "
+       "adapter or onnx",
+       {{"option", "kind"}});
 }
 
 Network& network_of(const std::shared_ptr<Loaded>& loaded, NetworkKind kind, const char* what) {
@@ -126,10 +128,12 @@ EngineHandle::EngineHandle(const Napi::CallbackInfo& info) : ObjectWrap(info) {
     return info.Env().Undefined();
   });
   // A worker thread or the whole environment may end in mid-job: the hook stops the job and joins the thread.
-  info.Env().AddCleanupHook([](std::shared_ptr<Engine>* engine) {
-    (*engine)->shut_down();
-    delete engine;
-  }, new std::shared_ptr<Engine>(engine_));
+  info.Env().AddCleanupHook(
+      [](std::shared_ptr<Engine>* engine) {
+        (*engine)->shut_down();
+        delete engine;
+      },
+      new std::shared_ptr<Engine>(engine_));
 }
 
 EngineHandle::~EngineHandle() { shut_down(); }
@@ -193,8 +197,9 @@ Napi::Value EngineHandle::encode_text(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&]() -> Napi::Value {
     const Napi::Array list = array_of(info[0], "inputs");
     const std::string how = text_of(object_of(info[1], "options"), "emphasis");
-    const Emphasis emphasis =
-        how == "original" ? Emphasis::original : how == "no-norm" ? Emphasis::no_norm : Emphasis::none;
+    const Emphasis emphasis = how == "original"  ? Emphasis::original
+                              : how == "no-norm" ? Emphasis::no_norm
+                                                 : Emphasis::none;
     std::vector<std::shared_ptr<Loaded>> encoders;
     std::vector<PromptInput> inputs;
     for (uint32_t i = 0; i < list.Length(); ++i) {
@@ -261,8 +266,7 @@ Napi::Value EngineHandle::project(const Napi::CallbackInfo& info) {
     network_of(loaded, NetworkKind::adapter, "adapter");
     const Napi::Object o = object_of(info[1], "inputs");
     ProjectInput in{to_tensors(o.Get("features"), "features"), to_float_lists(o.Get("identities"), "identities"), {}};
-    if (!o.Get("structureScale").IsUndefined())
-      in.structure_scale = static_cast<float>(number_of(o, "structureScale"));
+    if (!o.Get("structureScale").IsUndefined()) in.structure_scale = static_cast<float>(number_of(o, "structureScale"));
     if (in.features.empty() && in.identities.empty())
       fail(Code::OPTION_TYPE, "Expected features or identities to project", "pass at least one");
     return post(info.Env(), info[2], info.Env().Undefined(), [loaded, in = std::move(in)](Job& job) -> Finish {
@@ -491,8 +495,7 @@ Napi::Value EngineHandle::run(const Napi::CallbackInfo& info) {
     }
     return post(info.Env(), options, info.Env().Undefined(),
                 [loaded, plan, inputs = std::move(inputs), numbers, taps](Job& job) -> Finish {
-                  auto out = std::make_shared<Tensors>(
-                      loaded->network->run(plan, inputs, numbers, taps, job.stop()));
+                  auto out = std::make_shared<Tensors>(loaded->network->run(plan, inputs, numbers, taps, job.stop()));
                   return [out](Napi::Env env) -> Napi::Value {
                     Napi::Object object = Napi::Object::New(env);
                     for (const auto& [name, tensor] : *out) object.Set(name, from_tensor(env, tensor));

@@ -101,7 +101,8 @@ Napi::Object network_info(Napi::Env env, const Loaded& loaded) {
       out.Set("input", from_numbers(env, loaded.onnx->input_dims()));
       const auto& outputs = loaded.onnx->model().outputs;
       Napi::Array list = Napi::Array::New(env, outputs.size());
-      for (size_t i = 0; i < outputs.size(); ++i) list.Set(static_cast<uint32_t>(i), from_numbers(env, outputs[i].dims));
+      for (size_t i = 0; i < outputs.size(); ++i)
+        list.Set(static_cast<uint32_t>(i), from_numbers(env, outputs[i].dims));
       out.Set("outputs", list);
       break;
     }
@@ -110,10 +111,10 @@ Napi::Object network_info(Napi::Env env, const Loaded& loaded) {
 }
 
 Napi::Function NetworkHandle::define(Napi::Env env) {
-  return DefineClass(env, "Network",
-                     {InstanceAccessor<&NetworkHandle::info>("info"), InstanceMethod<&NetworkHandle::runs>("runs"),
-                      InstanceMethod<&NetworkHandle::digest>("digest"),
-                      InstanceMethod<&NetworkHandle::dispose>("dispose")});
+  return DefineClass(
+      env, "Network",
+      {InstanceAccessor<&NetworkHandle::info>("info"), InstanceMethod<&NetworkHandle::runs>("runs"),
+       InstanceMethod<&NetworkHandle::digest>("digest"), InstanceMethod<&NetworkHandle::dispose>("dispose")});
 }
 
 Napi::Object NetworkHandle::make(Napi::Env env, std::shared_ptr<Loaded> loaded) {

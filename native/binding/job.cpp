@@ -101,9 +101,7 @@ Napi::Value run(Napi::Env env, Engine& engine, Napi::Value stop, Napi::Value lis
           end({}, std::current_exception());
         }
       },
-      [end] {
-        end({}, std::make_exception_ptr(Error(Code::CLOSED, "the engine was closed", "open another one")));
-      });
+      [end] { end({}, std::make_exception_ptr(Error(Code::CLOSED, "the engine was closed", "open another one"))); });
   return promise;
 }
 

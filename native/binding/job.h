@@ -55,7 +55,8 @@ class Job {
 
 // Posts `work` to the engine and returns a promise. `stop`: a Stop object or undefined. `listener`: a function that
 // takes events, or undefined; if it throws, the job is stopped and rejects with what was thrown.
-Napi::Value run(Napi::Env env, Engine& engine, Napi::Value stop, Napi::Value listener, std::function<Finish(Job&)> work);
+Napi::Value run(Napi::Env env, Engine& engine, Napi::Value stop, Napi::Value listener,
+                std::function<Finish(Job&)> work);
 
 // class Stop { raise() }: what an AbortSignal is turned into.
 Napi::Function define_stop(Napi::Env env);

@@ -7,9 +7,27 @@
 
 namespace ipa {
 
-enum class DType : uint8_t { f64, f32, f16, bf16, f8_e4m3, f8_e5m2, i64, i32, i16, i8, u64, u32, u16, u8, boolean, c64, unknown };
+enum class DType : uint8_t {
+  f64,
+  f32,
+  f16,
+  bf16,
+  f8_e4m3,
+  f8_e5m2,
+  i64,
+  i32,
+  i16,
+  i8,
+  u64,
+  u32,
+  u16,
+  u8,
+  boolean,
+  c64,
+  unknown
+};
 
-size_t dtype_size(DType dtype) noexcept;  // bytes; 0 for unknown
+size_t dtype_size(DType dtype) noexcept;       // bytes; 0 for unknown
 const char* dtype_text(DType dtype) noexcept;  // "F32", "BF16" ... as safetensors spells them
 DType dtype_from_text(std::string_view text) noexcept;
 

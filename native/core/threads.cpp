@@ -45,13 +45,13 @@ void await_change(const std::atomic<uint32_t>& value, uint32_t old) noexcept {
 }  // namespace
 
 struct ThreadPool::State {
-  // High half: number of the job; low half: parts of it that nobody has begun. One word, so that a thread that wakes late
-  // can never take a part of one job for a part of another.
+  // High half: number of the job; low half: parts of it that nobody has begun. One word, so that a thread that wakes
+  // late can never take a part of one job for a part of another.
   std::atomic<uint64_t> ticket{0};
   std::atomic<uint32_t> job{0};       // idle threads wait for it to change
   std::atomic<uint32_t> finished{0};  // parts of this job; the caller waits on it
   std::atomic<bool> closing{false};
-  uint32_t parts = 0;                 // read only by a thread that holds a part, hence while the job cannot end
+  uint32_t parts = 0;  // read only by a thread that holds a part, hence while the job cannot end
   const PartRef* part = nullptr;
   std::vector<std::thread> threads;
 
@@ -92,7 +92,8 @@ ThreadPool::ThreadPool(int threads) : state_(std::make_unique<State>()) {
     for (int i = 0; i < others; ++i) state_->threads.emplace_back([state = state_.get()] { state->serve(); });
   } catch (const std::system_error&) {
     const std::string started = std::to_string(state_->threads.size() + 1);
-    fail(Code::HOST_OUT_OF_MEMORY, "the system refused a thread: wanted " + std::to_string(threads) + ", has " + started,
+    fail(Code::HOST_OUT_OF_MEMORY,
+         "the system refused a thread: wanted " + std::to_string(threads) + ", has " + started,
          "set threads to " + started + " or less, or raise the limit on processes (ulimit -u, pids.max)");
   }
 }
@@ -143,7 +144,7 @@ double limit_of(const std::string& folder, bool unified) {
   if (unified) {
     std::ifstream(folder + "/cpu.max") >> quota >> period;  // "max 100000" or "150000 100000", in us
   } else {
-    std::ifstream(folder + "/cpu.cfs_quota_us") >> quota;   // -1: none
+    std::ifstream(folder + "/cpu.cfs_quota_us") >> quota;  // -1: none
     std::ifstream(folder + "/cpu.cfs_period_us") >> period;
   }
   const double time = std::strtod(quota.c_str(), nullptr);  // "max" gives 0

@@ -31,17 +31,31 @@ inline MatMulArgs matmul_args(const Site& s, const Conv2d& op) {
 inline ConvArgs conv_args(const Site& s, const Conv2d& op) {
   const Shape &x = s.shape(op.x), &y = s.shape(s.node.output);
   const int64_t k = x.c / op.groups * op.kernel_h * op.kernel_w;
-  return {s.at(op.x),     x.n,         x.h,         x.w,
-          x.c,            op.virtual_h ? op.virtual_h : x.h, op.virtual_w ? op.virtual_w : x.w,
-          op.kernel_h,    op.kernel_w, op.stride_h, op.stride_w,
-          op.pad_top,     op.pad_left, op.dilation_h, op.dilation_w,
-          y.h,            y.w,         {s.weight(op.weight), k, op.out}, result_path(s, op.epilogue, op.bias)};
+  return {s.at(op.x),
+          x.n,
+          x.h,
+          x.w,
+          x.c,
+          op.virtual_h ? op.virtual_h : x.h,
+          op.virtual_w ? op.virtual_w : x.w,
+          op.kernel_h,
+          op.kernel_w,
+          op.stride_h,
+          op.stride_w,
+          op.pad_top,
+          op.pad_left,
+          op.dilation_h,
+          op.dilation_w,
+          y.h,
+          y.w,
+          {s.weight(op.weight), k, op.out},
+          result_path(s, op.epilogue, op.bias)};
 }
 
 inline GroupNormArgs group_norm_args(const Site& s, const GroupNorm& op) {
   const Shape& x = s.shape(op.x);
-  return {s.at(op.x), s.weight(op.weight), s.weight(op.bias), x.n, x.tokens(), x.c,
-          op.groups,  op.eps,              op.function,       s.result()};
+  return {s.at(op.x), s.weight(op.weight), s.weight(op.bias), x.n, x.tokens(), x.c, op.groups,
+          op.eps,     op.function,         s.result()};
 }
 
 inline LayerNormArgs layer_norm_args(const Site& s, const LayerNorm& op) {
@@ -53,8 +67,8 @@ inline std::vector<AttendTermArgs> attend_terms(const Site& s, const Attend& op)
   std::vector<AttendTermArgs> terms;
   for (const AttendTerm& t : op.terms) {
     const Shape& keys = s.shape(t.k);
-    AttendTermArgs a{s.at(t.k), s.at(t.v), keys.n == 1 ? 0 : keys.tokens() * keys.c, keys.tokens(),
-                     nullptr,   s.at(t.mask), 0};
+    AttendTermArgs a{s.at(t.k),    s.at(t.v), keys.n == 1 ? 0 : keys.tokens() * keys.c, keys.tokens(), nullptr,
+                     s.at(t.mask), 0};
     if (t.row != kNone) a.scale = s.at(t.row) + t.cell;
     if (t.mask != kNone && s.shape(t.mask).n > 1) a.mask_step = s.shape(t.mask).tokens();
     terms.push_back(a);
@@ -67,8 +81,8 @@ inline AttendArgs attend_args(const Site& s, const Attend& op, const std::vector
   const Shape& q = s.shape(op.q);
   const int64_t d = q.c / op.heads;
   const float factor = op.factor != 0 ? op.factor : 1 / std::sqrt(static_cast<float>(d));
-  return {s.at(op.q), q.n,       q.tokens(),   op.heads,     d,
-          factor,     op.causal, terms.data(), static_cast<int>(terms.size()), s.result()};
+  return {s.at(op.q), q.n, q.tokens(), op.heads, d, factor, op.causal, terms.data(), static_cast<int>(terms.size()),
+          s.result()};
 }
 
 }  // namespace ipa::cpu

@@ -15,7 +15,8 @@ struct Device {
 };
 
 // IPA_KERNEL (environment) is read whenever a plan is prepared: "conv2d:naive,attend:naive" prefers an implementation
-// for every op of a kind or, with a node's path before the colon, for one node. It is passed over where it does not fit.
+// for every op of a kind or, with a node's path before the colon, for one node. It is passed over where it does not
+// fit.
 Backend make_backend(Device& device);
 
 }  // namespace ipa::cpu

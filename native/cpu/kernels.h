@@ -1,7 +1,8 @@
 #pragma once
 // What every CPU level offers: plain functions over raw f32 pointers, one source per kernel in kernels/, compiled once
-// per level into ipa::cpu::<level>. Kernels of bf16 levels take the same f32 arguments and round operands themselves. The naive twins in naive/ take the same arguments. Pointers are NHWC f32; sizes are
-// elements. Kernels never throw and never allocate: scratch is handed in, sized by the *_scratch functions.
+// per level into ipa::cpu::<level>. Kernels of bf16 levels take the same f32 arguments and round operands themselves.
+// The naive twins in naive/ take the same arguments. Pointers are NHWC f32; sizes are elements. Kernels never throw and
+// never allocate: scratch is handed in, sized by the *_scratch functions.
 #include <cstddef>
 #include <cstdint>
 
@@ -13,8 +14,8 @@ namespace ipa::cpu {
 
 // A matrix W^T packed for one level: K rows (k = (ky, kx, cin) for convolutions, tap-major) by N columns, as panels of
 // `panel` columns: element (k, n) of f32 levels is data[(n / panel * K + k) * panel + n % panel], the last panel padded
-// with zeros; the order of bf16 levels is in kernels/bf16.h. GEGLU weights interleave value and gate so that one block of columns holds both: column order is the
-// level's own, see Level::geglu_column.
+// with zeros; the order of bf16 levels is in kernels/bf16.h. GEGLU weights interleave value and gate so that one block
+// of columns holds both: column order is the level's own, see Level::geglu_column.
 struct PackedMatrix {
   const void* data;
   int64_t k, n;
@@ -28,21 +29,21 @@ struct ResultPath {
   int64_t channel_step;   // elements from one image's row to the next; 0: the same row for all
   const float* residual;  // shape of y, or null
   Function function;
-  bool geglu;             // y then has N / 2 columns
+  bool geglu;  // y then has N / 2 columns
 };
 
-struct MatMulArgs {       // y [M, N] = a [M, K] . W
+struct MatMulArgs {  // y [M, N] = a [M, K] . W
   const float* a;
   int64_t m;
   PackedMatrix w;
-  int64_t rows_per_image; // rows that share one `channel` row
+  int64_t rows_per_image;  // rows that share one `channel` row
   ResultPath result;
 };
 
-struct ConvArgs {         // implicit GEMM, NHWC
+struct ConvArgs {  // implicit GEMM, NHWC
   const float* x;
-  int64_t n, h, w, c;             // of x in memory
-  int64_t virtual_h, virtual_w;   // size seen by the kernel (nearest upsample folded in); h, w when there is none
+  int64_t n, h, w, c;            // of x in memory
+  int64_t virtual_h, virtual_w;  // size seen by the kernel (nearest upsample folded in); h, w when there is none
   int kernel_h, kernel_w, stride_h, stride_w, pad_top, pad_left, dilation_h, dilation_w;
   int64_t out_h, out_w;
   PackedMatrix weight;
@@ -50,20 +51,20 @@ struct ConvArgs {         // implicit GEMM, NHWC
 };
 
 struct AttendTermArgs {
-  const float* k;         // [images or 1, T, C]
+  const float* k;  // [images or 1, T, C]
   const float* v;
-  int64_t image_step;     // elements from one image's keys to the next; 0: the same for all
-  int64_t tokens;         // T
-  const float* scale;     // one number, read at run time; null: 1. 0.0 skips the term
-  const float* mask;      // [queries] or null
-  int64_t mask_step;      // per image; 0: the same
+  int64_t image_step;  // elements from one image's keys to the next; 0: the same for all
+  int64_t tokens;      // T
+  const float* scale;  // one number, read at run time; null: 1. 0.0 skips the term
+  const float* mask;   // [queries] or null
+  int64_t mask_step;   // per image; 0: the same
 };
 
-struct AttendArgs {       // y [images, queries, C], C = heads * d
+struct AttendArgs {  // y [images, queries, C], C = heads * d
   const float* q;
   int64_t images, queries;
   int heads;
-  int64_t head_dim;       // d
+  int64_t head_dim;  // d
   float factor;
   bool causal;
   const AttendTermArgs* terms;
@@ -94,13 +95,13 @@ struct LayerNormArgs {
 // What a run hands to every kernel.
 struct Context {
   ThreadPool& pool;
-  const StopFlag& stop;   // kernels that may take over 10 ms poll it between parts and leave early
-  std::byte* scratch;     // aligned to 64
+  const StopFlag& stop;  // kernels that may take over 10 ms poll it between parts and leave early
+  std::byte* scratch;    // aligned to 64
 };
 
 struct Level {
-  const char* name;                    // "base", "avx2", "avx512", "avx512bf16", "amx"
-  int panel;                           // columns of a packed panel
+  const char* name;  // "base", "avx2", "avx512", "avx512bf16", "amx"
+  int panel;         // columns of a packed panel
   // Column of the packed matrix where output column `n` of a GEGLU weight [2C] stands (n < C value, n >= C gate).
   int64_t (*geglu_column)(int64_t n, int64_t columns);
   size_t (*packed_bytes)(int64_t k, int64_t n);

@@ -49,22 +49,20 @@ Step grouped_conv(const Site& s, const Conv2d& op) {
 }
 
 Implementations<Conv2d> implementations(const Conv2d&) {
-  return {{"matmul",
-           [](const Site& s, const Conv2d& op) { return s.level.matmul != nullptr && is_matmul(op); },
-           matmul_kernel<Conv2d>},
-          {"kernel",
-           [](const Site& s, const Conv2d& op) { return s.level.conv != nullptr && op.groups == 1; },
-           [](const Site& s, const Conv2d& op) -> Step {
-             const ConvArgs args = conv_args(s, op);
-             return {[args, run = s.level.conv](const Context& c) { run(args, c); },
-                     s.level.conv_scratch(args, s.threads)};
-           }},
-          {"naive", always, [](const Site& s, const Conv2d& op) -> Step {
-             if (op.groups > 1) return grouped_conv(s, op);
-             const ConvArgs args = conv_args(s, op);
-             return {[args, level = &s.level](const Context& c) { naive::conv(*level, args, c); },
-                     naive::conv_scratch(args)};
-           }}};
+  return {
+      {"matmul", [](const Site& s, const Conv2d& op) { return s.level.matmul != nullptr && is_matmul(op); },
+       matmul_kernel<Conv2d>},
+      {"kernel", [](const Site& s, const Conv2d& op) { return s.level.conv != nullptr && op.groups == 1; },
+       [](const Site& s, const Conv2d& op) -> Step {
+         const ConvArgs args = conv_args(s, op);
+         return {[args, run = s.level.conv](const Context& c) { run(args, c); }, s.level.conv_scratch(args, s.threads)};
+       }},
+      {"naive", always, [](const Site& s, const Conv2d& op) -> Step {
+         if (op.groups > 1) return grouped_conv(s, op);
+         const ConvArgs args = conv_args(s, op);
+         return {[args, level = &s.level](const Context& c) { naive::conv(*level, args, c); },
+                 naive::conv_scratch(args)};
+       }}};
 }
 
 Step attend(const Site& s, const Attend& op, void (*run)(const AttendArgs&, const Context&) noexcept,
@@ -113,9 +111,8 @@ Implementations<LayerNorm> implementations(const LayerNorm&) {
 
 Step apply(const Site& s, const Apply& op, decltype(Level::apply) run) {
   return {[run, op, x = s.at(op.x), y = s.result(), n = s.shape(op.x).size()](const Context& c) {
-    split(c, n, kGrain, [&](int64_t from, int64_t to) {
-      run(op.function, x + from, op.alpha, op.beta, y + from, to - from);
-    });
+    split(c, n, kGrain,
+          [&](int64_t from, int64_t to) { run(op.function, x + from, op.alpha, op.beta, y + from, to - from); });
   }};
 }
 
@@ -128,9 +125,8 @@ Implementations<Apply> implementations(const Apply&) {
 Step geglu(const Site& s, const Geglu& op, decltype(Level::geglu) run) {
   const Shape& x = s.shape(op.x);
   return {[run, x = s.at(op.x), y = s.result(), rows = x.rows(), width = x.c / 2](const Context& c) {
-    split_rows(c, rows, width, [&](int64_t from, int64_t to) {
-      run(x + from * 2 * width, y + from * width, to - from, width);
-    });
+    split_rows(c, rows, width,
+               [&](int64_t from, int64_t to) { run(x + from * 2 * width, y + from * width, to - from, width); });
   }};
 }
 
@@ -142,12 +138,11 @@ Implementations<Geglu> implementations(const Geglu&) {
 
 Step add(const Site& s, const Add& op, decltype(Level::add) run) {
   const int64_t samples = s.shape(op.b).n == 1 ? s.shape(op.a).n : 1;  // b is repeated so many times
-  return {[run, samples, a = s.at(op.a), b = s.at(op.b), y = s.result(), n = s.shape(op.a).size() / samples](
-              const Context& c) {
+  return {[run, samples, a = s.at(op.a), b = s.at(op.b), y = s.result(),
+           n = s.shape(op.a).size() / samples](const Context& c) {
     for (int64_t i = 0; i < samples; ++i)
-      split(c, n, kGrain, [&](int64_t from, int64_t to) {
-        run(a + i * n + from, b + from, y + i * n + from, to - from);
-      });
+      split(c, n, kGrain,
+            [&](int64_t from, int64_t to) { run(a + i * n + from, b + from, y + i * n + from, to - from); });
   }};
 }
 
@@ -166,8 +161,10 @@ Step add_scaled(const Site& s, const AddScaled& op, decltype(Level::add_scaled) 
            n = s.shape(op.x).size()](const Context& c) {
     const float weight = scale ? *scale : 1;
     split(c, n, kGrain, [&](int64_t from, int64_t to) {
-      if (weight == 0) std::copy(x + from, x + to, out + from);
-      else run(x + from, y + from, weight, out + from, to - from);
+      if (weight == 0)
+        std::copy(x + from, x + to, out + from);
+      else
+        run(x + from, y + from, weight, out + from, to - from);
     });
   }};
 }
@@ -176,18 +173,20 @@ Step add_masked(const Site& s, const AddScaled& op) {
   const naive::Tensor x{s.at(op.x), s.shape(op.x)}, mask{s.at(op.mask), s.shape(op.mask)};
   return {[x, mask, scale = scale_cell(s, op), y = s.at(op.y), out = s.result()](const Context& c) {
     const float weight = scale ? *scale : 1;
-    if (weight == 0) naive::copy_rows(x.data, x.shape.rows(), x.shape.c, x.shape.c, out, c);
-    else naive::add_masked(x, y, weight, mask, out, c);
+    if (weight == 0)
+      naive::copy_rows(x.data, x.shape.rows(), x.shape.c, x.shape.c, out, c);
+    else
+      naive::add_masked(x, y, weight, mask, out, c);
   }};
 }
 
 Implementations<AddScaled> implementations(const AddScaled&) {
-  return {{"kernel",
-           [](const Site& s, const AddScaled& op) { return s.level.add_scaled != nullptr && op.mask == kNone; },
-           [](const Site& s, const AddScaled& op) { return add_scaled(s, op, s.level.add_scaled); }},
-          {"naive", always, [](const Site& s, const AddScaled& op) {
-             return op.mask == kNone ? add_scaled(s, op, naive::add_scaled) : add_masked(s, op);
-           }}};
+  return {
+      {"kernel", [](const Site& s, const AddScaled& op) { return s.level.add_scaled != nullptr && op.mask == kNone; },
+       [](const Site& s, const AddScaled& op) { return add_scaled(s, op, s.level.add_scaled); }},
+      {"naive", always, [](const Site& s, const AddScaled& op) {
+         return op.mask == kNone ? add_scaled(s, op, naive::add_scaled) : add_masked(s, op);
+       }}};
 }
 
 // ---- Ops with the naive twin alone ---------------------------------------------------------------------------------
@@ -254,8 +253,8 @@ Step make(const Site& s, const Binary& op) {
 }
 
 Step make(const Site& s, const Affine& op) {
-  return {[x = tensor(s, op.x), scale = s.weight(op.scale), shift = s.weight(op.shift), y = s.result()](
-              const Context& c) { naive::affine(x, scale, shift, y, c); }};
+  return {[x = tensor(s, op.x), scale = s.weight(op.scale), shift = s.weight(op.shift),
+           y = s.result()](const Context& c) { naive::affine(x, scale, shift, y, c); }};
 }
 
 Step make(const Site& s, const Pool& op) {

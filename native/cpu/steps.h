@@ -31,9 +31,7 @@ struct Site {
 
   const Shape& shape(ValueId id) const { return plan.values[id].shape; }
   float* at(ValueId id) const { return id == kNone ? nullptr : reinterpret_cast<float*>(arena + layout.offsets[id]); }
-  const float* weight(SlotId slot) const {
-    return slot == kNone ? nullptr : static_cast<const float*>(weights[slot]);
-  }
+  const float* weight(SlotId slot) const { return slot == kNone ? nullptr : static_cast<const float*>(weights[slot]); }
   float* result() const { return at(node.output); }
 };
 

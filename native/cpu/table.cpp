@@ -89,10 +89,10 @@ bool is_amd() {
 }
 
 Features detect() {
-  constexpr uint32_t kOsxsave = 1u << 27, kFma = 1u << 12, kF16c = 1u << 29;                        // leaf 1 ecx
+  constexpr uint32_t kOsxsave = 1u << 27, kFma = 1u << 12, kF16c = 1u << 29;                          // leaf 1 ecx
   constexpr uint32_t kAvx2 = 1u << 5, kF = 1u << 16, kDq = 1u << 17, kBw = 1u << 30, kVl = 1u << 31;  // leaf 7 ebx
-  constexpr uint32_t kAmxBf16 = 1u << 22, kAmxTile = 1u << 24;  // leaf 7 edx
-  constexpr uint32_t kBf16 = 1u << 5;                           // leaf 7.1 eax
+  constexpr uint32_t kAmxBf16 = 1u << 22, kAmxTile = 1u << 24;                                        // leaf 7 edx
+  constexpr uint32_t kBf16 = 1u << 5;                                                                 // leaf 7.1 eax
   // xcr0: xmm, ymm / and opmask, both halves of zmm / tile configuration and data
   constexpr uint64_t kYmm = 0x6, kZmm = 0xe6, kTiles = 0x60000;
   Features has;
@@ -160,8 +160,8 @@ const std::vector<const Level*>& levels() {
 #endif
 #if IPA_WITH_STAND_INS
     static Joined dot_stand_in, tiles_stand_in;
-    list.insert(list.begin() + 1, {join(dot_stand_in, f32, avx512bf16_stand_in::level),
-                                   join(tiles_stand_in, f32, amx_stand_in::level)});
+    list.insert(list.begin() + 1,
+                {join(dot_stand_in, f32, avx512bf16_stand_in::level), join(tiles_stand_in, f32, amx_stand_in::level)});
 #endif
     return list;
   }();

@@ -15,7 +15,8 @@ namespace {
 
 constexpr size_t kLongestRead = size_t{64} << 20;  // bytes asked from the system at once
 
-// The last component of a path; where all parts of a model call their files alike, with the folder that tells them apart.
+// The last component of a path; where all parts of a model call their files alike, with the folder that tells them
+// apart.
 std::string shown_name(const std::string& path) {
   const size_t slash = path.find_last_of('/');
   if (slash == std::string::npos || slash + 1 == path.size()) return path;

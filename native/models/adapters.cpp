@@ -84,7 +84,8 @@ Projector projector(const ShapeReader& r, const TensorIndex& index, const std::s
     return ImageProjConfig{r.dim("proj.weight", 2, 1), token_count(r, "proj.weight", width), width};
   }
   if (!r.has_prefix(""))
-    unknown(label, "has no " + quoted(prefix) + " weights, the projector of an IP-Adapter", "give the whole adapter file");
+    unknown(label, "has no " + quoted(prefix) + " weights, the projector of an IP-Adapter",
+            "give the whole adapter file");
   unknown(label, "the projector is of no known kind; it holds " + first_names(index, prefix),
           "known are linear, MLP, resampler and FaceID projectors; the file may belong to another project");
 }
@@ -97,7 +98,8 @@ void require_adapter(const TensorIndex& index, const ShapeReader& pairs, const s
   }
   if (any_pair) return;
   if (any_lora && !pairs.has_prefix(""))
-    unknown(label, "this is a companion LoRA, not an adapter", "attach the adapter itself with addAdapter, and this file with addLora");
+    unknown(label, "this is a companion LoRA, not an adapter",
+            "attach the adapter itself with addAdapter, and this file with addLora");
   unknown(label,
           "not an IP-Adapter: " + quoted("ip_adapter.1.to_k_ip.weight") + " is missing; the file holds " +
               first_names(index, ""),

@@ -21,10 +21,11 @@ int64_t extent(int64_t size, int before, int after, int kernel, int stride, int 
 }  // namespace
 
 const char* op_name(const Op& op) {
-  static constexpr const char* kNames[] = {
-      "conv2d",  "linear", "group_norm", "layer_norm", "attend",   "apply",      "geglu",     "add",   "add_channel",
-      "add_scaled", "concat", "upsample", "embed",     "parameter", "sinusoid",  "take_token", "rearrange", "pad",
-      "binary",  "affine", "pool",       "resize",     "softmax",  "reduce",     "matmul"};
+  static constexpr const char* kNames[] = {"conv2d",     "linear",    "group_norm", "layer_norm",  "attend",
+                                           "apply",      "geglu",     "add",        "add_channel", "add_scaled",
+                                           "concat",     "upsample",  "embed",      "parameter",   "sinusoid",
+                                           "take_token", "rearrange", "pad",        "binary",      "affine",
+                                           "pool",       "resize",    "softmax",    "reduce",      "matmul"};
   static_assert(std::size(kNames) == std::variant_size_v<Op>);
   return kNames[op.index()];
 }
@@ -208,9 +209,8 @@ Value Builder::add_scaled(Value x, Value y, Value row, int cell, Value mask) {
   if (check(y, "add_scaled") != s) misrecorded(path("add_scaled"), text(s) + " + " + text(y.shape));
   if (row.id != kNone && (cell < 0 || cell >= check(row, "add_scaled").size()))
     misrecorded(path("add_scaled"), "the scale row has no cell " + std::to_string(cell));
-  if (mask.id != kNone &&
-      (check(mask, "add_scaled").tokens() != s.tokens() || mask.shape.c != 1 ||
-       (mask.shape.n != 1 && mask.shape.n != s.n)))
+  if (mask.id != kNone && (check(mask, "add_scaled").tokens() != s.tokens() || mask.shape.c != 1 ||
+                           (mask.shape.n != 1 && mask.shape.n != s.n)))
     misrecorded(path("add_scaled"), "mask " + text(mask.shape) + " on " + text(s));
   return record(AddScaled{x.id, y.id, row.id, cell, mask.id}, s, path("add_scaled"));
 }

@@ -51,7 +51,7 @@ class Builder {
 
   Value input(std::string_view name, const Shape& shape);  // name is absolute; the same name twice is the same value
   void output(std::string_view name, Value v);             // name is absolute
-  Value tap(std::string_view name, Value v);  // kept as output path(name) when asked for; returns v
+  Value tap(std::string_view name, Value v);               // kept as output path(name) when asked for; returns v
 
   // Layers with weights. `name` is relative: weights are path(name).weight and .bias. Empty name: the scope itself.
   Value conv2d(std::string_view name, Value x, int out, int kernel = 3, int stride = 1, bool bias = true);
@@ -59,9 +59,10 @@ class Builder {
   Value linear(std::string_view name, Value x, int out, bool bias = true);
   Value group_norm(std::string_view name, Value x, int groups, float eps);
   Value layer_norm(std::string_view name, Value x, float eps = 1e-5f);
-  Value embed(std::string_view name, Value ids, int64_t rows, int width);   // table path(name).weight
-  Value parameter(std::string_view full_name, const Dims& dims, const Shape& shape);  // weight path(full_name), no suffix
-  Value affine(std::string_view scale, std::string_view shift, Value x);    // weights path(scale), path(shift), [C]
+  Value embed(std::string_view name, Value ids, int64_t rows, int width);  // table path(name).weight
+  Value parameter(std::string_view full_name, const Dims& dims,
+                  const Shape& shape);                                    // weight path(full_name), no suffix
+  Value affine(std::string_view scale, std::string_view shift, Value x);  // weights path(scale), path(shift), [C]
   // Weights named outright, for graphs whose tensors have names of their own (ONNX).
   Value conv2d_named(std::string_view node, Value x, const std::string& weight, const std::string& bias, int out,
                      const Window& window);
@@ -82,9 +83,9 @@ class Builder {
   Value upsample(Value x, int64_t h, int64_t w);
   Value sinusoid(Value x, int width, bool sin_first = false, int divisor = 0);  // divisor 0: width / 2
   Value take_token(Value x, Value index);
-  Value tokens(Value x, int64_t first, int64_t count);  // a run of tokens of every sample: [N, 1, count, C]
+  Value tokens(Value x, int64_t first, int64_t count);    // a run of tokens of every sample: [N, 1, count, C]
   Value channels(Value x, int64_t first, int64_t count);  // a run of channels: [N, H, W, count]
-  Value reshape(Value x, const Shape& shape);           // same bytes, no op recorded
+  Value reshape(Value x, const Shape& shape);             // same bytes, no op recorded
   Value rearrange(Value x, const Dims& dims, const Dims& strides, int64_t offset, const Shape& shape);
   Value pad(Value x, const Dims& dims, const Dims& before, const Dims& after, float value, const Shape& shape);
   Value binary(BinaryKind kind, Value a, Value b, const Dims& dims, const Dims& strides_a, const Dims& strides_b,

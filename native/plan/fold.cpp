@@ -13,8 +13,8 @@ namespace {
 
 class Folder {
  public:
-  explicit Folder(const Plan& plan) : plan_(plan), uses_(plan.values.size()), slot_uses_(plan.weights.size()),
-                                      producer_(plan.values.size(), kNone) {
+  explicit Folder(const Plan& plan)
+      : plan_(plan), uses_(plan.values.size()), slot_uses_(plan.weights.size()), producer_(plan.values.size(), kNone) {
     for (const ValueInfo& value : plan_.values)
       if (value.alias != kNone) ++uses_[value.alias];
     for (const auto& [name, id] : plan_.outputs) ++uses_[id];
@@ -64,8 +64,7 @@ class Folder {
       norm->function = f;
       return move_here(op.x, i);
     }
-    const bool known =
-        f == Function::relu || f == Function::silu || f == Function::gelu || f == Function::quick_gelu;
+    const bool known = f == Function::relu || f == Function::silu || f == Function::gelu || f == Function::quick_gelu;
     Epilogue* e = epilogue(op.x);
     if (!known || !e || e->function != Function::identity || e->geglu || e->residual != kNone) return;
     e->function = f;
@@ -107,8 +106,8 @@ class Folder {
   void fold(AddScaled& op, int i) {
     Attend* sum = sole<Attend>(op.x);
     Attend* more = sole<Attend>(op.y);
-    if (!sum || !more || sum->q != more->q || sum->heads != more->heads || sum->factor != more->factor ||
-        sum->causal || more->causal || more->terms.size() != 1 || more->terms[0].row != kNone)
+    if (!sum || !more || sum->q != more->q || sum->heads != more->heads || sum->factor != more->factor || sum->causal ||
+        more->causal || more->terms.size() != 1 || more->terms[0].row != kNone)
       return;
     AttendTerm term = more->terms[0];
     term.row = op.row, term.cell = op.cell, term.mask = op.mask;

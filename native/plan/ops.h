@@ -16,7 +16,21 @@ inline constexpr int32_t kNone = -1;
 // Element functions. gelu is the erf form, quick_gelu is x * sigmoid(1.702 x); leaky_relu uses `alpha`, clip uses
 // [alpha, beta]; the others take no parameter.
 enum class Function : uint8_t {
-  identity, relu, leaky_relu, silu, gelu, quick_gelu, sigmoid, tanh, exp, sqrt, abs, neg, clip, floor, ceil
+  identity,
+  relu,
+  leaky_relu,
+  silu,
+  gelu,
+  quick_gelu,
+  sigmoid,
+  tanh,
+  exp,
+  sqrt,
+  abs,
+  neg,
+  clip,
+  floor,
+  ceil
 };
 
 // What a producer does to its result before storing it, filled by fold.cpp:
@@ -28,8 +42,8 @@ struct Epilogue {
   ValueId residual = kNone;                // shape of y
 };
 
-// x [N,H,W,Cin] (*) W [Cout, Cin/groups, kh, kw] -> [N, Ho, Wo, Cout]; Ho = (Hv + pads - dilation (kh-1) - 1)/stride + 1.
-// Hv, Wv is the size of x, or `virtual_h`, `virtual_w` when a nearest upsample to that size is folded in.
+// x [N,H,W,Cin] (*) W [Cout, Cin/groups, kh, kw] -> [N, Ho, Wo, Cout]; Ho = (Hv + pads - dilation (kh-1) - 1)/stride
+// + 1. Hv, Wv is the size of x, or `virtual_h`, `virtual_w` when a nearest upsample to that size is folded in.
 struct Conv2d {
   ValueId x;
   SlotId weight, bias;  // bias may be kNone
@@ -67,9 +81,9 @@ struct LayerNorm {
 
 // One set of keys and values. Its result is multiplied by row[cell] (kNone: by 1) and by the mask [1|N, H, W, 1].
 struct AttendTerm {
-  ValueId k, v;          // [N|1, 1, T, C]
-  ValueId row = kNone;   // the run's scale row [1, 1, 1, cells]
-  int cell = 0;          // which number of the row; 0.0 there skips the term, exactly
+  ValueId k, v;         // [N|1, 1, T, C]
+  ValueId row = kNone;  // the run's scale row [1, 1, 1, cells]
+  int cell = 0;         // which number of the row; 0.0 there skips the term, exactly
   ValueId mask = kNone;
 };
 

@@ -29,8 +29,8 @@ struct WeightWant {
 
 struct ValueInfo {
   Shape shape;
-  std::string input;       // name, when the caller provides it
-  ValueId alias = kNone;   // a reshaped view: same bytes (and offset) as this value, which is never a view itself
+  std::string input;      // name, when the caller provides it
+  ValueId alias = kNone;  // a reshaped view: same bytes (and offset) as this value, which is never a view itself
 };
 
 struct Node {
@@ -40,9 +40,9 @@ struct Node {
 };
 
 struct Plan {
-  std::vector<Node> nodes;           // in execution order
+  std::vector<Node> nodes;  // in execution order
   std::vector<ValueInfo> values;
-  std::vector<WeightWant> weights;   // each path once
+  std::vector<WeightWant> weights;  // each path once
   std::map<std::string, ValueId> inputs;
   std::map<std::string, ValueId> outputs;  // kept until the end of the run; taps asked for are among them
   Compute compute = Compute::f32;

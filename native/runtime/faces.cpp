@@ -20,7 +20,8 @@ std::vector<float> planes(const std::vector<float>& nhwc, int width, int height)
 }
 
 OnnxArray network_pixels(const OnnxNetwork& net, const Image8& image, const PixelRule& rule) {
-  return {net.model().inputs[0].name, {1, 3, image.height, image.width},
+  return {net.model().inputs[0].name,
+          {1, 3, image.height, image.width},
           planes(network_input(image, rule), image.width, image.height)};
 }
 
@@ -72,9 +73,9 @@ std::vector<Detection> detect_faces(OnnxNetwork& detector, const Image8& image, 
   std::vector<std::span<const float>> spans;
   for (const OnnxArray* output : order) spans.emplace_back(output->data);
   const DetectionCanvas canvas{options.size, options.size, box.scale};
-  return suppressed(yunet ? yunet_candidates(spans, canvas, options.threshold)
-                          : scrfd_candidates(spans, canvas, options.threshold),
-                    options.nms);
+  return suppressed(
+      yunet ? yunet_candidates(spans, canvas, options.threshold) : scrfd_candidates(spans, canvas, options.threshold),
+      options.nms);
 }
 
 std::vector<float> identify(OnnxNetwork& recogniser, const Image8& crop, const StopFlag& stop) {

@@ -16,9 +16,9 @@ std::vector<Tensor> encode_images(Network& vision, const ClipVisionConfig& confi
                                   const ClipPreprocess& how, const StopFlag& stop);
 
 struct ProjectInput {
-  std::vector<Tensor> features;            // of encode_images, one per picture; their tokens are joined
+  std::vector<Tensor> features;  // of encode_images, one per picture; their tokens are joined
   std::vector<std::vector<float>> identities;
-  std::optional<float> structure_scale;    // FaceID Plus v2; absent: v1
+  std::optional<float> structure_scale;  // FaceID Plus v2; absent: v1
 };
 
 // Image tokens [1, 1, T, D]. Several pictures or faces: tokens follow each other in input order.

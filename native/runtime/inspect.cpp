@@ -21,9 +21,8 @@ Inspection inspect(const std::string& path) {
   found.kind = kind_text(identity.kind);
   if (!identity.family.empty()) found.kind += " (" + identity.family + ")";
   if (identity.kind == FileKind::ip_adapter && identity.loads)
-    found.adapter = naming_file(found.source.label, [&] {
-      return detect_adapter(adapter_groups(found.source).index, found.source.label);
-    });
+    found.adapter = naming_file(found.source.label,
+                                [&] { return detect_adapter(adapter_groups(found.source).index, found.source.label); });
   return found;
 }
 

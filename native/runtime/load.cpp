@@ -63,9 +63,9 @@ std::map<std::string, PlanKind> plans_of(Loaded& loaded, const LoadRequest& requ
       loaded.adapter = detect_adapter(source.index, source.label);
       check_fit(loaded.adapter, request.unet->unet, source.label);
       if (loaded.adapter.has_lora())
-        loaded.inner_lora = adapter_lora(source, cross_attentions(request.unet->unet),
-                                         request.unet->network->store().source().index,
-                                         {request.options.allow_nonfinite});
+        loaded.inner_lora =
+            adapter_lora(source, cross_attentions(request.unet->unet), request.unet->network->store().source().index,
+                         {request.options.allow_nonfinite});
       return adapter_plans(loaded.adapter, request.unet->unet);
     case NetworkKind::onnx:
       break;
@@ -84,15 +84,15 @@ std::shared_ptr<Loaded> load(std::shared_ptr<Device> device, LoadRequest request
       loaded->parameters += product(tensor.dims);
     return loaded;
   }
-  TensorSource source = request.path.empty() ? std::move(request.generated) : without_nesting(open_weights(request.path));
+  TensorSource source =
+      request.path.empty() ? std::move(request.generated) : without_nesting(open_weights(request.path));
   if (!request.path.empty()) require_loadable(source.index, source.label);
   source = named(request.kind, request, std::move(source));
   loaded->warnings = source.warnings;
   const Compute compute = request.compute.value_or(device->backend.fastest);
   std::map<std::string, PlanKind> plans =
       naming_file(source.label, [&] { return plans_of(*loaded, request, source, compute); });
-  loaded->network =
-      std::make_unique<Network>(std::move(device), std::move(plans), std::move(source), request.options);
+  loaded->network = std::make_unique<Network>(std::move(device), std::move(plans), std::move(source), request.options);
   for (const auto& [name, tensor] : loaded->network->store().source().index)
     if (loaded->network->store().find(name)) loaded->parameters += product(tensor.dims);
   return loaded;

@@ -26,21 +26,21 @@ struct Loaded {
   AdapterInfo adapter;
   std::unique_ptr<Network> network;
   std::unique_ptr<OnnxNetwork> onnx;
-  LoraState loras;          // of a unet: what is merged now
-  Lora inner_lora;          // of a FaceID adapter: its own
-  int64_t parameters = 0;   // numbers in the weights that are used
+  LoraState loras;                                            // of a unet: what is merged now
+  Lora inner_lora;                                            // of a FaceID adapter: its own
+  int64_t parameters = 0;                                     // numbers in the weights that are used
   std::vector<std::pair<std::string, std::string>> warnings;  // code, sentence
 };
 
 struct LoadRequest {
   NetworkKind kind;
-  std::string path;             // of the file; for generated weights empty
-  bool ldm = false;             // names of a single-file checkpoint
-  int encoder = 0;              // which text encoder of a single file: 0 CLIP-L, 1 bigG
-  TensorSource generated;       // used when path is empty
+  std::string path;                // of the file; for generated weights empty
+  bool ldm = false;                // names of a single-file checkpoint
+  int encoder = 0;                 // which text encoder of a single file: 0 CLIP-L, 1 bigG
+  TensorSource generated;          // used when path is empty
   std::optional<Compute> compute;  // none: what the device is fastest with, where this kind of network allows it
   ConfigFacts facts;
-  const Loaded* unet = nullptr; // of an adapter: what it must fit
+  const Loaded* unet = nullptr;  // of an adapter: what it must fit
   LoadOptions options;
 };
 

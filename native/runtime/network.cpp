@@ -22,7 +22,10 @@ std::string key_of(const std::string& plan, const RecordRequest& request) {
 }  // namespace
 
 Prepared::Prepared(const Device& device, Plan plan, const Store& store)
-    : device_(device), plan_(std::move(plan)), layout_(place(plan_)), arena_(allocate(static_cast<size_t>(layout_.bytes))) {
+    : device_(device),
+      plan_(std::move(plan)),
+      layout_(place(plan_)),
+      arena_(allocate(static_cast<size_t>(layout_.bytes))) {
   const Backend& backend = device_.backend;
   program_ = backend.prepare(backend.self, plan_, layout_, store.addresses(plan_).data(), arena_.get());
 }

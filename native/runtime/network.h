@@ -17,8 +17,8 @@ namespace ipa {
 // What changes a plan's structure, and therefore its key.
 struct RecordRequest {
   std::map<std::string, Shape> inputs;
-  std::map<std::string, double> numbers;           // "tokens", "layers": structure, never data
-  std::set<std::string, std::less<>> taps;         // inner values to keep
+  std::map<std::string, double> numbers;    // "tokens", "layers": structure, never data
+  std::set<std::string, std::less<>> taps;  // inner values to keep
 };
 
 // Records inputs, ops and outputs of one plan.

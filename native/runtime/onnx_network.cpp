@@ -43,8 +43,7 @@ std::map<std::string, Dims> nominal_shapes(const OnnxModel& model, int64_t free_
 
 }  // namespace
 
-OnnxNetwork::OnnxNetwork(std::shared_ptr<Device> device, OnnxModel model, const LoadOptions& options,
-                         int64_t free_size)
+OnnxNetwork::OnnxNetwork(std::shared_ptr<Device> device, OnnxModel model, const LoadOptions& options, int64_t free_size)
     : model_(std::make_shared<const OnnxModel>(std::move(model))) {
   const auto& inputs = model_->inputs;
   if (inputs.empty())
@@ -59,8 +58,7 @@ OnnxNetwork::OnnxNetwork(std::shared_ptr<Device> device, OnnxModel model, const 
                  },
                  request_of(nominal)};
   network_ = std::make_unique<Network>(std::move(device), std::map<std::string, PlanKind>{{"graph", std::move(graph)}},
-                                       with_constants(onnx_weights(*model_), std::move(recorded.constants)),
-                                       options);
+                                       with_constants(onnx_weights(*model_), std::move(recorded.constants)), options);
 }
 
 std::vector<OnnxArray> OnnxNetwork::run(const std::vector<OnnxArray>& inputs, const StopFlag& stop) {

@@ -31,10 +31,11 @@ PromptEncoding encode(const PromptInput& in, Emphasis emphasis, const StopFlag& 
       const auto end = std::max_element(ids.begin(), ids.end());  // the first of the largest: the end token
       inputs["end"] = {{1, 1, 1, 1}, {static_cast<float>(end - ids.begin())}};
     }
-    Tensors result = in.network->run(
-        "hidden", inputs,
-        {{"skip", in.skip + (in.penultimate ? 1 : 0)}, {"final_norm", in.penultimate ? 0 : 1}, {"pooled", pooled ? 1 : 0}},
-        {}, stop);
+    Tensors result = in.network->run("hidden", inputs,
+                                     {{"skip", in.skip + (in.penultimate ? 1 : 0)},
+                                      {"final_norm", in.penultimate ? 0 : 1},
+                                      {"pooled", pooled ? 1 : 0}},
+                                     {}, stop);
     Tensor& hidden = result.at("hidden");
     if (!in.weights.empty()) emphasise(hidden.data, in.weights[chunk], emphasis);
     if (chunk == 0) {

@@ -29,8 +29,8 @@ Conditioning conditioning(const RecordRequest& request, int64_t batch) {
   c.time_rows = number(request, "time_rows", c.time_rows);
   for (int i = 0; i < number(request, "prompts", 0); ++i) {
     const std::string suffix = std::to_string(i);
-    c.image_prompts.push_back({static_cast<int>(number(request, "tokens" + suffix, 4)),
-                               number(request, "masked" + suffix, 0) != 0});
+    c.image_prompts.push_back(
+        {static_cast<int>(number(request, "tokens" + suffix, 4)), number(request, "masked" + suffix, 0) != 0});
   }
   return c;
 }
@@ -107,8 +107,8 @@ std::map<std::string, PlanKind> clip_vision_plans(const ClipVisionConfig& clip, 
       compute};
   if (clip.projection > 0)
     plans["image_embeds"] = {
-        [clip](Builder& b, const RecordRequest& r) { record_image_embeds(b, clip, shape_of(r, "pixels").n); },
-        smallest, compute};
+        [clip](Builder& b, const RecordRequest& r) { record_image_embeds(b, clip, shape_of(r, "pixels").n); }, smallest,
+        compute};
   return plans;
 }
 

@@ -10,13 +10,13 @@ namespace ipa {
 
 struct SamplePrompt {
   Network* adapter;
-  Tensor tokens, negative;           // [1, 1, T, D] each; negative only with guidance
-  std::vector<float> scales;         // one per site, execution order
-  std::vector<float> window;         // one factor per outer step: 1 inside, 0 outside
+  Tensor tokens, negative;    // [1, 1, T, D] each; negative only with guidance
+  std::vector<float> scales;  // one per site, execution order
+  std::vector<float> window;  // one factor per outer step: 1 inside, 0 outside
 };
 
 struct SampleRequest {
-  int64_t height, width;             // latents
+  int64_t height, width;  // latents
   std::vector<StepRow> rows;
   double init_noise_sigma = 1;
   Tensor context, negative_context;  // [1, 1, T, D]; negative empty: no guidance

@@ -5,8 +5,7 @@
 
 namespace ipa {
 
-StepState::StepState(std::vector<float> x)
-    : x_(std::move(x)), saved_(x_.size()), next_(x_.size()), noise_(x_.size()) {
+StepState::StepState(std::vector<float> x) : x_(std::move(x)), saved_(x_.size()), next_(x_.size()), noise_(x_.size()) {
   for (auto& kept : kept_) kept.resize(x_.size());
 }
 
@@ -14,7 +13,8 @@ void StepState::keep(const StepRow& row, std::span<const float> out) {
   if (row.push)
     for (size_t k = kept_.size() - 1; k > 0; --k) std::swap(kept_[k], kept_[k - 1]);
   for (size_t i = 0; i < x_.size(); ++i)
-    kept_[0][i] = static_cast<float>(row.keep_x * static_cast<double>(x_[i]) + row.keep_out * static_cast<double>(out[i]));
+    kept_[0][i] =
+        static_cast<float>(row.keep_x * static_cast<double>(x_[i]) + row.keep_out * static_cast<double>(out[i]));
 }
 
 void StepState::run(const StepUpdate& u) {

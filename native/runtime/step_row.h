@@ -11,7 +11,7 @@ struct StepUpdate {
   double x = 0, saved = 0;
   std::vector<double> outputs;  // factors of kept outputs, newest first, at most four
   double noise = 0;
-  bool draws = false;   // takes fresh normal numbers, also where noise is 0
+  bool draws = false;  // takes fresh normal numbers, also where noise is 0
   bool save_x = false;
 };
 

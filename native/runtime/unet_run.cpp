@@ -90,8 +90,7 @@ void UNetRun::forward(std::span<const float> x, int call, std::span<const float>
                       const StopFlag& stop, bool check) {
   bindings_.inputs[x_input_] = x.data();
   if (has_scales_) std::copy(scales.begin(), scales.end(), scales_.begin());
-  for (const TimeRow& row : time_rows_)
-    bindings_.inputs[row.input] = row.first + row.step * static_cast<size_t>(call);
+  for (const TimeRow& row : time_rows_) bindings_.inputs[row.input] = row.first + row.step * static_cast<size_t>(call);
   bindings_.outputs[eps_output_] = eps.data();
   unet_.count("step");
   step_.run(bindings_, stop, check);

@@ -15,11 +15,11 @@ struct ImagePromptTokens {
 };
 
 struct UNetRequest {
-  Shape x;                             // [N, h, w, Cin]
-  Tensor context;                      // [N, 1, T, D]
-  Tensor pooled, time_ids;             // SDXL: [N, 1, 1, P], [N, 1, 1, 6]; else empty
+  Shape x;                  // [N, h, w, Cin]
+  Tensor context;           // [N, 1, T, D]
+  Tensor pooled, time_ids;  // SDXL: [N, 1, 1, P], [N, 1, 1, 6]; else empty
   std::vector<ImagePromptTokens> prompts;
-  std::vector<double> timesteps;       // one per network call
+  std::vector<double> timesteps;  // one per network call
   std::set<std::string, std::less<>> taps;
 };
 

@@ -32,7 +32,10 @@ struct RunResult {
 class PreparedPlan {
  public:
   PreparedPlan(const Plan& plan, const Tensors& weights, const RunOptions& options)
-      : plan_(plan), check_(options.check), pool_(options.threads), device_{*options.level, pool_},
+      : plan_(plan),
+        check_(options.check),
+        pool_(options.threads),
+        device_{*options.level, pool_},
         backend_(cpu::make_backend(device_)) {
     std::vector<WeightAddress> addresses;
     for (const WeightWant& want : plan.weights) {

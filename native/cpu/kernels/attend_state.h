@@ -19,6 +19,7 @@ struct PanelState {
   float* out;     // [d, kPanel] of the term being walked
   float* result;  // [d, kPanel] sum over terms
   V maximum[2], total[2];
+  float length;  // of its longest query; bf16 operands alone
 };
 
 // One block of keys for one panel of queries.

@@ -7,9 +7,9 @@
 
 namespace ipa::cpu::IPA_ISA {
 
-using Operand = uint16_t;                   // the bits of a bf16
-inline constexpr int64_t kDepthUnit = 32;   // k is filled up with zeros to a multiple of this
-inline constexpr int64_t kTileHalf = 512;   // operands of one B tile: 16 pairs x 16 columns x 2
+using Operand = uint16_t;                  // the bits of a bf16
+inline constexpr int64_t kDepthUnit = 32;  // k is filled up with zeros to a multiple of this
+inline constexpr int64_t kTileHalf = 512;  // operands of one B tile: 16 pairs x 16 columns x 2
 static_assert(kLanes == 16 && kPanel == 32, "bf16 levels have vectors of 64 bytes");
 
 typedef uint32_t VU __attribute__((vector_size(kBytes)));
@@ -44,14 +44,17 @@ IPA_INLINE VU pairs(V even, V odd) {
   const __m512i places = _mm512_set_epi16(31, 15, 30, 14, 29, 13, 28, 12, 27, 11, 26, 10, 25, 9, 24, 8, 23, 7, 22, 6,
                                           21, 5, 20, 4, 19, 3, 18, 2, 17, 1, 16, 0);
   const __m512bh both = _mm512_cvtne2ps_pbh(odd, even);
-  return reinterpret_cast<VU>(
-      _mm512_maskz_permutexvar_epi16(0xffffffffu, places, reinterpret_cast<__m512i>(both)));
+  return reinterpret_cast<VU>(_mm512_maskz_permutexvar_epi16(0xffffffffu, places, reinterpret_cast<__m512i>(both)));
 #else
   return rounded(even) >> 16 | rounded(odd);
 #endif
 }
 
 IPA_INLINE void store_pairs(Operand* to, VU row) { *reinterpret_cast<UnalignedU*>(to) = row; }
+
+IPA_INLINE void store_rounded(Operand* to, V x) {
+  *reinterpret_cast<UnalignedH*>(to) = __builtin_convertvector(rounded(x) >> 16, VH);
+}
 
 // f32 -> operands, and zeros.
 IPA_INLINE void copy(const float* from, Operand* to, int64_t n) {
@@ -62,8 +65,7 @@ IPA_INLINE void copy(const float* from, Operand* to, int64_t n) {
     *reinterpret_cast<UnalignedU*>(to + i) = reinterpret_cast<VU>(both);
   }
 #endif
-  for (; i + kLanes <= n; i += kLanes)
-    *reinterpret_cast<UnalignedH*>(to + i) = __builtin_convertvector(rounded(load(from + i)) >> 16, VH);
+  for (; i + kLanes <= n; i += kLanes) store_rounded(to + i, load(from + i));
   for (; i < n; ++i) to[i] = rounded(from[i]);
 }
 

@@ -3,9 +3,10 @@
 // of a into a small panel (plain rows, or taps of an image).
 //
 // Tile: kStrip x kPanel sums (14 x 32 on AVX-512, 6 x 16 on AVX2, 32 x 32 in AMX tiles). A strip of a (kStrip x at most
-// kDepth) is gathered, and rounded to the level's operands, into L1, where it stays while a block of W (kDepth x at most
-// kColumns, L2) streams past it. Longer K is cut into blocks whose results are added in order, so every element is one
-// fixed sequence of roundings: it depends on K alone, never on M, N, the number of threads or the task it was part of.
+// kDepth) is gathered, and rounded to the level's operands, into L1, where it stays while a block of W (kDepth x at
+// most kColumns, L2) streams past it. Longer K is cut into blocks whose results are added in order, so every element is
+// one fixed sequence of roundings: it depends on K alone, never on M, N, the number of threads or the task it was part
+// of.
 #include "cpu/kernels/kernels_of_level.h"
 #include "cpu/kernels/math.h"
 #include "cpu/kernels/product.h"

@@ -1,8 +1,8 @@
 // Weights into the bf16 layout of bf16.h, k = tap * cin + c: [N / 32][K / 32][2][16 pairs][16 columns][2], filled up
 // with zeros. Runs once at load, bound by memory: 16 rows x 32 values of k are rounded, then transposed as pairs. For
 // GEGLU the first tile of a panel holds 16 value columns and the second their gates.
-#include "cpu/kernels/kernels_of_level.h"
 #include "cpu/kernels/bf16.h"
+#include "cpu/kernels/kernels_of_level.h"
 
 namespace ipa::cpu::IPA_ISA {
 
@@ -58,8 +58,8 @@ void pack(const float* from, int64_t n, int64_t cin, int64_t taps, bool geglu, v
 float packed_at(const PackedMatrix& w, int64_t k, int64_t column) {
   const int64_t block = column / kPanel * (padded(w.k) / kDepthUnit) + k / kDepthUnit;
   const int64_t half = column % kPanel / kLanes, pair = k % kDepthUnit / 2;
-  return widened(static_cast<const Operand*>(w.data)[(block * 2 + half) * kTileHalf + pair * kPanel +
-                                                     column % kLanes * 2 + k % 2]);
+  return widened(static_cast<const Operand*>(
+      w.data)[(block * 2 + half) * kTileHalf + pair * kPanel + column % kLanes * 2 + k % 2]);
 }
 
 }  // namespace ipa::cpu::IPA_ISA

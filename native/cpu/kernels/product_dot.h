@@ -78,8 +78,8 @@ static void dot_strip(const Operand* a, int64_t pitch, const Operand* b, int64_t
 static void product(int rows, const Operand* a, int64_t pitch, const Operand* b, int64_t depth, float* c, bool add,
                     Ahead ahead) {
   using Strip = void (*)(const Operand*, int64_t, const Operand*, int64_t, float*, bool, Ahead);
-  static constexpr Strip kStrips[] = {dot_strip<1>,  dot_strip<2>,  dot_strip<3>,  dot_strip<4>,  dot_strip<5>,
-                                      dot_strip<6>,  dot_strip<7>,  dot_strip<8>,  dot_strip<9>,  dot_strip<10>,
+  static constexpr Strip kStrips[] = {dot_strip<1>,  dot_strip<2>,  dot_strip<3>,  dot_strip<4>, dot_strip<5>,
+                                      dot_strip<6>,  dot_strip<7>,  dot_strip<8>,  dot_strip<9>, dot_strip<10>,
                                       dot_strip<11>, dot_strip<12>, dot_strip<13>, dot_strip<14>};
   static_assert(sizeof(kStrips) / sizeof(kStrips[0]) == kStrip);
   kStrips[rows - 1](a, pitch, b, depth, c, add, ahead);

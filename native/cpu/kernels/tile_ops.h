@@ -1,7 +1,7 @@
 #pragma once
-// The six operations on AMX tiles that the kernels are written over: configure, load, store, zero, dot product, release.
-// Eight tiles of 16 rows x 64 bytes each. With IPA_TILE_STAND_IN they are plain C++ over memory, which computes what the
-// instructions are documented to compute, in their order: the kernels are then checked on any CPU.
+// The six operations on AMX tiles that the kernels are written over: configure, load, store, zero, dot product,
+// release. Eight tiles of 16 rows x 64 bytes each. With IPA_TILE_STAND_IN they are plain C++ over memory, which
+// computes what the instructions are documented to compute, in their order: the kernels are then checked on any CPU.
 // The instructions are written out here because compilers' own tile functions do not say which memory they touch.
 #include "cpu/kernels/bf16.h"
 

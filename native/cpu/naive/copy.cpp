@@ -30,7 +30,8 @@ void rearrange(const Rearrange& op, const float* x, float* y, const Context& c) 
       int64_t at = op.offset, rest = row;
       for (size_t k = rank ? rank - 1 : 0; k-- > 0; rest /= op.dims[k]) at += rest % op.dims[k] * op.strides[k];
       float* out = y + row * width;
-      if (step == 1) std::copy_n(x + at, width, out);
+      if (step == 1)
+        std::copy_n(x + at, width, out);
       else
         for (int64_t i = 0; i < width; ++i) out[i] = x[at + i * step];
     }

@@ -10,21 +10,36 @@ namespace ipa::cpu::naive {
 float value(Function function, float x, float alpha, float beta) noexcept {
   const double v = x;
   switch (function) {
-    case Function::identity: return x;
-    case Function::relu: return x < 0 ? 0 : x;
-    case Function::leaky_relu: return x < 0 ? x * alpha : x;
-    case Function::silu: return static_cast<float>(v / (1 + std::exp(-v)));
-    case Function::gelu: return static_cast<float>(0.5 * v * (1 + std::erf(v * 0.70710678118654752)));
-    case Function::quick_gelu: return static_cast<float>(v / (1 + std::exp(-1.702 * v)));
-    case Function::sigmoid: return static_cast<float>(1 / (1 + std::exp(-v)));
-    case Function::tanh: return static_cast<float>(std::tanh(v));
-    case Function::exp: return static_cast<float>(std::exp(v));
-    case Function::sqrt: return std::sqrt(x);
-    case Function::abs: return std::fabs(x);
-    case Function::neg: return -x;
-    case Function::clip: return x < alpha ? alpha : x > beta ? beta : x;
-    case Function::floor: return std::floor(x);
-    case Function::ceil: return std::ceil(x);
+    case Function::identity:
+      return x;
+    case Function::relu:
+      return x < 0 ? 0 : x;
+    case Function::leaky_relu:
+      return x < 0 ? x * alpha : x;
+    case Function::silu:
+      return static_cast<float>(v / (1 + std::exp(-v)));
+    case Function::gelu:
+      return static_cast<float>(0.5 * v * (1 + std::erf(v * 0.70710678118654752)));
+    case Function::quick_gelu:
+      return static_cast<float>(v / (1 + std::exp(-1.702 * v)));
+    case Function::sigmoid:
+      return static_cast<float>(1 / (1 + std::exp(-v)));
+    case Function::tanh:
+      return static_cast<float>(std::tanh(v));
+    case Function::exp:
+      return static_cast<float>(std::exp(v));
+    case Function::sqrt:
+      return std::sqrt(x);
+    case Function::abs:
+      return std::fabs(x);
+    case Function::neg:
+      return -x;
+    case Function::clip:
+      return x < alpha ? alpha : x > beta ? beta : x;
+    case Function::floor:
+      return std::floor(x);
+    case Function::ceil:
+      return std::ceil(x);
   }
   return x;
 }
@@ -79,14 +94,22 @@ namespace {
 
 float combine(BinaryKind kind, float a, float b) {
   switch (kind) {
-    case BinaryKind::add: return a + b;
-    case BinaryKind::sub: return a - b;
-    case BinaryKind::mul: return a * b;
-    case BinaryKind::div: return a / b;
-    case BinaryKind::pow: return std::pow(a, b);
-    case BinaryKind::prelu: return a < 0 ? a * b : a;
-    case BinaryKind::min: return b < a || std::isnan(b) ? b : a;
-    case BinaryKind::max: return b > a || std::isnan(b) ? b : a;
+    case BinaryKind::add:
+      return a + b;
+    case BinaryKind::sub:
+      return a - b;
+    case BinaryKind::mul:
+      return a * b;
+    case BinaryKind::div:
+      return a / b;
+    case BinaryKind::pow:
+      return std::pow(a, b);
+    case BinaryKind::prelu:
+      return a < 0 ? a * b : a;
+    case BinaryKind::min:
+      return b < a || std::isnan(b) ? b : a;
+    case BinaryKind::max:
+      return b > a || std::isnan(b) ? b : a;
   }
   return a;
 }

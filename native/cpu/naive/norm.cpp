@@ -74,10 +74,18 @@ void reduce(const Reduce& op, const float* x, float* y, const Context& c) noexce
         if (v > highest || std::isnan(v)) highest = v;
       }
       switch (op.kind) {
-        case ReduceKind::mean: y[i] = static_cast<float>(sum / static_cast<double>(op.count)); break;
-        case ReduceKind::sum: y[i] = static_cast<float>(sum); break;
-        case ReduceKind::max: y[i] = highest; break;
-        case ReduceKind::l2: y[i] = static_cast<float>(std::sqrt(sum)); break;
+        case ReduceKind::mean:
+          y[i] = static_cast<float>(sum / static_cast<double>(op.count));
+          break;
+        case ReduceKind::sum:
+          y[i] = static_cast<float>(sum);
+          break;
+        case ReduceKind::max:
+          y[i] = highest;
+          break;
+        case ReduceKind::l2:
+          y[i] = static_cast<float>(std::sqrt(sum));
+          break;
       }
     }
   });

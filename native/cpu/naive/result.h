@@ -32,7 +32,8 @@ void for_each_column(const Level& level, const PackedMatrix& w, const ResultPath
 }
 
 // One number of the result. `gate` is the gate's sum when r.geglu.
-inline void store(const ResultPath& r, int64_t row, int64_t image, int64_t n, int64_t columns, double sum, double gate) {
+inline void store(const ResultPath& r, int64_t row, int64_t image, int64_t n, int64_t columns, double sum,
+                  double gate) {
   const auto biased = [&](double s, int64_t column) {
     if (r.bias) s += r.bias[column];
     if (r.channel) s += r.channel[image * r.channel_step + column];

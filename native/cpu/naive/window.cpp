@@ -54,9 +54,12 @@ namespace {
 float source_place(ResizeCoordinates mode, int64_t o, int64_t in, int64_t out, float scale) {
   const float at = static_cast<float>(o);
   switch (mode) {
-    case ResizeCoordinates::half_pixel: return (at + 0.5f) / scale - 0.5f;
-    case ResizeCoordinates::pytorch_half_pixel: return out > 1 ? (at + 0.5f) / scale - 0.5f : 0;
-    case ResizeCoordinates::asymmetric: return at / scale;
+    case ResizeCoordinates::half_pixel:
+      return (at + 0.5f) / scale - 0.5f;
+    case ResizeCoordinates::pytorch_half_pixel:
+      return out > 1 ? (at + 0.5f) / scale - 0.5f : 0;
+    case ResizeCoordinates::asymmetric:
+      return at / scale;
     case ResizeCoordinates::align_corners:
       return out > 1 ? at * static_cast<float>(in - 1) / static_cast<float>(out - 1) : 0;
   }
@@ -65,10 +68,14 @@ float source_place(ResizeCoordinates mode, int64_t o, int64_t in, int64_t out, f
 
 float rounded(ResizeRounding mode, float place) {
   switch (mode) {
-    case ResizeRounding::round_prefer_floor: return std::ceil(place - 0.5f);
-    case ResizeRounding::round_prefer_ceil: return std::floor(place + 0.5f);
-    case ResizeRounding::floor: return std::floor(place);
-    case ResizeRounding::ceil: return std::ceil(place);
+    case ResizeRounding::round_prefer_floor:
+      return std::ceil(place - 0.5f);
+    case ResizeRounding::round_prefer_ceil:
+      return std::floor(place + 0.5f);
+    case ResizeRounding::floor:
+      return std::floor(place);
+    case ResizeRounding::ceil:
+      return std::ceil(place);
   }
   return place;
 }
@@ -107,8 +114,7 @@ void resize(const Resize& op, Tensor x, float* y, const Context& c) noexcept {
         };
         for (int64_t ch = 0; ch < s.c; ++ch) {
           const float upper = mixed(top, ch);
-          y[(line * op.w + ox) * s.c + ch] =
-              v.share == 0 ? upper : upper * (1 - v.share) + mixed(bottom, ch) * v.share;
+          y[(line * op.w + ox) * s.c + ch] = v.share == 0 ? upper : upper * (1 - v.share) + mixed(bottom, ch) * v.share;
         }
       }
     }

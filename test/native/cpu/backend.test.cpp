@@ -24,8 +24,10 @@ class Environment {
     setenv(name, value, 1);
   }
   ~Environment() {
-    if (old_) setenv(name_, old_->c_str(), 1);
-    else unsetenv(name_);
+    if (old_)
+      setenv(name_, old_->c_str(), 1);
+    else
+      unsetenv(name_);
   }
 
  private:
@@ -142,8 +144,9 @@ TEST("backend: a plan that computes with bf16 agrees with f32 as far as bf16 goe
 }
 
 TEST("backend: naive twins read what every level packed") {
-  const Environment all("IPA_KERNEL", "conv2d:naive,linear:naive,attend:naive,group_norm:naive,layer_norm:naive,"
-                                      "apply:naive,geglu:naive,add:naive,add_scaled:naive");
+  const Environment all("IPA_KERNEL",
+                        "conv2d:naive,linear:naive,attend:naive,group_norm:naive,layer_norm:naive,"
+                        "apply:naive,geglu:naive,add:naive,add_scaled:naive");
   const Plan folded = fold(block());
   const Tensors weights = random_weights(folded), inputs = block_inputs(folded);
   const Tensors expected = run_plan(folded, weights, inputs, {&cpu::level("naive")}).outputs;
@@ -160,7 +163,8 @@ TEST("backend: any number of threads gives the same bits, run after run") {
       PreparedPlan prepared(plan, weights, {level, threads});
       for (int i = 0; i < 3; ++i)
         if (prepared.run(inputs).outputs.at("y") != expected.at("y"))
-          failed(__FILE__, __LINE__, std::string(level->name) + " with " + std::to_string(threads) + " threads differs");
+          failed(__FILE__, __LINE__,
+                 std::string(level->name) + " with " + std::to_string(threads) + " threads differs");
     }
   }
 }
@@ -180,7 +184,8 @@ TEST("backend: scale 0 is the plan without the image prompt, to the bit") {
   Tensors inputs = random_inputs(with);
   inputs["row"] = {0};
   for (const cpu::Level* level : cpu::levels())
-    EXPECT(run_plan(with, {}, inputs, {level}).outputs.at("y") == run_plan(without, {}, inputs, {level}).outputs.at("y"));
+    EXPECT(run_plan(with, {}, inputs, {level}).outputs.at("y") ==
+           run_plan(without, {}, inputs, {level}).outputs.at("y"));
 }
 
 TEST("backend: a raised stop flag ends the run, and the next run is whole") {
@@ -230,7 +235,8 @@ TEST("backend: a NaN goes through every function and the maximum") {
     for (const cpu::Level* level : cpu::levels()) {
       const std::vector<float> y = run_plan(plan, {}, inputs, {level}).outputs.at("y");
       if (!std::isnan(y[0]) || !std::isnan(y[36]) || std::isnan(y[1]))
-        failed(__FILE__, __LINE__, std::string("function ") + std::to_string(static_cast<int>(f)) + " on " + level->name);
+        failed(__FILE__, __LINE__,
+               std::string("function ") + std::to_string(static_cast<int>(f)) + " on " + level->name);
     }
   }
 }

@@ -305,10 +305,9 @@ void check_attend(const Level& level, int64_t images, int64_t queries, int heads
     const AttendArgs a = args(y);
     run(1, naive::attend_scratch(a, 1), [&](const Context& x) { naive::attend(a, x); });
   });
-  const std::string what = name_of(level) + " attend " + std::to_string(images) + "x" +
-                           std::to_string(queries) + ", " + std::to_string(terms[0].tokens) + " keys, " +
-                           std::to_string(terms.size()) + " terms, " + std::to_string(heads) + " heads of " +
-                           std::to_string(d) + (causal ? ", causal" : "");
+  const std::string what = name_of(level) + " attend " + std::to_string(images) + "x" + std::to_string(queries) + ", " +
+                           std::to_string(terms[0].tokens) + " keys, " + std::to_string(terms.size()) + " terms, " +
+                           std::to_string(heads) + " heads of " + std::to_string(d) + (causal ? ", causal" : "");
   const Numbers one = kernel(1);
   if (is_bf16(level)) {  // P has 8 bits; half a unit of them, evenly spread, is 0.0017
     const double error = relative_error(one, expected);
@@ -345,8 +344,8 @@ TEST("cpu kernels: a bf16 level rounds its operands to nearest even") {
     const auto of = [&](const Numbers& x, const Numbers& weights) {
       const Arena packed_weight = packed(*level, weights, n, k, 1, false);
       return result(m * n, [&](float* y) {
-        const MatMulArgs args = {x.data(), m, {packed_weight.get(), k, n}, m,
-                                 {y, nullptr, nullptr, 0, nullptr, Function::identity, false}};
+        const MatMulArgs args = {
+            x.data(), m, {packed_weight.get(), k, n}, m, {y, nullptr, nullptr, 0, nullptr, Function::identity, false}};
         run(1, level->matmul_scratch(args, 1), [&](const Context& c) { level->matmul(args, c); });
       });
     };

@@ -74,8 +74,8 @@ TEST("ops: conv2d by depth with padding") {
   Window w = square(3);
   w.groups = 2;
   Floats weight(18, 0);
-  weight[3] = 1, weight[4] = 10, weight[5] = 100;        // channel 0, middle row
-  weight[9 + 4] = 1;                                     // channel 1: itself
+  weight[3] = 1, weight[4] = 10, weight[5] = 100;  // channel 0, middle row
+  weight[9 + 4] = 1;                               // channel 1: itself
   expect_values(b, b.conv2d("c", x, 2, w, false), {{"c.weight", weight}}, {{"x", {1, 3, 2, 4}}}, {210, 3, 21, 4},
                 "depth-wise conv2d");
 }
@@ -139,8 +139,8 @@ TEST("ops: element functions") {
 TEST("ops: geglu takes the value first, then the gate") {
   Builder b;
   const Value x = b.input("x", {1, 1, 2, 4});
-  expect_values(b, b.geglu(x), {}, {{"x", {3, 5, 2, 0, 1, -1, -1, 2}}},
-                {3 * 1.9544997f, 0, -0.1586553f, -1.9544997f}, "geglu");
+  expect_values(b, b.geglu(x), {}, {{"x", {3, 5, 2, 0, 1, -1, -1, 2}}}, {3 * 1.9544997f, 0, -0.1586553f, -1.9544997f},
+                "geglu");
 }
 
 TEST("ops: add, of one shape and repeated over the samples") {
@@ -310,8 +310,7 @@ TEST("ops: reduce kinds over a middle axis") {
   const auto check = [](ReduceKind kind, const Floats& expected, const char* what) {
     Builder b;
     const Value x = b.input("x", {1, 2, 2, 2});
-    expect_values(b, b.reduce(x, kind, 2, 2, 2, {1, 1, 2, 2}), {}, {{"x", {3, 1, 4, 2, -3, 0, -5, 0}}}, expected,
-                  what);
+    expect_values(b, b.reduce(x, kind, 2, 2, 2, {1, 1, 2, 2}), {}, {{"x", {3, 1, 4, 2, -3, 0, -5, 0}}}, expected, what);
   };
   check(ReduceKind::sum, {7, 3, -8, 0}, "sum");
   check(ReduceKind::mean, {3.5f, 1.5f, -4, 0}, "mean");
