@@ -36,12 +36,12 @@ const levelOf = (levels: readonly string[]): string | undefined => {
 };
 
 /** Starts an engine: one thread that takes calls in order, and a pool of `threads`. */
-export const startEngine = (threads: number): EngineHost => {
+export const startEngine = (threads: number, dtype: 'auto' | 'f32' = 'auto'): EngineHost => {
   const { Engine, Stop, levels } = addon();
   const level = levelOf(levels());
   let engine: Engine;
   try {
-    engine = new Engine({ threads, ...(level === undefined ? {} : { level }) });
+    engine = new Engine({ threads, dtype, ...(level === undefined ? {} : { level }) });
   } catch (error) {
     throw toError(error);
   }

@@ -59,7 +59,7 @@ export const pipelineParts = (pipe: Pipeline): PipelineParts => parts.get(pipe)!
 
 /** `Pipeline.load` with an engine of the caller's; for tests. */
 export let loadPipelineWith: (
-  start: (threads: number) => EngineHost,
+  start: (threads: number, dtype: 'auto' | 'f32') => EngineHost,
   path: string,
   options: LoadOptions,
 ) => Promise<Pipeline>;
@@ -117,14 +117,14 @@ export class Pipeline {
   }
 
   static async #loadWith(
-    start: (threads: number) => EngineHost,
+    start: (threads: number, dtype: 'auto' | 'f32') => EngineHost,
     path: string,
     options: LoadOptions,
   ): Promise<Pipeline> {
     const file = pathOf(path, 'path');
     const settings = loadSettings(options);
     if (settings.signal?.aborted) throw abortError(settings.signal.reason);
-    const host = start(settings.threads);
+    const host = start(settings.threads, settings.dtype);
     try {
       const model = await watched(host, settings, (onProgress, stop) =>
         loadModel(host, file, { allowNonFinite: settings.allowNonFinite, onProgress, stop }),

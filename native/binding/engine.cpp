@@ -121,6 +121,7 @@ EngineHandle::EngineHandle(const Napi::CallbackInfo& info) : ObjectWrap(info) {
     if (threads < 0 || threads > 1024)
       fail(Code::OPTION_RANGE, "Expected 1 to 1024 threads but received " + std::to_string(threads),
            "pass a number of threads, or none", {{"option", "threads"}});
+    if (text_or(options, "dtype", "auto") == "f32") compute_ = Compute::f32;
     device_ = cpu_device(text_or(options, "level", ""), static_cast<int>(threads));
     level_ = device_->level;
     threads_ = device_->pool.threads();
@@ -171,6 +172,7 @@ Napi::Value EngineHandle::load(const Napi::CallbackInfo& info) {
     request->path = text_or(source, "path", "");
     if (request->path.empty()) request->generated = generated(source);
     request->ldm = text_or(source, "dialect", "diffusers") == "ldm";
+    request->compute = compute_;
     request->encoder = static_cast<int>(number_or(spec, "encoder", 0));
     request->facts = to_facts(spec.Get("config"));
     request->options.allow_nonfinite = flag_or(spec, "allowNonFinite", false);

@@ -4,6 +4,7 @@
 #include <napi.h>
 
 #include <memory>
+#include <optional>
 
 #include "binding/job.h"
 #include "runtime/device.h"
@@ -41,6 +42,7 @@ class EngineHandle : public Napi::ObjectWrap<EngineHandle> {
   void shut_down();
 
   std::shared_ptr<Device> device_;  // none after close()
+  std::optional<Compute> compute_;  // option dtype 'f32'; none: what the device is fastest with
   std::string level_;
   int threads_ = 0;
   std::shared_ptr<Engine> engine_;  // shared with the clean-up hook

@@ -1,6 +1,7 @@
 #include "cpu/table.h"
 
 #include <cstdint>
+#include <algorithm>
 #include <cstdlib>
 #include <string>
 #if defined(__x86_64__) || defined(__i386__)
@@ -180,7 +181,10 @@ const Level& level(std::string_view name) {
 
 const Level& default_level() {
   const char* wanted = std::getenv("IPA_CPU");
-  return wanted && *wanted ? level(wanted) : *levels().back();
+  if (wanted && *wanted) return level(wanted);
+  // A level that computes in bf16 has to be named: none has been confirmed on a CPU that has its unit.
+  const auto& present = levels();
+  return **std::find_if(present.rbegin(), present.rend(), [](const Level* l) { return l->bf16 == nullptr; });
 }
 
 }  // namespace ipa::cpu
