@@ -277,7 +277,11 @@ export interface Addon {
   /** Levels this CPU and this binary have, slowest first. */
   levels(): readonly string[];
   readonly Stop: new () => Stop;
-  readonly Engine: new (options: { readonly level?: string; readonly threads?: number; readonly dtype?: 'auto' | 'f32' }) => Engine;
+  readonly Engine: new (options: {
+    readonly level?: string;
+    readonly threads?: number;
+    readonly dtype?: 'auto' | 'f32';
+  }) => Engine;
 }
 
 const require = createRequire(import.meta.url);

@@ -1,7 +1,7 @@
 #include "cpu/table.h"
 
-#include <cstdint>
 #include <algorithm>
+#include <cstdint>
 #include <cstdlib>
 #include <string>
 #if defined(__x86_64__) || defined(__i386__)

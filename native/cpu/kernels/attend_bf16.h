@@ -17,7 +17,9 @@ IPA_INLINE int64_t tile_rows(int64_t rows) { return ceil_div(rows, 16) * 16; }  
 inline constexpr float kSharp = 48;  // |q| |k| factor, a limit of scores: up to here one product is enough
 
 // Rows [T][high | low], then the largest length of a key per block.
-IPA_INLINE int64_t key_rows(const AttendArgs& a, int64_t tokens) { return tile_rows(tokens) * 2 * depth_of(a.head_dim); }
+IPA_INLINE int64_t key_rows(const AttendArgs& a, int64_t tokens) {
+  return tile_rows(tokens) * 2 * depth_of(a.head_dim);
+}
 IPA_INLINE int64_t key_operands(const AttendArgs& a, const AttendTermArgs& t) {  // of one head
   return depth_of(key_rows(a, t.tokens) + ceil_div(t.tokens, kKeys) * 2);
 }
@@ -28,7 +30,7 @@ IPA_INLINE int64_t value_operands(const AttendArgs& a, const AttendTermArgs& t) 
   return ceil_div(t.tokens, kKeys) * tile_rows(a.head_dim) * kKeys;
 }
 IPA_INLINE int64_t query_operands(const AttendArgs& a) { return 2 * depth_of(a.head_dim) * kPanel; }  // of one panel
-IPA_INLINE int64_t out_floats(const AttendArgs& a) { return tile_rows(a.head_dim) * kPanel; }     // of one panel
+IPA_INLINE int64_t out_floats(const AttendArgs& a) { return tile_rows(a.head_dim) * kPanel; }         // of one panel
 // Scores [kKeys, kPanel], P, and [d, 32] numbers on their way into another order.
 IPA_INLINE int64_t block_floats(const AttendArgs& a) {
   return kKeys * kPanel + kKeys * kPanel / 2 + depth_of(a.head_dim) * kDepthUnit;
