@@ -6,6 +6,7 @@
 #include <cstdio>
 #include <ctime>
 #include <fstream>
+#include <iostream>
 #if defined(__x86_64__)
 #include <immintrin.h>
 #endif
@@ -119,6 +120,21 @@ std::vector<Peak> peaks() {
   return list;
 }
 
+double rate(const Peak& peak, ThreadPool& pool) {
+  std::vector<double> rates;
+  for (int i = 0; i < 5; ++i) {
+    double flop = 0;
+    const Time t = time_of([&] {
+      pool.run(pool.threads(), [&](int part) {
+        const double done = peak.loop();
+        if (part == 0) flop = done * pool.threads();
+      });
+    });
+    rates.push_back(flop / t.wall);
+  }
+  return median(rates);
+}
+
 double read_bandwidth(ThreadPool& pool) {
   constexpr size_t kBytes = size_t{512} << 20;
   const Arena memory = allocate(kBytes, /*zero=*/true);
@@ -144,11 +160,16 @@ double read_bandwidth(ThreadPool& pool) {
 
 Row Bench::measure(const std::string& name, double flop, const std::function<void(int)>& run) {
   std::vector<double> times, shares, cpu_shares;
+  std::string line;
+  for (int i = 0; on_request_ && i < repetitions_ && std::getline(std::cin, line); ++i) {
+    std::printf("{\"repetition\": %.6f}\n", time_of([&] { run(i); }).wall);
+    std::fflush(stdout);
+  }
+  if (on_request_) return {};
   for (int i = 0; i < repetitions_; ++i) {
     std::vector<double> flops(static_cast<size_t>(pool_.threads()));
-    const Time peak = time_of([&] {
-      pool_.run(pool_.threads(), [&](int part) { flops[static_cast<size_t>(part)] = peak_.loop(); });
-    });
+    const Time peak = time_of(
+        [&] { pool_.run(pool_.threads(), [&](int part) { flops[static_cast<size_t>(part)] = peak_.loop(); }); });
     const Time t = time_of([&] { run(i); });
     const double peak_flop = flops[0] * static_cast<double>(flops.size());
     times.push_back(t.wall);
@@ -165,6 +186,7 @@ Row Bench::measure(const std::string& name, double flop, const std::function<voi
 }
 
 void Bench::report(const Row& r) const {
+  if (on_request_) return;
   std::printf(
       "{\"name\": \"%s\", \"seconds\": %.6f, \"gflop\": %.1f, \"fraction\": %.4f, \"cpuFraction\": %.4f, "
       "\"error\": %.2e, \"bytesPlanned\": %.0f, \"bytesPeak\": %.0f}\n",

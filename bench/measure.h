@@ -12,13 +12,14 @@ namespace ipa::bench {
 
 // A unit of this CPU, measured by a loop that does nothing else.
 struct Peak {
-  std::string name;         // "f32 512", "f32 256", "f32 128", "vdpbf16ps", "amx bf16"
+  std::string name;            // "f32 512", "f32 256", "f32 128", "vdpbf16ps", "amx bf16"
   double (*loop)() = nullptr;  // runs once on one thread, returns its FLOP
 };
-std::vector<Peak> peaks();                       // of the units this CPU and build have
-Peak peak_of(const std::string& level);          // the one that bounds a level's products
-double tiles_loop();                             // peak_tiles.cpp, a loop as in Peak; only with the level amx
-double read_bandwidth(ThreadPool& pool);         // bytes per second from memory
+std::vector<Peak> peaks();                        // of the units this CPU and build have
+Peak peak_of(const std::string& level);           // the one that bounds a level's products
+double tiles_loop();                              // peak_tiles.cpp, a loop as in Peak; only with the level amx
+double rate(const Peak& peak, ThreadPool& pool);  // FLOP per second, the median of some runs
+double read_bandwidth(ThreadPool& pool);          // bytes per second from memory
 
 struct Row {
   std::string name;
@@ -31,8 +32,14 @@ struct Row {
 
 class Bench {
  public:
-  Bench(std::string level, ThreadPool& pool, int repetitions, std::string only)
-      : level_(std::move(level)), pool_(pool), peak_(peak_of(level_)), repetitions_(repetitions), only_(std::move(only)) {}
+  // `on_request`: every repetition waits for a line on standard input and its seconds are printed, for comparisons
+  // with another program in turn; peaks are left out.
+  Bench(const std::string& level, ThreadPool& pool, int repetitions, std::string only, bool on_request)
+      : pool_(pool),
+        peak_(peak_of(level)),
+        repetitions_(repetitions),
+        only_(std::move(only)),
+        on_request_(on_request) {}
 
   bool wants(const std::string& name) const { return name.find(only_) != std::string::npos; }
   ThreadPool& pool() { return pool_; }
@@ -41,14 +48,14 @@ class Bench {
   void report(const Row& row) const;  // one JSON object on a line
 
  private:
-  std::string level_;
   ThreadPool& pool_;
   Peak peak_;
   int repetitions_;
   std::string only_;
+  bool on_request_;
 };
 
-double memory_peak();        // bytes, VmHWM since reset_memory_peak
+double memory_peak();  // bytes, VmHWM since reset_memory_peak
 void reset_memory_peak();
 std::vector<float> numbers(int64_t n, unsigned seed, float scale = 1);  // in [-scale, scale), each one a bf16
 double relative_error(const std::vector<double>& exact, const std::vector<double>& got);

@@ -1,5 +1,5 @@
-// Peak of the AMX unit: 2 x 2 tiles whose operands come from L1, as in the innermost loop of the level amx. Compiled with
-// that level's flags, so it shares no inline function with the rest (see CMakeLists.txt, Kernels).
+// Peak of the AMX unit: 2 x 2 tiles whose operands come from L1, as in the innermost loop of the level amx. Compiled
+// with that level's flags, so it shares no inline function with the rest (see CMakeLists.txt, Kernels).
 #include "cpu/kernels/tile_ops.h"
 
 namespace ipa::cpu::IPA_ISA {

@@ -1,0 +1,143 @@
+// Rows of whole networks at true size. Weights follow from their names, so no file is needed; the list of them is what
+// the plans want. The error is of the same network on a picture of 64 x 64 pixels against its naive twins, which read
+// the same packed weights and sum in f64.
+#include <unistd.h>
+#include <algorithm>
+#include <cstdlib>
+
+#include "rows.h"
+#include "runtime/recorders.h"
+#include "weights/synthetic.h"
+
+namespace ipa::bench {
+
+namespace {
+
+struct Case {
+  std::string name;
+  std::map<std::string, PlanKind> plans;
+  std::string plan;
+  RecordRequest request, small;
+  double flop = 0;  // 0: counted from the plan
+};
+
+double nominal_flop(const Plan& plan) {
+  double total = 0;
+  for (const Node& node : plan.nodes) {
+    const Shape& y = plan.values[static_cast<size_t>(node.output)].shape;
+    if (const auto* op = std::get_if<Conv2d>(&node.op)) {
+      const int64_t cin = plan.values[static_cast<size_t>(op->x)].shape.c / op->groups;
+      total += 2.0 * static_cast<double>(y.rows() * cin * op->kernel_h * op->kernel_w) * op->out;
+    } else if (const auto* op = std::get_if<Linear>(&node.op)) {
+      total += 2.0 * static_cast<double>(y.rows() * plan.values[static_cast<size_t>(op->x)].shape.c) * op->out;
+    } else if (const auto* op = std::get_if<Attend>(&node.op)) {
+      for (const AttendTerm& t : op->terms)
+        total += 4.0 * static_cast<double>(y.size() * plan.values[static_cast<size_t>(t.k)].shape.tokens());
+    }
+  }
+  return total;
+}
+
+TensorSource weights_of(const Case& c) {
+  TensorIndex index;
+  for (const auto& [name, kind] : c.plans) {
+    Builder b;
+    kind.record(b, kind.smallest);
+    for (const WeightWant& want : b.finish().weights) {
+      TensorInfo& info = index[want.path];
+      info.dims = want.dims, info.dtype = DType::f32;
+    }
+  }
+  return synthetic("bench", std::move(index));
+}
+
+// Everything that one run of a plan reads and writes.
+struct Ports {
+  std::vector<std::vector<float>> in, out;
+  Bindings bindings;
+  explicit Ports(const Plan& plan) {
+    for (const auto& [name, id] : plan.inputs)
+      in.push_back(numbers(plan.values[static_cast<size_t>(id)].shape.size(), static_cast<unsigned>(in.size()) + 1));
+    for (const auto& [name, id] : plan.outputs)
+      out.emplace_back(static_cast<size_t>(plan.values[static_cast<size_t>(id)].shape.size()));
+    for (const auto& v : in) bindings.inputs.push_back(v.data());
+    for (auto& v : out) bindings.outputs.push_back(v.data());
+  }
+};
+
+double small_error(Network& network, const Case& c) {
+  const StopFlag stop;
+  const Plan plan = network.plan(c.plan, c.small);
+  Ports fast(plan), naive(plan);
+  Prepared(network.device(), plan, network.store()).run(fast.bindings, stop);
+  setenv("IPA_KERNEL", "conv2d:naive,linear:naive,attend:naive,group_norm:naive,layer_norm:naive", 1);
+  Prepared(network.device(), plan, network.store()).run(naive.bindings, stop);
+  unsetenv("IPA_KERNEL");
+  return relative_error({naive.out[0].begin(), naive.out[0].end()}, {fast.out[0].begin(), fast.out[0].end()});
+}
+
+void run_case(Bench& b, const std::shared_ptr<Device>& device, const Case& c) {
+  if (!b.wants(c.name)) return;
+  reset_memory_peak();
+  Network network(device, c.plans, weights_of(c), {});
+  Prepared& prepared = network.prepare(c.plan, c.request);
+  Ports ports(prepared.plan());
+  const StopFlag stop;
+  prepared.run(ports.bindings, stop);
+  const double flop = c.flop > 0 ? c.flop : nominal_flop(prepared.plan());
+  Row row = b.measure(c.name, flop, [&](int) { prepared.run(ports.bindings, stop); });
+  row.bytes_planned = static_cast<double>(network.store().bytes()) + static_cast<double>(prepared.bytes());
+  row.bytes_peak = memory_peak();
+  row.error = small_error(network, c);
+  b.report(row);
+}
+
+UNetConfig sd15() {
+  UNetConfig u;
+  u.levels = {{320, 1, 8}, {640, 1, 8}, {1280, 1, 8}, {1280, 0, 8}};
+  return u;
+}
+
+UNetConfig sdxl() {
+  UNetConfig u;
+  u.levels = {{320, 0, 5}, {640, 2, 10}, {1280, 10, 20}};
+  u.mid_transformers = 10, u.context = 2048, u.linear_projection = true;
+  u.pooled_width = 1280, u.time_ids = 6, u.time_id_width = 256;
+  return u;
+}
+
+RecordRequest step(int64_t batch, int64_t side, bool rows_differ) {
+  Conditioning c;
+  c.batch = batch, c.time_rows = rows_differ ? batch : 1;
+  return {{{"x", {batch, side, side, 4}}}, step_numbers(c), {}};
+}
+
+}  // namespace
+
+void forward_rows(Bench& b, const std::string& level, int threads) {
+  const std::shared_ptr<Device> device = cpu_device(level, threads);
+  const Compute compute = device->backend.fastest;
+  VaeConfig vae;
+  vae.widths = {128, 256, 512, 512};
+  const double item = 805.5e9;  // FLOP of SD1.5 at 512 x 512
+  run_case(
+      b, device,
+      {"forward sd15 512 batch 1", unet_plans(sd15(), compute), "step", step(1, 64, false), step(1, 8, false), item});
+  run_case(b, device,
+           {"forward sd15 512 batch 2", unet_plans(sd15(), compute), "step", step(2, 64, false), step(2, 8, false),
+            2 * item});
+  run_case(b, device,
+           {"decode 512",
+            vae_plans(vae, compute),
+            "decode",
+            {{{"z", {1, 64, 64, 4}}}, {}, {}},
+            {{{"z", {1, 8, 8, 4}}}, {}, {}}});
+  // Its weights and the time to make them are for machines with the memory.
+  const double needed = compute == Compute::f32 ? 13e9 : 8e9;
+  const double there = static_cast<double>(sysconf(_SC_PHYS_PAGES)) * static_cast<double>(sysconf(_SC_PAGESIZE));
+  if (there > needed)
+    run_case(b, device,
+             {"forward sdxl 1024 batch 1", unet_plans(sdxl(), compute), "step", step(1, 128, true), step(1, 8, true)});
+}
+
+}  // namespace ipa::bench
