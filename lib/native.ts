@@ -172,7 +172,8 @@ export interface SampleResult {
 }
 
 export interface Engine {
-  readonly info: { readonly level: string; readonly threads: number };
+  /** `dtype`: what UNet, VAE decoder and CLIP encoders compute with. */
+  readonly info: { readonly level: string; readonly threads: number; readonly dtype: 'f32' | 'bf16' };
   load(spec: LoadSpec, onProgress?: (event: { bytes: number; totalBytes: number }) => void): Promise<NetworkHandle>;
   /** Context of one prompt: the encoders' states side by side (SDXL), chunks one after another, weights applied. */
   encodeText(
@@ -280,7 +281,7 @@ export interface Addon {
   readonly Engine: new (options: {
     readonly level?: string;
     readonly threads?: number;
-    readonly dtype?: 'auto' | 'f32';
+    readonly dtype?: 'auto' | 'f32' | 'bf16';
   }) => Engine;
 }
 

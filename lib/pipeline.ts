@@ -32,7 +32,8 @@ export interface PipelineInfo {
   readonly name: string;
   readonly family: string;
   readonly device: 'cpu';
-  readonly dtype: 'f32';
+  /** What UNet, VAE decoder and CLIP encoders compute with; sums, norms and the rest are f32 always. */
+  readonly dtype: 'f32' | 'bf16';
   /** Instruction set in use: base, avx2, avx512 … */
   readonly level: string;
   readonly threads: number;
@@ -59,7 +60,7 @@ export const pipelineParts = (pipe: Pipeline): PipelineParts => parts.get(pipe)!
 
 /** `Pipeline.load` with an engine of the caller's; for tests. */
 export let loadPipelineWith: (
-  start: (threads: number, dtype: 'auto' | 'f32') => EngineHost,
+  start: (threads: number, dtype: LoadSettings['dtype']) => EngineHost,
   path: string,
   options: LoadOptions,
 ) => Promise<Pipeline>;
@@ -117,7 +118,7 @@ export class Pipeline {
   }
 
   static async #loadWith(
-    start: (threads: number, dtype: 'auto' | 'f32') => EngineHost,
+    start: (threads: number, dtype: LoadSettings['dtype']) => EngineHost,
     path: string,
     options: LoadOptions,
   ): Promise<Pipeline> {
@@ -158,7 +159,6 @@ export class Pipeline {
       name: model.name,
       family: model.family,
       device: this.#settings.device,
-      dtype: this.#settings.dtype,
       ...this.#host.engine.info,
       parameters: sum((info) => info.parameters),
       memory: sum((info) => info.bytes),

@@ -1,13 +1,17 @@
 import { adapterParts } from './adapters/adapter.js';
 import type { ResolvedReference } from './adapters/resolve.js';
-import type { Model } from './load/model.js';
 import type { RunRecord } from './metadata.js';
 import { DEFAULTS } from './options.js';
-import type { Run } from './run.js';
+import type { Run, RunContext } from './run.js';
 import { version } from './version.js';
 
 /** How one picture was made. */
-export const recordOf = (run: Run, model: Model, resolved: readonly ResolvedReference[], seed: bigint): RunRecord => {
+export const recordOf = (
+  run: Run,
+  { host, model }: Pick<RunContext, 'host' | 'model'>,
+  resolved: readonly ResolvedReference[],
+  seed: bigint,
+): RunRecord => {
   const { settings } = run;
   const optional = <K extends string, V>(key: K, value: V | undefined): Partial<Record<K, V>> =>
     value === undefined ? {} : ({ [key]: value } as Record<K, V>);
@@ -31,7 +35,7 @@ export const recordOf = (run: Run, model: Model, resolved: readonly ResolvedRefe
     clipSkip: settings.clipSkip,
     noise: 'torch-cpu',
     device: 'cpu',
-    dtype: 'f32',
+    dtype: host.engine.info.dtype,
     model: { name: model.name, family: model.family },
     loras: run.loras,
     references: run.references.map(({ settings: reference, adapter }, i) => {

@@ -183,7 +183,7 @@ export const draw = async (run: Run, context: RunContext): Promise<GenerateResul
     const decoding = performance.now();
     const pixels = await native(host.engine.decode(model.vae, latents, { scalingFactor: model.scalingFactor, stop }));
     decodeMs += performance.now() - decoding;
-    const image = new GeneratedImage(pixels, seed, recordOf(run, model, resolved, seed), settings.metadata);
+    const image = new GeneratedImage(pixels, seed, recordOf(run, context, resolved, seed), settings.metadata);
     images.push(image);
     control.emit({ type: 'image', index, image });
   }

@@ -12,6 +12,8 @@ const RELEASE = at('build-cmake', 'Release');
 const program = (name) => path.join(RELEASE, process.platform === 'win32' ? `${name}.exe` : name);
 export const products = {
   addon: path.join(RELEASE, 'node_ip_adapter.node'),
+  /** The addon with two levels more: stand-ins for units that this CPU may lack. For tests. */
+  standIns: path.join(RELEASE, 'ipa_stand_ins.node'),
   nativeTests: program('ipa_test'),
   nativeGolden: program('ipa_golden'),
   library: at('dist', 'index.js'),
@@ -120,7 +122,9 @@ export async function ensureBuilt({ nativeTests = false, golden = false } = {}) 
       extensions: ['.ts'],
       command: [process.execPath, [at('node_modules', 'typescript', 'bin', 'tsc'), '-p', at('tsconfig.json')]],
     });
+    const both = nativeTests || golden;
     const programs = [
+      { wanted: both, what: 'compiling the stand-ins', product: products.standIns, target: 'ipa_stand_ins' },
       { wanted: nativeTests, what: 'compiling the native tests', product: products.nativeTests, target: 'ipa_test' },
       { wanted: golden, what: 'compiling the golden runner', product: products.nativeGolden, target: 'ipa_golden' },
     ];

@@ -228,7 +228,7 @@ export const generateCommand = (): Command => {
     .addOption(new Option('--sampler <name>', 'how steps are taken').choices(samplers))
     .addOption(new Option('--schedule <name>', 'how noise levels are spaced').choices(schedules))
     .option('--clip-skip <n>', 'layers of the text encoder left out', number)
-    .addOption(new Option('--dtype <type>', 'precision').choices(['auto', 'f32']))
+    .addOption(new Option('--dtype <type>', 'precision').choices(['auto', 'f32', 'bf16']))
     .option('--threads <n>', 'CPU threads', number)
     .option('--out <file>', 'where to write: .png, .jpg or .webp', 'portrait.png')
     .option('--overwrite', 'replace files that exist')

@@ -98,6 +98,15 @@ std::vector<Tensor> to_tensors(const Napi::Value& value, const char* what) {
   return tensors;
 }
 
+Compute compute_of(const std::string& dtype, const Device& device) {
+  if (dtype == "auto") return device.backend.fastest;
+  if (dtype != "bf16") return Compute::f32;
+  if (device.backend.fastest != Compute::bf16)
+    fail(Code::DEVICE_UNSUPPORTED, "the level " + device.level + " of this CPU has no bf16 kernels",
+         "use dtype \"auto\" or \"f32\"", {{"option", "dtype"}, {"found", dtype}, {"expected", "auto, f32"}});
+  return Compute::bf16;
+}
+
 }  // namespace
 
 Napi::Function EngineHandle::define(Napi::Env env) {
@@ -121,8 +130,8 @@ EngineHandle::EngineHandle(const Napi::CallbackInfo& info) : ObjectWrap(info) {
     if (threads < 0 || threads > 1024)
       fail(Code::OPTION_RANGE, "Expected 1 to 1024 threads but received " + std::to_string(threads),
            "pass a number of threads, or none", {{"option", "threads"}});
-    if (text_or(options, "dtype", "auto") == "f32") compute_ = Compute::f32;
     device_ = cpu_device(text_or(options, "level", ""), static_cast<int>(threads));
+    compute_ = compute_of(text_or(options, "dtype", "auto"), *device_);
     level_ = device_->level;
     threads_ = device_->pool.threads();
     engine_ = std::make_shared<Engine>();
@@ -160,6 +169,7 @@ Napi::Value EngineHandle::info(const Napi::CallbackInfo& info) {
   Napi::Object out = Napi::Object::New(info.Env());
   out.Set("level", level_);
   out.Set("threads", threads_);
+  out.Set("dtype", compute_ == Compute::bf16 ? "bf16" : "f32");
   return out;
 }
 

@@ -4,7 +4,6 @@
 #include <napi.h>
 
 #include <memory>
-#include <optional>
 
 #include "binding/job.h"
 #include "runtime/device.h"
@@ -42,7 +41,7 @@ class EngineHandle : public Napi::ObjectWrap<EngineHandle> {
   void shut_down();
 
   std::shared_ptr<Device> device_;  // none after close()
-  std::optional<Compute> compute_;  // option dtype 'f32'; none: what the device is fastest with
+  Compute compute_ = Compute::f32;  // of UNet, VAE decoder and CLIP encoders, by option dtype
   std::string level_;
   int threads_ = 0;
   std::shared_ptr<Engine> engine_;  // shared with the clean-up hook

@@ -43,21 +43,20 @@ CrossAttentions cross_attentions(const UNetConfig& unet) {
 }
 
 // Reads the configuration out of names, shapes and config.json, and lists the plans.
-std::map<std::string, PlanKind> plans_of(Loaded& loaded, const LoadRequest& request, const TensorSource& source,
-                                         Compute compute) {
+std::map<std::string, PlanKind> plans_of(Loaded& loaded, const LoadRequest& request, const TensorSource& source) {
   switch (loaded.kind) {
     case NetworkKind::unet:
       loaded.unet = detect_unet(source.index, request.facts);
-      return unet_plans(loaded.unet, compute);
+      return unet_plans(loaded.unet, request.compute);
     case NetworkKind::vae:
       loaded.vae = detect_vae(source.index, request.facts);
-      return vae_plans(loaded.vae, compute);
+      return vae_plans(loaded.vae, request.compute);
     case NetworkKind::clip_text:
       loaded.clip_text = detect_clip_text(source.index, request.facts);
-      return clip_text_plans(loaded.clip_text, compute);
+      return clip_text_plans(loaded.clip_text, request.compute);
     case NetworkKind::clip_vision:
       loaded.clip_vision = detect_clip_vision(source.index, request.facts);
-      return clip_vision_plans(loaded.clip_vision, compute);
+      return clip_vision_plans(loaded.clip_vision, request.compute);
     case NetworkKind::adapter:
       if (!request.unet) fail(Code::INTERNAL, "an adapter is loaded for a UNet", "pass the UNet it is attached to");
       loaded.adapter = detect_adapter(source.index, source.label);
@@ -89,9 +88,7 @@ std::shared_ptr<Loaded> load(std::shared_ptr<Device> device, LoadRequest request
   if (!request.path.empty()) require_loadable(source.index, source.label);
   source = named(request.kind, request, std::move(source));
   loaded->warnings = source.warnings;
-  const Compute compute = request.compute.value_or(device->backend.fastest);
-  std::map<std::string, PlanKind> plans =
-      naming_file(source.label, [&] { return plans_of(*loaded, request, source, compute); });
+  std::map<std::string, PlanKind> plans = naming_file(source.label, [&] { return plans_of(*loaded, request, source); });
   loaded->network = std::make_unique<Network>(std::move(device), std::move(plans), std::move(source), request.options);
   for (const auto& [name, tensor] : loaded->network->store().source().index)
     if (loaded->network->store().find(name)) loaded->parameters += product(tensor.dims);

@@ -1,7 +1,6 @@
 #pragma once
 // A file (or generated weights) -> a network of a known kind, checked and ready to run.
 #include <memory>
-#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -38,7 +37,7 @@ struct LoadRequest {
   bool ldm = false;                // names of a single-file checkpoint
   int encoder = 0;                 // which text encoder of a single file: 0 CLIP-L, 1 bigG
   TensorSource generated;          // used when path is empty
-  std::optional<Compute> compute;  // none: what the device is fastest with, where this kind of network allows it
+  Compute compute = Compute::f32;  // of those kinds of network that can choose: runtime/recorders.h
   ConfigFacts facts;
   const Loaded* unet = nullptr;  // of an adapter: what it must fit
   LoadOptions options;

@@ -103,7 +103,7 @@ export const fakeEngine = ({ isXl = false } = {}): FakeEngine => {
     return { info, dispose: () => fake.calls.push(`dispose ${kind}`), runs: () => 0, digest: () => '' };
   };
   const engine: Engine = {
-    info: { level: 'base', threads: 1 },
+    info: { level: 'base', threads: 1, dtype: 'f32' },
     load: (spec, onProgress) => {
       const path = 'path' in spec.source ? spec.source.path : '';
       onProgress?.({ bytes: 1, totalBytes: 2 });

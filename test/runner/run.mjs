@@ -22,14 +22,18 @@ import { Verdict } from './verdict.mjs';
  */
 
 /** Levels that a build for this processor may have, slowest first. */
-export const allLevels = process.arch === 'x64' ? ['base', 'avx2', 'avx512'] : ['base'];
+export const allLevels = process.arch === 'x64' ? ['base', 'avx2', 'avx512', 'avx512bf16', 'amx'] : ['base'];
 
-/** Those of `allLevels` that this CPU and build have. */
+// Pipelines run through the addon: the one that has the stand-ins of levels which this CPU lacks.
+process.env.IPA_BINARY ??= products.standIns;
+
+/** Those of `allLevels` that this CPU and build have; of levels with a stand-in, that where the CPU lacks the unit. */
 export const levelsHere = () => {
   const { stdout, status } = spawnSync(products.nativeGolden, ['--levels'], { encoding: 'utf8' });
   if (status !== 0) throw new Error('ipa_golden does not run');
   const present = stdout.trim().split('\n');
-  return { all: present, usual: allLevels.filter((level) => present.includes(level)) };
+  const usual = allLevels.flatMap((level) => [level, `${level}-stand-in`].find((name) => present.includes(name)) ?? []);
+  return { all: present, usual };
 };
 
 /** @param {string} folder @param {readonly string[]} levels @param {readonly { c: Case, kind: string }[]} work */

@@ -82,6 +82,9 @@ static void product(int rows, const Operand* a, int64_t pitch, const Operand* b,
                                       dot_strip<6>,  dot_strip<7>,  dot_strip<8>,  dot_strip<9>, dot_strip<10>,
                                       dot_strip<11>, dot_strip<12>, dot_strip<13>, dot_strip<14>};
   static_assert(sizeof(kStrips) / sizeof(kStrips[0]) == kStrip);
+#if defined(IPA_DOT_STAND_IN)
+  const NoDenormals as_the_instruction;
+#endif
   kStrips[rows - 1](a, pitch, b, depth, c, add, ahead);
 }
 

@@ -91,7 +91,7 @@ IPA_INLINE void tile_zero() {
 
 // As documented for TDPBF16PS: per sum two chains of fused multiply-adds, over the lower and over the upper numbers of
 // the pairs, both begun at zero; their sum is added to the tile. Nearest even, denormals are zeros throughout.
-static void stand_in_dot(uint8_t* c, const uint8_t* a, const uint8_t* b) {
+static __attribute__((noinline)) void stand_in_dot(uint8_t* c, const uint8_t* a, const uint8_t* b) {
   V lower[kTileRows], upper[kTileRows];  // of every row of b
   for (int64_t k = 0; k < kTileRows; ++k) {
     const VU row = *reinterpret_cast<const UnalignedU*>(b + k * kTileBytes);
@@ -113,6 +113,7 @@ static void stand_in_dot(uint8_t* c, const uint8_t* a, const uint8_t* b) {
 
 template <int kC, int kA, int kB>
 IPA_INLINE void tile_dot() {
+  const NoDenormals as_the_instruction;
   stand_in_dot(tile_bytes(kC), tile_bytes(kA), tile_bytes(kB));
 }
 

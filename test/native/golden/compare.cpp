@@ -3,6 +3,7 @@
 #include <cmath>
 #include <filesystem>
 
+#include "golden/kinds.h"
 #include "weights/synthetic.h"
 
 namespace ipa::golden {
@@ -21,24 +22,44 @@ std::string data_file(const std::string& name, const std::string& file) {
 
 Tensor value(const GoldenTensor& tensor) { return {test::nhwc_shape(tensor.dims), test::nhwc(tensor)}; }
 
-void compare(Verdict& verdict, const Golden& g, const std::string& key, const std::vector<float>& got) {
-  const std::vector<float> want = test::nhwc(g[key]);
-  const double tolerance = g.tolerance();
-  const test::Json& rules = g.info["tolerance"];
-  if (rules.has("rule") && rules["rule"].string.find("relative") != std::string::npos)  // "absolute, plus … relative"
-    verdict.close(key, got, want, [tolerance](double expected) { return tolerance * (1 + std::abs(expected)); });
-  else
-    verdict.close(key, got, want, tolerance * test::rms(want));
+namespace {
+
+double relative_l2(const std::vector<float>& got, const std::vector<float>& want) {
+  double error = 0, size = 0;
+  for (size_t i = 0; i < want.size(); ++i) {
+    const double w = static_cast<double>(want[i]), difference = static_cast<double>(got[i]) - w;
+    error += difference * difference, size += w * w;
+  }
+  return error == 0 ? 0 : std::sqrt(error / size);
 }
 
-void compare(Verdict& verdict, const Golden& g, const test::Tensors& got) {
+}  // namespace
+
+Compute compute_of(const Level& level, const Golden& g) {
+  return level.machine.with == Compute::bf16 && g.info["tolerance"].has("bf16") ? Compute::bf16 : Compute::f32;
+}
+
+void compare(Verdict& verdict, const Golden& g, const std::string& key, const std::vector<float>& got, Compute with) {
+  const std::vector<float> want = test::nhwc(g[key]);
+  const double tolerance = g.tolerance(with == Compute::bf16 ? "bf16" : "f32");
+  const test::Json& rules = g.info["tolerance"];
+  if (rules.has("rule") && rules["rule"].string.find("relative") != std::string::npos) {  // "absolute, plus … relative"
+    verdict.close(key, got, want, [tolerance](double expected) { return tolerance * (1 + std::abs(expected)); });
+    return;
+  }
+  verdict.close(key, got, want, tolerance * test::rms(want));
+  if (with == Compute::bf16 && got.size() == want.size())
+    verdict.close(key + ", relative L2", std::vector{relative_l2(got, want)}, std::vector{0.0}, tolerance / 4);
+}
+
+void compare(Verdict& verdict, const Golden& g, const test::Tensors& got, Compute with) {
   for (const auto& [key, tensor] : g.tensors) {
     if (!key.starts_with("out/") && !key.starts_with("tap/")) continue;
     const auto at = got.find(key.substr(4));
     if (at == got.end())
       verdict.fault(key + " was not computed");
     else
-      compare(verdict, g, key, at->second);
+      compare(verdict, g, key, at->second, with);
   }
 }
 

@@ -21,10 +21,12 @@ std::string data_file(const std::string& name, const std::string& file);
 // A tensor of the case in our order, as the engine's value.
 Tensor value(const test::GoldenTensor& tensor);
 
-// Every out/ and tap/ of the case against `got`, which has them under their bare names, within its f32 tolerance.
-void compare(Verdict& verdict, const test::Golden& g, const test::Tensors& got);
+// Every out/ and tap/ of the case against `got`, which has them under their bare names, within its tolerance for what
+// they were computed with. Of bf16 the relative L2 error is bounded too, by a quarter of it.
+void compare(Verdict& verdict, const test::Golden& g, const test::Tensors& got, Compute with = Compute::f32);
 // The same for one tensor.
-void compare(Verdict& verdict, const test::Golden& g, const std::string& key, const std::vector<float>& got);
+void compare(Verdict& verdict, const test::Golden& g, const std::string& key, const std::vector<float>& got,
+             Compute with = Compute::f32);
 
 // The numbers alone, by name.
 test::Tensors bare(const Tensors& tensors);

@@ -17,6 +17,9 @@ struct Level {
   std::shared_ptr<Device> device;
 };
 
+// What a case computes with on this level: bf16 where the level has it and the case says how near that comes.
+Compute compute_of(const Level& level, const test::Golden& g);
+
 // `name`: path of the case below the folder, without its extension.
 using Check = void (*)(Level& level, const std::string& name, Verdict& verdict);
 

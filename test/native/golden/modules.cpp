@@ -62,8 +62,9 @@ void check_module(Level& level, const std::string& name, Verdict& verdict) {
 
   Builder b;
   record->second(b, shapes, config);
-  const test::Tensors got = test::run(level.machine, b.finish(), in, source);
-  if (angle == 0) return compare(verdict, g, got);
+  const Compute with = compute_of(level, g);
+  const test::Tensors got = test::run(level.machine, b.finish(), in, source, with);
+  if (angle == 0) return compare(verdict, g, got, with);
   // trap: the angles reach 1000 * w, where f32 has steps of 1/64: the last bit of a frequency moves the sine by one
   // step. The reference's exp is off by that bit at two of 128 frequencies; ours is rounded correctly.
   const double step = static_cast<double>(std::nextafter(angle, INFINITY)) - static_cast<double>(angle);

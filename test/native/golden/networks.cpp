@@ -20,18 +20,20 @@ using test::GoldenModel;
 void check_unet(Level& level, const std::string& name, Verdict& verdict) {
   const Golden g(name);
   UNetCase unet(level, g, GoldenModel(unet_prefix(g)));
-  compare(verdict, g, unet.eps({}, {}));
+  compare(verdict, g, unet.eps({}, {}), unet.computed_with());
 }
 
 void check_vae(Level& level, const std::string& name, Verdict& verdict) {
   const Golden g(name);
   const GoldenModel model(g.info["weights"].string);
-  Network network(level.device, vae_plans(detect_vae(model.index, model.config)), weights(model), {});
   const bool decodes = g.has("in/z");
+  const Compute with = decodes ? compute_of(level, g) : Compute::f32;  // encode always takes f32
+  Network network(level.device, vae_plans(detect_vae(model.index, model.config), with), weights(model), {});
   const std::string input = decodes ? "z" : "image";
   compare(verdict, g,
           bare(network.run(decodes ? "decode" : "encode", {{input, value(g["in/" + input])}}, {}, taps(g), StopFlag{},
-                           /*check=*/true)));
+                           /*check=*/true)),
+          with);
 }
 
 // The engine's form of one hidden state, with the pooled text beside it.
@@ -55,7 +57,8 @@ void check_clip_text(Level& level, const std::string& name, Verdict& verdict) {
     const auto first = ids.begin() + row * tokens;  // the end token has the largest id; the first one counts
     in["end"].data.push_back(static_cast<float>(std::max_element(first, first + tokens) - first));
   }
-  Network network(level.device, clip_text_plans(config), weights(model), {});
+  const Compute with = compute_of(level, g);
+  Network network(level.device, clip_text_plans(config, with), weights(model), {});
   test::Tensors got;
   add_state(got, network, in, "last", {{"skip", 0}, {"final_norm", 1}, {"pooled", 1}},
             config.projection > 0 ? "text_embeds" : "pooled");
@@ -63,15 +66,16 @@ void check_clip_text(Level& level, const std::string& name, Verdict& verdict) {
   add_state(got, network, in, "penultimate_normed", {{"skip", 1}, {"final_norm", 1}, {"pooled", 0}});
   Builder b;  // the embeddings alone: a value the engine never asks for
   b.output("embeddings", clip_text(b, config, b.input("ids", {rows, 1, tokens, 1})).states[0]);
-  got.merge(test::run(level.machine, b.finish(), bare(in), weights(model)));
-  compare(verdict, g, got);
+  got.merge(test::run(level.machine, b.finish(), bare(in), weights(model), with));
+  compare(verdict, g, got, with);
 }
 
 void check_clip_vision(Level& level, const std::string& name, Verdict& verdict) {
   const Golden g(name);
   const GoldenModel model(g.info["weights"].string);
   const ClipVisionConfig config = detect_clip_vision(model.index, model.config);
-  Network network(level.device, clip_vision_plans(config), weights(model), {});
+  const Compute with = compute_of(level, g);
+  Network network(level.device, clip_vision_plans(config, with), weights(model), {});
   const Tensors in = {{"pixels", value(g["in/pixels"])}};
   test::Tensors got;
   got["penultimate"] = network.run("hidden", in, {}, {}, StopFlag{}, true).at("hidden").data;
@@ -79,8 +83,8 @@ void check_clip_vision(Level& level, const std::string& name, Verdict& verdict) 
     got["image_embeds"] = network.run("image_embeds", in, {}, {}, StopFlag{}, true).at("image_embeds").data;
   Builder b;  // states of the last layer: nobody but a test asks for them
   b.output("last", clip_vision(b, config, b.input("pixels", in.at("pixels").shape)).last);
-  got.merge(test::run(level.machine, b.finish(), bare(in), weights(model)));
-  compare(verdict, g, got);
+  got.merge(test::run(level.machine, b.finish(), bare(in), weights(model), with));
+  compare(verdict, g, got, with);
 }
 
 }  // namespace

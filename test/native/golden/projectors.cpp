@@ -76,7 +76,7 @@ void check_projector(Level& level, const std::string& name, Verdict& verdict) {
     if (structure_scale) in["s_scale"] = {*structure_scale};
     Builder b;
     record_projector(b, projector, size, "");
-    return test::run(level.machine, b.finish(), in, weights(model)).at("tokens");
+    return test::run(level.machine, b.finish(), in, weights(model), Compute::f32).at("tokens");
   };
   for (const auto& [key, tensor] : g.tensors) {
     if (!key.starts_with("out/")) continue;

@@ -18,7 +18,8 @@ UNetCase::UNetCase(Level& level, const Golden& g, GoldenModel model)
     : g_(g),
       model_(std::move(model)),
       config_(detect_unet(model_.index, model_.config)),
-      network_(level.device, unet_plans(config_), weights(model_), {}) {}
+      with_(compute_of(level, g)),
+      network_(level.device, unet_plans(config_, with_), weights(model_), {}) {}
 
 test::Tensors UNetCase::eps(std::vector<ImagePromptTokens> prompts, const std::vector<float>& scales) {
   UNetRequest request;

@@ -19,6 +19,7 @@ class UNetCase {
 
   const UNetConfig& config() const { return config_; }
   Network& network() { return network_; }
+  Compute computed_with() const { return with_; }
   // "eps" and the case's taps. `scales` as UNetRun wants them: site by site, one number per image prompt.
   test::Tensors eps(std::vector<ImagePromptTokens> prompts, const std::vector<float>& scales);
 
@@ -26,6 +27,7 @@ class UNetCase {
   const test::Golden& g_;
   test::GoldenModel model_;
   UNetConfig config_;
+  Compute with_;
   Network network_;
 };
 

@@ -36,9 +36,9 @@ struct Machine {
 };
 
 // Folded and placed; a weightless plan needs no source. Every input of the plan must be in `in`.
-inline Tensors run(Machine& m, const Plan& recorded, const Tensors& in, const TensorSource& source = {}) {
+inline Tensors run(Machine& m, const Plan& recorded, const Tensors& in, const TensorSource& source, Compute with) {
   Plan plan = fold(recorded);
-  plan.compute_with(m.with);
+  plan.compute_with(with);
   const Layout layout = place(plan);
   const Store store(m.backend, m.pool, plan.weights, source);
   const Arena arena = allocate(static_cast<size_t>(std::max<int64_t>(layout.bytes, 64)));
@@ -62,6 +62,10 @@ inline Tensors run(Machine& m, const Plan& recorded, const Tensors& in, const Te
   if (m.backend.run(*program, bindings, stop, true) != RunStatus::done)
     throw std::runtime_error("not finite: " + m.backend.status_path(*program));
   return out;
+}
+
+inline Tensors run(Machine& m, const Plan& recorded, const Tensors& in, const TensorSource& source = {}) {
+  return run(m, recorded, in, source, m.with);
 }
 
 // Shape of a golden tensor in our order: NCHW becomes NHWC, [A,B,C] tokens, [A,B] vectors, [A] numbers.
