@@ -18,7 +18,7 @@ const std::vector<const Level*>& levels();
 // By name. Throws DEVICE_UNSUPPORTED naming those present.
 const Level& level(std::string_view name);
 
-// What IPA_CPU names, or the best that computes in f32.
+// What IPA_CPU names, or the best.
 const Level& default_level();
 
 }  // namespace ipa::cpu
