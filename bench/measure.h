@@ -42,6 +42,7 @@ class Bench {
         on_request_(on_request) {}
 
   bool wants(const std::string& name) const { return name.find(only_) != std::string::npos; }
+  bool on_request() const { return on_request_; }
   ThreadPool& pool() { return pool_; }
   // run(i) computes once, with the i-th set of weights; flop of one run.
   Row measure(const std::string& name, double flop, const std::function<void(int)>& run);
