@@ -92,12 +92,6 @@ void run_case(Bench& b, const std::shared_ptr<Device>& device, const Case& c) {
   b.report(row);
 }
 
-UNetConfig sd15() {
-  UNetConfig u;
-  u.levels = {{320, 1, 8}, {640, 1, 8}, {1280, 1, 8}, {1280, 0, 8}};
-  return u;
-}
-
 UNetConfig sdxl() {
   UNetConfig u;
   u.levels = {{320, 0, 5}, {640, 2, 10}, {1280, 10, 20}};
@@ -113,6 +107,12 @@ RecordRequest step(int64_t batch, int64_t side, bool rows_differ) {
 }
 
 }  // namespace
+
+UNetConfig sd15() {
+  UNetConfig u;
+  u.levels = {{320, 1, 8}, {640, 1, 8}, {1280, 1, 8}, {1280, 0, 8}};
+  return u;
+}
 
 void forward_rows(Bench& b, const std::string& level, int threads) {
   const std::shared_ptr<Device> device = cpu_device(level, threads);

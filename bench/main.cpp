@@ -37,6 +37,7 @@ int run(std::map<std::string, std::string>& options) {
   bench::Bench rows(level.name, pool, repetitions, value("--only", ""), on_request);
   bench::kernel_rows(rows, level.bf16 ? *level.bf16 : level);
   bench::forward_rows(rows, level.name, threads);
+  bench::load_rows(rows, level.name, threads);
   return 0;
 }
 

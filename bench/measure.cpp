@@ -158,14 +158,20 @@ double read_bandwidth(ThreadPool& pool) {
   return best;
 }
 
-Row Bench::measure(const std::string& name, double flop, const std::function<void(int)>& run) {
-  std::vector<double> times, shares, cpu_shares;
+void Bench::answer(const std::function<void(int)>& run) const {
   std::string line;
-  for (int i = 0; on_request_ && i < repetitions_ && std::getline(std::cin, line); ++i) {
+  for (int i = 0; i < repetitions_ && std::getline(std::cin, line); ++i) {
     std::printf("{\"repetition\": %.6f}\n", time_of([&] { run(i); }).wall);
     std::fflush(stdout);
   }
-  if (on_request_) return {};
+}
+
+Row Bench::measure(const std::string& name, double flop, const std::function<void(int)>& run) {
+  if (on_request_) {
+    answer(run);
+    return {};
+  }
+  std::vector<double> times, shares, cpu_shares;
   for (int i = 0; i < repetitions_; ++i) {
     std::vector<double> flops(static_cast<size_t>(pool_.threads()));
     const Time peak = time_of(
@@ -185,12 +191,35 @@ Row Bench::measure(const std::string& name, double flop, const std::function<voi
   return row;
 }
 
+Row Bench::measure(const std::string& name, double bytes, const std::function<void()>& run,
+                   const std::function<void()>& least) {
+  if (on_request_) {
+    answer([&](int) { run(); });
+    return {};
+  }
+  std::vector<double> times, shares, cpu_shares;
+  for (int i = 0; i < repetitions_; ++i) {
+    const Time floor = time_of(least), t = time_of(run);
+    times.push_back(t.wall);
+    shares.push_back(floor.wall / t.wall);
+    cpu_shares.push_back(floor.cpu / t.cpu);
+  }
+  Row row;
+  row.name = name;
+  row.seconds = median(times);
+  row.gbyte = bytes / row.seconds / 1e9;
+  row.fraction = median(shares);
+  row.cpu_fraction = median(cpu_shares);
+  return row;
+}
+
 void Bench::report(const Row& r) const {
   if (on_request_) return;
   std::printf(
-      "{\"name\": \"%s\", \"seconds\": %.6f, \"gflop\": %.1f, \"fraction\": %.4f, \"cpuFraction\": %.4f, "
+      "{\"name\": \"%s\", \"seconds\": %.6f, \"gflop\": %.1f, \"gbyte\": %.2f, \"fraction\": %.4f, \"cpuFraction\": "
+      "%.4f, "
       "\"error\": %.2e, \"bytesPlanned\": %.0f, \"bytesPeak\": %.0f}\n",
-      r.name.c_str(), r.seconds, r.gflop, r.fraction, r.cpu_fraction, r.error, r.bytes_planned, r.bytes_peak);
+      r.name.c_str(), r.seconds, r.gflop, r.gbyte, r.fraction, r.cpu_fraction, r.error, r.bytes_planned, r.bytes_peak);
   std::fflush(stdout);
 }
 

@@ -24,6 +24,7 @@ double read_bandwidth(ThreadPool& pool);          // bytes per second from memor
 struct Row {
   std::string name;
   double seconds = 0, gflop = 0;  // gflop per second
+  double gbyte = 0;               // of a file, per second
   double fraction = 0;            // of the peak of the same repetition
   double cpu_fraction = 0;        // the same by processor time, a second witness when others use the machine
   double error = 0;               // ||a - b|| / ||b|| against f64 sums on the same rounded operands
@@ -46,9 +47,13 @@ class Bench {
   ThreadPool& pool() { return pool_; }
   // run(i) computes once, with the i-th set of weights; flop of one run.
   Row measure(const std::string& name, double flop, const std::function<void(int)>& run);
+  // The same for what moves bytes: its peak is `least`, which does less than any way to do it.
+  Row measure(const std::string& name, double bytes, const std::function<void()>& run,
+              const std::function<void()>& least);
   void report(const Row& row) const;  // one JSON object on a line
 
  private:
+  void answer(const std::function<void(int)>& run) const;
   ThreadPool& pool_;
   Peak peak_;
   int repetitions_;

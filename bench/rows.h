@@ -1,6 +1,7 @@
 #pragma once
 #include "cpu/kernels.h"
 #include "measure.h"
+#include "models/configs.h"
 
 namespace ipa::bench {
 
@@ -8,5 +9,9 @@ namespace ipa::bench {
 void kernel_rows(Bench& bench, const cpu::Level& level);
 // Whole forwards on weights made from their names.
 void forward_rows(Bench& bench, const std::string& level, int threads);
+// From a file in the page cache to packed weights.
+void load_rows(Bench& bench, const std::string& level, int threads);
+
+UNetConfig sd15();
 
 }  // namespace ipa::bench

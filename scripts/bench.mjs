@@ -68,12 +68,13 @@ for await (const line of createInterface({ input: child.stdout })) {
     result.peaks[row.peak] = row.gflop ?? row.gbyte;
     console.log(`  peak ${row.peak}: ${row.gflop === undefined ? `${row.gbyte} GB/s` : `${row.gflop} GFLOP/s`}`);
   } else {
-    if (!headed) print('', 'ms', 'GFLOP/s', 'of peak', 'error', 'MiB planned', 'MiB peak');
+    if (!headed) print('', 'ms', 'GFLOP/s', 'GB/s', 'of peak', 'error', 'MiB planned', 'MiB peak');
     headed = true;
     print(
       row.name,
       cell(row.seconds * 1000, 2),
       cell(row.gflop, 1),
+      cell(row.gbyte, 2),
       cell(row.fraction, 3),
       row.error ? row.error.toExponential(1) : '-',
       megabytes(row.bytesPlanned),
