@@ -4,6 +4,7 @@
 #include <cstring>
 #include <set>
 
+#include "io/checked.h"
 #include "io/onnx_parts.h"
 #include "io/protobuf.h"
 #include "io/safetensors.h"
@@ -254,15 +255,16 @@ TensorSource onnx_weights(OnnxModel model) {
   TensorSource source;
   source.label = held->label;
   for (const auto& [name, tensor] : held->initialisers) source.index.emplace(name, tensor.info);
-  source.read = [held](const std::string& name, std::span<std::byte> out) {
+  source.read = [held](const std::string& name, uint64_t first, std::span<std::byte> out) {
     const auto found = held->initialisers.find(name);
     if (found == held->initialisers.end())
       fail(Code::TENSOR_MISSING, quoted(held->label) + ": has no tensor " + quoted(name),
            "check that this is the right file");
-    if (out.size() != found->second.bytes.size())
+    const std::span<const std::byte> bytes = found->second.bytes;
+    if (!inside(first, out.size(), bytes.size()))
       fail(Code::INTERNAL, quoted(held->label) + ": tensor " + quoted(name) + " was asked for with a wrong size",
            "report this as a bug");
-    if (!out.empty()) std::memcpy(out.data(), found->second.bytes.data(), out.size());
+    if (!out.empty()) std::memcpy(out.data(), bytes.data() + first, out.size());
   };
   return source;
 }

@@ -100,9 +100,8 @@ TensorSource without_nesting(TensorSource source) {
   for (auto& [name, info] : source.index) index.emplace(name.substr(prefix.size()), std::move(info));
   source.index = std::move(index);
   source.nesting.clear();
-  source.read = [prefix, read = std::move(source.read)](const std::string& name, std::span<std::byte> out) {
-    read(prefix + name, out);
-  };
+  source.read = [prefix, read = std::move(source.read)](const std::string& name, uint64_t first,
+                                                        std::span<std::byte> out) { read(prefix + name, first, out); };
   return source;
 }
 

@@ -106,12 +106,13 @@ TensorSource open_shards(const File& index) {
       index.fail(Code::MODEL_HEADER_INVALID, "tensor " + quoted(tensor) + " is not in its shard " + quoted(shard),
                  kFetch);
   }
-  source.read = [shards, home, label = source.label](const std::string& name, std::span<std::byte> out) {
+  source.read = [shards, home, label = source.label](const std::string& name, uint64_t first,
+                                                     std::span<std::byte> out) {
     const auto found = home->find(name);
     if (found == home->end())
       fail(Code::TENSOR_MISSING, quoted(label) + ": has no tensor " + quoted(name),
            "check that this is the right file");
-    found->second->read(name, out);
+    found->second->read(name, first, out);
   };
   return source;
 }

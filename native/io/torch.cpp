@@ -35,28 +35,29 @@ TensorSource make_source(std::shared_ptr<const File> file, const Pickle& pickle,
     source.warnings.emplace_back(code_text(Code::MODEL_UNSAFE_PICKLE),
                                  quoted(file->name()) + ": left-overs of training were not read: " + names);
   }
-  for (const auto& [name, view] : tree.views) source.index.emplace(name, view.info);
+  for (const auto& [name, view] : tree.views)
+    source.index.emplace(name, TensorInfo{view.info.dtype, view.info.dims, !is_contiguous(view)});
   const auto views = std::make_shared<const decltype(tree.views)>(std::move(tree.views));
   const auto stored = std::make_shared<const Places>(std::move(places));
   file->check_unchanged();
 
-  source.read = [file, views, stored](const std::string& name, std::span<std::byte> out) {
+  source.read = [file, views, stored](const std::string& name, uint64_t first, std::span<std::byte> out) {
     const auto found = views->find(name);
     if (found == views->end())
       file->fail(Code::TENSOR_MISSING, "has no tensor " + quoted(name), "check that this is the right file");
     const TorchView& view = found->second;
     const uint64_t each = dtype_size(view.info.dtype);
-    if (out.size() != checked_bytes(view.info.dims, each))
+    if (!inside(first, out.size(), checked_bytes(view.info.dims, each).value_or(0)))
       file->fail(Code::INTERNAL, "tensor " + quoted(name) + " was asked for with a wrong size", "report this as a bug");
     if (out.empty()) return;
     // The view lies inside its storage and the storage inside the file, so these products fit.
     const uint64_t start = stored->at(view.key).offset + static_cast<uint64_t>(view.offset) * each;
     if (is_contiguous(view)) {
-      file->read(start, out);
+      file->read(start + first, out);
     } else {
       std::vector<std::byte> spanned(static_cast<uint64_t>(view.span) * each);
       file->read(start, spanned);
-      gather(view, spanned, out);
+      gather(view, spanned, first / each, out);
     }
     file->check_unchanged();
   };

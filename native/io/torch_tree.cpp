@@ -173,11 +173,17 @@ bool is_contiguous(const TorchView& view) {
   return true;
 }
 
-void gather(const TorchView& view, std::span<const std::byte> from, std::span<std::byte> out) {
+void gather(const TorchView& view, std::span<const std::byte> from, uint64_t first, std::span<std::byte> out) {
   const size_t bytes = dtype_size(view.info.dtype);
   const size_t rank = view.info.dims.size();
   Dims index(rank, 0);
   size_t at = 0;  // element of `from`
+  for (size_t d = rank; d-- > 0;) {
+    const uint64_t size = static_cast<uint64_t>(view.info.dims[d]);
+    index[d] = static_cast<int64_t>(first % size);
+    first /= size;
+    at += static_cast<size_t>(index[d] * view.stride[d]);
+  }
   for (size_t done = 0; done < out.size(); done += bytes) {
     std::memcpy(out.data() + done, from.data() + at * bytes, bytes);
     for (size_t d = rank; d-- > 0;) {

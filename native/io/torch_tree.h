@@ -32,8 +32,9 @@ struct TorchTree {
 
 TorchTree torch_tree(const File& file, const Pickle& pickle);
 
-// Bytes of `view` gathered from `from`, which starts at its first element and holds `span` elements.
-void gather(const TorchView& view, std::span<const std::byte> from, std::span<std::byte> out);
+// Bytes of `view` from its element `first` on, gathered from `from`, which starts at its element 0 and holds `span`
+// elements.
+void gather(const TorchView& view, std::span<const std::byte> from, uint64_t first, std::span<std::byte> out);
 bool is_contiguous(const TorchView& view);
 
 }  // namespace ipa

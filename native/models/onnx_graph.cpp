@@ -202,16 +202,16 @@ OnnxPlan record_onnx(Builder& b, const OnnxModel& model, const std::map<std::str
 TensorSource with_constants(TensorSource initialisers, std::map<std::string, ConstantTensor> constants) {
   for (const auto& [name, constant] : constants) initialisers.index[name] = {DType::f32, constant.dims};
   initialisers.read = [read = std::move(initialisers.read), constants = std::move(constants)](
-                          const std::string& name, std::span<std::byte> out) {
+                          const std::string& name, uint64_t first, std::span<std::byte> out) {
     const auto derived = constants.find(name);
-    if (derived == constants.end()) return read(name, out);
+    if (derived == constants.end()) return read(name, first, out);
     const std::span<const std::byte> bytes = std::as_bytes(std::span(derived->second.values));
-    if (bytes.size() != out.size())
+    if (first > bytes.size() || out.size() > bytes.size() - first)
       fail(Code::INTERNAL,
            "weight " + quoted(name) + " has " + std::to_string(bytes.size()) + " bytes, " + std::to_string(out.size()) +
-               " were asked for",
+               " from byte " + std::to_string(first) + " on were asked for",
            "report this with the model that was loaded");
-    std::copy(bytes.begin(), bytes.end(), out.begin());
+    std::copy_n(bytes.begin() + static_cast<ptrdiff_t>(first), out.size(), out.begin());
   };
   return initialisers;
 }

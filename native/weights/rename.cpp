@@ -41,22 +41,26 @@ Dims shown_dims(const std::string& label, const Rename& r, const Dims& whole) {
   return r.dims;
 }
 
-// from [h, w] -> out [w, h]
-void transpose(const std::byte* from, size_t h, size_t w, size_t size, std::byte* out) {
-  for (size_t y = 0; y < h; ++y)
-    for (size_t x = 0; x < w; ++x) std::memcpy(out + (x * h + y) * size, from + (y * w + x) * size, size);
+// from [h, w]; out: elements of [w, h] from number `first` on
+void transpose(const std::byte* from, size_t h, size_t w, size_t size, size_t first, std::span<std::byte> out) {
+  size_t x = first / h, y = first % h;
+  for (size_t at = 0; at < out.size(); at += size) {
+    std::memcpy(out.data() + at, from + (y * w + x) * size, size);
+    if (++y == h) y = 0, ++x;
+  }
 }
 
-void read_part(const TensorSource& source, const Part& part, std::span<std::byte> out) {
+void read_part(const TensorSource& source, const Part& part, uint64_t first, std::span<std::byte> out) {
   const Rename& r = part.rename;
-  if (r.rows == 0 && !r.transpose) return source.read(r.from, out);
-  std::vector<std::byte> whole(bytes_of(part.dtype, part.whole));
-  source.read(r.from, whole);
-  const size_t row = whole.size() / static_cast<size_t>(part.whole[0]);  // bytes
-  const std::byte* first = whole.data() + static_cast<size_t>(r.first_row) * row;
-  if (!r.transpose) return static_cast<void>(std::memcpy(out.data(), first, out.size()));
-  const size_t size = dtype_size(part.dtype);
-  transpose(first, static_cast<size_t>(r.rows ? r.rows : part.whole[0]), row / size, size, out.data());
+  if (r.rows == 0 && !r.transpose) return source.read(r.from, first, out);
+  if (out.empty()) return;
+  const size_t row = bytes_of(part.dtype, part.whole) / static_cast<size_t>(part.whole[0]);
+  const uint64_t begin = static_cast<uint64_t>(r.first_row) * row;
+  if (!r.transpose) return source.read(r.from, begin + first, out);
+  const size_t size = dtype_size(part.dtype), rows = static_cast<size_t>(r.rows ? r.rows : part.whole[0]);
+  std::vector<std::byte> turned(rows * row);
+  source.read(r.from, begin, turned);
+  transpose(turned.data(), rows, row / size, size, first / size, out);
 }
 
 }  // namespace
@@ -70,18 +74,18 @@ TensorSource renamed(TensorSource source, const std::vector<Rename>& renames) {
       fail(Code::TENSOR_MISSING, source.label + " lacks " + quoted(r.from), "use a complete file of this kind of model",
            {{"tensor", r.from}, {"path", source.label}});
     const TensorInfo& info = found->second;
-    index[r.to] = {info.dtype, shown_dims(source.label, r, info.dims)};
+    index[r.to] = {info.dtype, shown_dims(source.label, r, info.dims), info.scattered || r.transpose};
     parts.insert_or_assign(r.to, Part{r, info.dtype, info.dims});
   }
   TensorSource result{source.label, std::move(index), source.metadata, "", source.warnings, nullptr};
   source.index.clear();  // only its read() is needed from here on
-  result.read = [source = std::move(source), parts = std::move(parts)](const std::string& name,
+  result.read = [source = std::move(source), parts = std::move(parts)](const std::string& name, uint64_t first,
                                                                        std::span<std::byte> out) {
     const auto at = parts.find(name);
     if (at == parts.end())
       fail(Code::TENSOR_MISSING, source.label + " lacks " + quoted(name), "use a complete file of this kind of model",
            {{"tensor", name}, {"path", source.label}});
-    read_part(source, at->second, out);
+    read_part(source, at->second, first, out);
   };
   return result;
 }

@@ -44,7 +44,7 @@ TensorSource synthetic(std::string prefix, TensorIndex index, std::vector<std::p
   source.label = prefix + " (synthetic)";
   source.index = index;
   source.read = [prefix = std::move(prefix), index = std::move(index), factors = std::move(factors)](
-                    const std::string& name, std::span<std::byte> out) {
+                    const std::string& name, uint64_t first, std::span<std::byte> out) {
     const auto at = index.find(name);
     if (at == index.end())
       fail(Code::TENSOR_MISSING, "tensor " + quoted(name) + " is missing", "the list of synthetic tensors lacks it",
@@ -58,7 +58,8 @@ TensorSource synthetic(std::string prefix, TensorIndex index, std::vector<std::p
       break;
     }
     for (size_t i = 0; i < out.size() / sizeof(float); ++i) {
-      const float value = static_cast<float>(offset + amplitude * (2 * uniform(hash, i) - 1)) * factor;
+      const float value =
+          static_cast<float>(offset + amplitude * (2 * uniform(hash, first / sizeof(float) + i) - 1)) * factor;
       std::memcpy(out.data() + i * sizeof(float), &value, sizeof(float));
     }
   };

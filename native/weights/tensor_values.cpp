@@ -17,11 +17,11 @@ std::vector<float> tensor_values(const TensorSource& source, const std::string& 
   const TensorInfo& info = at->second;
   std::vector<float> values(static_cast<size_t>(product(info.dims)));
   if (info.dtype == DType::f32) {
-    source.read(name, std::as_writable_bytes(std::span(values)));
+    source.read(name, 0, std::as_writable_bytes(std::span(values)));
     return values;
   }
   std::vector<std::byte> raw(values.size() * dtype_size(info.dtype));
-  source.read(name, raw);
+  source.read(name, 0, raw);
   to_f32(info.dtype, raw.data(), values.data(), values.size());
   return values;
 }

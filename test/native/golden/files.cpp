@@ -20,7 +20,7 @@ using test::Json;
 std::vector<std::byte> bytes_of(const TensorSource& source, const std::string& name) {
   const TensorInfo& info = source.index.at(name);
   std::vector<std::byte> bytes(dtype_size(info.dtype) * static_cast<size_t>(product(info.dims)));
-  source.read(name, bytes);
+  source.read(name, 0, bytes);
   return bytes;
 }
 

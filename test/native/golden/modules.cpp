@@ -29,9 +29,9 @@ TensorSource stored_norm(const Golden& g) {
   source.label = g.name;
   for (const std::string part : {"weight", "bias"})
     if (g.has("in/" + part)) source.index["norm." + part].dims = g["in/" + part].dims;
-  source.read = [&g](const std::string& tensor, std::span<std::byte> out) {
+  source.read = [&g](const std::string& tensor, uint64_t first, std::span<std::byte> out) {
     const std::vector<float> values = g["in/" + tensor.substr(std::strlen("norm."))].f32();
-    std::memcpy(out.data(), values.data(), out.size());
+    std::memcpy(out.data(), std::as_bytes(std::span(values)).data() + first, out.size());
   };
   return source;
 }

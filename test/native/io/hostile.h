@@ -44,7 +44,7 @@ inline std::string golden_path(const std::string& file) { return (golden_folder(
 inline std::vector<std::byte> read_all(const TensorSource& source, const std::string& name) {
   const TensorInfo& info = source.index.at(name);
   std::vector<std::byte> bytes(dtype_size(info.dtype) * static_cast<size_t>(product(info.dims)));
-  source.read(name, bytes);
+  source.read(name, 0, bytes);
   return bytes;
 }
 

@@ -6,6 +6,7 @@
 #include <cstring>
 #include <random>
 
+#include "../ranges.h"
 #include "../test.h"
 #include "hostile.h"
 #include "io/json.h"
@@ -229,6 +230,26 @@ TEST("io: a file that changes under an open source is noticed") {
   EXPECT_EQ(outcome("rewritten", [&] { read_every(source); }), "MODEL_CHANGED");
 }
 
+TEST("io: any part of a tensor is that part of the whole, in every container") {
+  size_t files = 0, scattered = 0;
+  for (const auto& entry : std::filesystem::directory_iterator(golden_path("files"))) {
+    if (entry.path().extension() == ".json") continue;
+    const TensorSource source = open_weights(entry.path().string());
+    expect_ranges(source);
+    expect_ranges(without_nesting(source));
+    ++files;
+    for (const auto& [name, info] : source.index) scattered += info.scattered;
+  }
+  EXPECT(files > 10);
+  EXPECT(scattered > 0);
+  const TensorSource simple = open_weights(golden_path("files/simple.safetensors"));
+  const auto& [name, info] = *simple.index.begin();
+  std::vector<std::byte> out(dtype_size(info.dtype));
+  EXPECT_CODE(simple.read(name, dtype_size(info.dtype) * static_cast<uint64_t>(product(info.dims)), out),
+              Code::INTERNAL);
+  EXPECT_CODE(simple.read(name, ~uint64_t{0}, out), Code::INTERNAL);
+}
+
 TEST("io: shards are plain names beside their index") {
   const Folder folder;
   const auto shard = [](const std::string& name) {
@@ -244,6 +265,7 @@ TEST("io: shards are plain names beside their index") {
   };
   EXPECT_EQ(index(R"({"a":"s1.safetensors","b":"s2.safetensors"})"), "");
   EXPECT_EQ(open_weights(folder("m.safetensors.index.json")).index.size(), size_t{2});
+  expect_ranges(open_weights(folder("m.safetensors.index.json")));
   for (const char* map :
        {R"({"a":"../s1.safetensors"})", R"({"a":"/etc/passwd"})", R"({"a":"out.safetensors"})",
         R"({"a":"s9.safetensors"})", R"({"a":"s1.safetensors","b":"s3.safetensors"})",

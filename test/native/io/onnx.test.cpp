@@ -1,6 +1,7 @@
 // ONNX files: initialisers, and graphs that must be refused before anything is computed.
 #include "io/onnx.h"
 
+#include "../ranges.h"
 #include "../test.h"
 #include "hostile.h"
 
@@ -48,6 +49,7 @@ TEST("io: onnx: initialisers are exact, raw or typed") {
       initialiser(number(2, 7) + bytes(8, "long") + number(7, static_cast<uint64_t>(-5)));
   const Folder folder;
   const TensorSource source = open_weights(folder.write("g.onnx", model(graph)));
+  expect_ranges(source);
   const auto f32 = [&](const std::string& name) {
     const std::vector<std::byte> raw = read_all(source, name);
     const TensorInfo& info = source.index.at(name);

@@ -5,6 +5,7 @@
 #include <chrono>
 #include <random>
 
+#include "../ranges.h"
 #include "../test.h"
 #include "hostile.h"
 #include "io/zip.h"
@@ -278,7 +279,9 @@ TEST("io: torch: random views equal a slow oracle or lie outside") {
     EXPECT_EQ(opening(path), sound ? "" : "MODEL_HEADER_INVALID");
     if (!sound) continue;
     ++inside;
-    const std::vector<std::byte> bytes = read_all(open_torch(path), "v");
+    const TensorSource source = open_torch(path);
+    expect_ranges(source);
+    const std::vector<std::byte> bytes = read_all(source, "v");
     for (size_t i = 0; i * sizeof(float) < bytes.size(); ++i) {
       int64_t rest = static_cast<int64_t>(i), at = offset;
       for (size_t d = size.size(); d-- > 0; rest /= size[d]) at += rest % size[d] * stride[d];

@@ -14,6 +14,7 @@
 #include "io/onnx.h"
 #include "models/onnx_graph.h"
 #include "plan/builder.h"
+#include "ranges.h"
 #include "run_plan.h"
 
 namespace ipa::test {
@@ -30,11 +31,12 @@ inline Recorded record(const OnnxModel& model, const std::map<std::string, Dims>
   r.onnx = record_onnx(b, model, shapes);
   r.plan = b.finish();
   const TensorSource source = with_constants(onnx_weights(model), r.onnx.constants);
+  expect_ranges(source);
   for (const WeightWant& want : r.plan.weights) {
     const TensorInfo& info = source.index.at(want.path);
     if (info.dims != want.dims) throw std::runtime_error(want.path + " is wanted in another shape");
     std::vector<std::byte> bytes(static_cast<size_t>(product(info.dims)) * dtype_size(info.dtype));
-    source.read(want.path, bytes);
+    source.read(want.path, 0, bytes);
     std::vector<float>& numbers = r.weights[want.path];
     numbers.resize(static_cast<size_t>(product(info.dims)));
     to_f32(info.dtype, bytes.data(), numbers.data(), numbers.size());

@@ -31,7 +31,7 @@ Tensors weights_of(const Plan& plan, const TensorSource& source) {
   for (const WeightWant& want : plan.weights) {
     std::vector<float>& to = weights[want.path];
     to.resize(static_cast<size_t>(product(want.dims)));
-    source.read(want.path, std::as_writable_bytes(std::span<float>(to)));
+    source.read(want.path, 0, std::as_writable_bytes(std::span<float>(to)));
   }
   return weights;
 }

@@ -53,10 +53,10 @@ struct Network {
   // The digest of a store loaded from a file that has these merged weights.
   uint64_t digest_with(const std::map<std::string, std::vector<float>>& merged) {
     TensorSource changed = source;
-    changed.read = [&, read = source.read](const std::string& name, std::span<std::byte> out) {
+    changed.read = [&, read = source.read](const std::string& name, uint64_t first, std::span<std::byte> out) {
       const auto at = merged.find(name);
-      if (at == merged.end()) return read(name, out);
-      const auto bytes = std::as_bytes(std::span(at->second));
+      if (at == merged.end()) return read(name, first, out);
+      const auto bytes = std::as_bytes(std::span(at->second)).subspan(first, out.size());
       std::copy(bytes.begin(), bytes.end(), out.begin());
     };
     return Store(device->backend, device->pool, wants, changed).digest();
@@ -228,9 +228,9 @@ TEST("a merge that fails half way is made good by the next one") {
   Network network("unet15");
   TensorSource source = made_up(kModule, 32, 32);
   bool broken = false;
-  source.read = [&broken, read = source.read](const std::string& name, std::span<std::byte> out) {
+  source.read = [&broken, read = source.read](const std::string& name, uint64_t first, std::span<std::byte> out) {
     if (broken) fail(Code::MODEL_CHANGED, "the file changed", "load it again");
-    read(name, out);
+    read(name, first, out);
   };
   const Lora lora = open_unet_lora(source, network.source.index);
   const uint64_t plain = network.store->digest();
@@ -287,11 +287,11 @@ TEST("an alpha of 0 or none means the rank; a configuration's pattern overrides 
   };
   TensorSource zero = made_up(kModule, 32, 32, {{kModule + ".alpha", {DType::f32, {}}}});
   EXPECT(scale(zero) != 1);
-  zero.read = [read = zero.read](const std::string& name, std::span<std::byte> out) {
+  zero.read = [read = zero.read](const std::string& name, uint64_t first, std::span<std::byte> out) {
     if (name.ends_with(".alpha"))
       std::fill(out.begin(), out.end(), std::byte{0});
     else
-      read(name, out);
+      read(name, first, out);
   };
   EXPECT_EQ(scale(zero), 1.0f);
   TensorSource peft = made_up(kModule, 32, 32);
@@ -339,7 +339,9 @@ TEST("damaged factors are refused by name") {
   lone[kModule + ".lora_down.weight"] = {DType::f32, {0, 32}};
   EXPECT_CODE(open_unet_lora(synthetic("s", lone), unet.index), Code::TENSOR_SHAPE);
   TensorSource nan = made_up(kModule, 32, 32);
-  nan.read = [](const std::string&, std::span<std::byte> out) { std::fill(out.begin(), out.end(), std::byte{0xff}); };
+  nan.read = [](const std::string&, uint64_t, std::span<std::byte> out) {
+    std::fill(out.begin(), out.end(), std::byte{0xff});
+  };
   EXPECT_CODE(open_unet_lora(nan, unet.index), Code::TENSOR_NONFINITE);
 }
 

@@ -1,15 +1,17 @@
 #include "weights/synthetic.h"
 
+#include "ranges.h"
 #include "test.h"
 
 namespace {
 
 using namespace ipa;
+using namespace ipa::test;
 
 std::vector<float> values(const std::string& prefix, const std::string& name, const Dims& dims) {
   const TensorSource source = synthetic(prefix, {{name, {DType::f32, dims}}});
   std::vector<float> out(static_cast<size_t>(product(dims)));
-  source.read(name, std::as_writable_bytes(std::span(out)));
+  source.read(name, 0, std::as_writable_bytes(std::span(out)));
   return out;
 }
 
@@ -28,10 +30,11 @@ TEST("synthetic signals follow the written rule") {
 TEST("a factor multiplies the weights whose names end with it") {
   const TensorIndex index = {{"a.up.weight", {DType::f32, {2, 2}}}, {"a.down.weight", {DType::f32, {2, 2}}}};
   const TensorSource plain = synthetic("p", index), scaled = synthetic("p", index, {{".up.weight", 0.5f}});
+  expect_ranges(scaled);
   for (const auto& [name, info] : index) {
     std::vector<float> a(4), b(4);
-    plain.read(name, std::as_writable_bytes(std::span(a)));
-    scaled.read(name, std::as_writable_bytes(std::span(b)));
+    plain.read(name, 0, std::as_writable_bytes(std::span(a)));
+    scaled.read(name, 0, std::as_writable_bytes(std::span(b)));
     for (float& v : a) v *= name == "a.up.weight" ? 0.5f : 1.0f;
     EXPECT_EQ(a, b);
   }

@@ -6,6 +6,7 @@
 #include "models/golden_model.h"
 #include "models/unet.h"
 #include "original_names.h"
+#include "ranges.h"
 #include "test.h"
 #include "weights/names/transformers.h"
 #include "weights/rename.h"
@@ -164,6 +165,7 @@ TEST("open_clip encoders become transformers' towers") {
 TEST("open_clip's fused projections and transposed matrix hold the right numbers") {
   const GoldenModel golden("text2");
   const TensorSource file = synthetic("s", open_clip(golden.index, "text_model.")), read = transformers_text(file);
+  expect_ranges(read);
   const std::vector<float> fused = tensor_values(file, "transformer.resblocks.1.attn.in_proj_weight");
   const std::vector<float> k = tensor_values(read, "text_model.encoder.layers.1.self_attn.k_proj.weight");
   EXPECT_EQ(k,
