@@ -30,7 +30,7 @@ struct Weights {
   Weights(const Bench& b, const Level& level, const Numbers& w, int64_t n, int64_t cin, int64_t taps, bool geglu) {
     const size_t bytes = level.packed_bytes(cin * taps, n);
     copies.push_back(allocate(bytes));
-    level.pack(w.data(), n, cin, taps, geglu, copies[0].get());
+    level.pack({w.data(), DType::f32, n, cin, taps, geglu, 0, geglu ? n / 2 : n, copies[0].get()});
     while (!b.on_request() && copies.size() < kRotate / bytes && copies.size() < 32) {  // the other program has one
       copies.push_back(allocate(bytes));
       std::memcpy(copies.back().get(), copies[0].get(), bytes);

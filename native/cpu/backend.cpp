@@ -55,14 +55,23 @@ size_t packed_bytes(void* self, const WeightWant& want) {
   return kernels(*static_cast<Device*>(self), want.compute).packed_bytes(product(want.dims) / n, n);
 }
 
-void pack(void* self, const WeightWant& want, const float* from, void* to) {
+int64_t pack_unit(void* self, const WeightWant& want) {
+  if (want.role != WeightRole::matrix && want.role != WeightRole::geglu) return 1;
+  const int64_t panel = kernels(*static_cast<Device*>(self), want.compute).panel;
+  return want.role == WeightRole::geglu ? std::max<int64_t>(panel / 2, 1) : panel;
+}
+
+void pack(void* self, const WeightWant& want, const WeightRows& rows, void* to) {
   if (want.role != WeightRole::matrix && want.role != WeightRole::geglu) {
-    std::memcpy(to, from, packed_bytes(self, want));
+    const int64_t row = product(want.dims) / pack_rows(want);
+    to_f32(rows.type, static_cast<const std::byte*>(rows.from), static_cast<float*>(to) + rows.first * row,
+           static_cast<size_t>(rows.rows * row));
     return;
   }
   const int64_t n = want.dims[0], cin = want.dims[1];  // [N, Cin, kh, kw] or [N, K]
-  const int64_t taps = product(want.dims) / (n * cin);
-  kernels(*static_cast<Device*>(self), want.compute).pack(from, n, cin, taps, want.role == WeightRole::geglu, to);
+  kernels(*static_cast<Device*>(self), want.compute)
+      .pack({rows.from, rows.type, n, cin, product(want.dims) / (n * cin), want.role == WeightRole::geglu, rows.first,
+             rows.rows, to});
 }
 
 Program* prepare(void* self, const Plan& plan, const Layout& layout, const WeightAddress* weights, void* arena) {
@@ -133,6 +142,7 @@ Backend make_backend(Device& device) {
   b.self = &device;
   b.name = device.name.c_str();
   b.packed_bytes = packed_bytes;
+  b.pack_unit = pack_unit;
   b.pack = pack;
   b.prepare = prepare;
   b.scratch_bytes = scratch_bytes;

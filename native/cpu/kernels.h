@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "core/dtype.h"
 #include "core/stop.h"
 #include "core/threads.h"
 #include "plan/ops.h"
@@ -99,14 +100,24 @@ struct Context {
   std::byte* scratch;    // aligned to 64
 };
 
+// Rows [first, first + rows) of a weight [n, cin * taps] as the file has it: Linear [N, K] with taps 1, Conv [N, Cin,
+// kh, kw] with taps kh * kw. With geglu n / 2 rows of values are counted and `from` has their gates' rows behind them.
+struct PackArgs {
+  const void* from;
+  DType type;  // f32, f16 or bf16
+  int64_t n, cin, taps;
+  bool geglu;
+  int64_t first, rows;  // whole panels (halves of panels with geglu) or up to the last row
+  void* to;             // where the whole packed weight lies
+};
+
 struct Level {
   const char* name;  // "base", "avx2", "avx512", "avx512bf16", "amx"
   int panel;         // columns of a packed panel
   // Column of the packed matrix where output column `n` of a GEGLU weight [2C] stands (n < C value, n >= C gate).
   int64_t (*geglu_column)(int64_t n, int64_t columns);
   size_t (*packed_bytes)(int64_t k, int64_t n);
-  // from: row-major [n, k_order] f32 as in the file: Linear [N, K]; Conv [N, Cin, kh, kw] is given with taps = kh * kw.
-  void (*pack)(const float* from, int64_t n, int64_t cin, int64_t taps, bool geglu, void* to);
+  void (*pack)(const PackArgs&) noexcept;
   // One element of a packed matrix, for the naive twins and tests.
   float (*packed_at)(const PackedMatrix& w, int64_t k, int64_t column);
 

@@ -5,6 +5,7 @@
 #include <memory>
 #include <string>
 
+#include "core/dtype.h"
 #include "plan/plan.h"
 
 namespace ipa {
@@ -23,6 +24,19 @@ struct Bindings {
   std::vector<float*> outputs;
 };
 
+// What the rows of a block are counted in: rows of the file, for GEGLU those of the values.
+inline int64_t pack_rows(const WeightWant& want) {
+  const int64_t rows = want.dims.empty() ? 1 : want.dims[0];
+  return want.role == WeightRole::geglu ? rows / 2 : rows;
+}
+
+// A block of rows as the file has them. GEGLU: the rows of the values, then as many of their gates.
+struct WeightRows {
+  int64_t first, rows;
+  const void* from;
+  DType type;  // f32, f16 or bf16
+};
+
 enum class RunStatus : uint8_t { done, stopped, nonfinite };
 
 struct Backend {
@@ -31,9 +45,13 @@ struct Backend {
   void* self = nullptr;   // handed to every function below: the backend's own state
   const char* name = "";  // "cpu:avx512"
 
-  // Bytes of a weight in the layout of this backend, and the conversion from row-major f32 as in the file.
+  // Bytes of a weight in the layout of this backend.
   size_t (*packed_bytes)(void* self, const WeightWant& want) = nullptr;
-  void (*pack)(void* self, const WeightWant& want, const float* from, void* to) = nullptr;
+  // Weights are packed by blocks of rows, by any threads in any order: a block begins at a multiple of this many rows
+  // and has a multiple of them or ends with the weight. pack_rows(want) where the weight is wanted at once.
+  int64_t (*pack_unit)(void* self, const WeightWant& want) = nullptr;
+  // Brings a block into its place in the packed weight, which begins at `to`.
+  void (*pack)(void* self, const WeightWant& want, const WeightRows& rows, void* to) = nullptr;
 
   // `weights[i]` is the packed weight of plan.weights[i]. Throws Error. `arena` has layout.bytes, aligned to 64.
   Program* (*prepare)(void* self, const Plan& plan, const Layout& layout, const WeightAddress* weights,

@@ -6,6 +6,7 @@
 #include <mutex>
 
 #include "core/error.h"
+#include "weights/blocks.h"
 #include "weights/tensor_values.h"
 
 namespace ipa {
@@ -59,31 +60,41 @@ Store::Store(const Backend& backend, ThreadPool& pool, const std::vector<WeightW
   }
   check_wants(unique, source_);
 
-  uint64_t total = 0;
-  std::vector<const std::string*> order;  // largest first, so that no thread ends alone with a big one
   for (auto& [path, slot] : slots_) {
     slot.bytes = backend_.packed_bytes(backend_.self, slot.want);
     slot.data = reinterpret_cast<std::byte*>(bytes_);  // offset now, address once the arena is there
     bytes_ += (slot.bytes + 63) / 64 * 64;
-    total += slot.bytes;
-    order.push_back(&path);
   }
-  std::sort(order.begin(), order.end(), [&](const std::string* a, const std::string* b) {
-    return slots_.find(*a)->second.bytes > slots_.find(*b)->second.bytes;
-  });
   arena_ = allocate(bytes_);
   for (auto& [path, slot] : slots_) slot.data = arena_.get() + reinterpret_cast<uintptr_t>(slot.data);
+  load(pool, options);
+}
+
+void Store::load(ThreadPool& pool, const LoadOptions& options) {
+  constexpr uint64_t kReports = 256;  // of progress, at most
+  std::vector<Block> blocks;
+  for (auto& [path, slot] : slots_)
+    add_blocks(backend_, slot.want, source_.index.find(path)->second, slot.data, blocks);
+  // Largest first, so that no thread ends alone with a big one.
+  std::stable_sort(blocks.begin(), blocks.end(), [](const Block& a, const Block& b) { return a.bytes > b.bytes; });
+  uint64_t total = 0;
+  for (const Block& block : blocks) total += block.bytes;
 
   std::mutex mutex;
   std::exception_ptr error;
   std::atomic<bool> failed{false};
+  std::atomic<size_t> next{0};
   std::atomic<uint64_t> done{0};
-  pool.run(static_cast<int>(order.size()), [&](int i) {
-    if (failed.load(std::memory_order_relaxed)) return;
+  pool.run(pool.threads(), [&](int) {
     try {
-      load(*order[i], options);
-      const uint64_t so_far = done += slots_.find(*order[i])->second.bytes;
-      if (options.progress) options.progress(so_far, total);
+      BlockLoader loader(backend_, source_, blocks);
+      for (size_t i; !failed.load(std::memory_order_relaxed) && (i = next++) < blocks.size();) {
+        if (options.stop && options.stop->raised()) fail(Code::ABORTED, "loading was cancelled", "load again");
+        loader.load(blocks[i], options.allow_nonfinite);
+        const uint64_t bytes = blocks[i].bytes, so_far = done += bytes;
+        if (options.progress && so_far * kReports / total != (so_far - bytes) * kReports / total)
+          options.progress(so_far, total);
+      }
     } catch (...) {
       failed = true;
       const std::lock_guard lock(mutex);
@@ -91,14 +102,6 @@ Store::Store(const Backend& backend, ThreadPool& pool, const std::vector<WeightW
     }
   });
   if (error) std::rethrow_exception(error);
-}
-
-void Store::load(const std::string& path, const LoadOptions& options) {
-  if (options.stop && options.stop->raised()) fail(Code::ABORTED, "loading was cancelled", "load again");
-  const std::vector<float> values = pristine(path);
-  if (!options.allow_nonfinite) check_finite(values, path, source_.label);
-  const Slot& slot = slots_.find(path)->second;
-  backend_.pack(backend_.self, slot.want, values.data(), slot.data);
 }
 
 const WeightWant* Store::find(std::string_view path) const {
@@ -123,7 +126,7 @@ std::vector<float> Store::pristine(const std::string& path) const { return tenso
 
 void Store::rewrite(const std::string& path, const std::vector<float>& values) {
   const Slot& slot = slots_.find(path)->second;
-  backend_.pack(backend_.self, slot.want, values.data(), slot.data);
+  backend_.pack(backend_.self, slot.want, {0, pack_rows(slot.want), values.data(), DType::f32}, slot.data);
 }
 
 uint64_t Store::digest() const {

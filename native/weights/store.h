@@ -49,7 +49,7 @@ class Store {
     std::byte* data;
     size_t bytes;
   };
-  void load(const std::string& path, const LoadOptions& options);
+  void load(ThreadPool& pool, const LoadOptions& options);
 
   const Backend& backend_;
   TensorSource source_;

@@ -1,8 +1,8 @@
 #include "weights/tensor_values.h"
 
 #include <algorithm>
-#include <bit>
 #include <cmath>
+#include <cstdint>
 #include <span>
 
 #include "core/error.h"
@@ -26,11 +26,22 @@ std::vector<float> tensor_values(const TensorSource& source, const std::string& 
   return values;
 }
 
+// A loop without a branch, which becomes vector code: NaN and infinity are what has all exponent bits set.
+template <typename T>
+static bool none_has_all(const void* numbers, size_t count, T exponent) noexcept {
+  const T* n = static_cast<const T*>(numbers);
+  T any = 0;
+  for (size_t i = 0; i < count; ++i) any |= static_cast<T>((n[i] & exponent) == exponent ? 1 : 0);
+  return any == 0;
+}
+
+bool all_finite(DType type, const void* numbers, size_t count) noexcept {
+  if (type == DType::f32) return none_has_all<uint32_t>(numbers, count, 0x7f800000u);
+  return none_has_all<uint16_t>(numbers, count, type == DType::f16 ? 0x7c00 : 0x7f80);
+}
+
 void check_finite(const std::vector<float>& values, const std::string& name, const std::string& label) {
-  // A loop without a branch, which becomes vector code: NaN and infinity are what has all exponent bits set.
-  uint32_t any = 0;
-  for (const float v : values) any |= (std::bit_cast<uint32_t>(v) & 0x7f800000u) == 0x7f800000u ? 1u : 0u;
-  if (any == 0) return;
+  if (all_finite(DType::f32, values.data(), values.size())) return;
   const auto bad = [](float v) { return !std::isfinite(v); };
   const size_t count = static_cast<size_t>(std::count_if(values.begin(), values.end(), bad));
   const size_t first = static_cast<size_t>(std::find_if(values.begin(), values.end(), bad) - values.begin());

@@ -41,7 +41,7 @@ class PreparedPlan {
     for (const WeightWant& want : plan.weights) {
       const std::vector<float>& from = find(weights, want.path, product(want.dims));
       packed_.push_back(allocate(backend_.packed_bytes(backend_.self, want)));
-      backend_.pack(backend_.self, want, from.data(), packed_.back().get());
+      backend_.pack(backend_.self, want, {0, pack_rows(want), from.data(), DType::f32}, packed_.back().get());
       addresses.push_back(packed_.back().get());
     }
     const Layout layout = place(plan);

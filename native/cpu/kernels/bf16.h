@@ -3,7 +3,7 @@
 // read. It is the B tile of the AMX instructions: for 32 values of k and a panel of 32 columns two tiles of 16 columns,
 // each 16 rows of one pair of neighbouring k: [K / 32][2][16 pairs][16 columns][2]. A row of a tile is also what
 // vdpbf16ps multiplies with one broadcast pair.
-#include "cpu/kernels/vec.h"
+#include "cpu/kernels/widen.h"
 
 namespace ipa::cpu::IPA_ISA {
 
@@ -12,7 +12,6 @@ inline constexpr int64_t kDepthUnit = 32;  // k is filled up with zeros to a mul
 inline constexpr int64_t kTileHalf = 512;  // operands of one B tile: 16 pairs x 16 columns x 2
 static_assert(kLanes == 16 && kPanel == 32, "bf16 levels have vectors of 64 bytes");
 
-typedef uint32_t VU __attribute__((vector_size(kBytes)));
 typedef uint32_t UnalignedU __attribute__((vector_size(kBytes), aligned(2), may_alias));
 typedef uint16_t VH __attribute__((vector_size(kBytes / 2)));
 typedef uint16_t UnalignedH __attribute__((vector_size(kBytes / 2), aligned(2), may_alias));
@@ -56,17 +55,18 @@ IPA_INLINE void store_rounded(Operand* to, V x) {
   *reinterpret_cast<UnalignedH*>(to) = __builtin_convertvector(rounded(x) >> 16, VH);
 }
 
-// f32 -> operands, and zeros.
-IPA_INLINE void copy(const float* from, Operand* to, int64_t n) {
+// Numbers of a file or f32 -> operands, and zeros.
+template <typename From>
+IPA_INLINE void copy(const From* from, Operand* to, int64_t n) {
   int64_t i = 0;
 #if defined(__AVX512BF16__)
   for (; i + 2 * kLanes <= n; i += 2 * kLanes) {
-    const __m512bh both = _mm512_cvtne2ps_pbh(load(from + i + kLanes), load(from + i));
+    const __m512bh both = _mm512_cvtne2ps_pbh(load_f32(from + i + kLanes), load_f32(from + i));
     *reinterpret_cast<UnalignedU*>(to + i) = reinterpret_cast<VU>(both);
   }
 #endif
-  for (; i + kLanes <= n; i += kLanes) store_rounded(to + i, load(from + i));
-  for (; i < n; ++i) to[i] = rounded(from[i]);
+  for (; i + kLanes <= n; i += kLanes) store_rounded(to + i, load_f32(from + i));
+  for (; i < n; ++i) to[i] = rounded(f32(from[i]));
 }
 
 IPA_INLINE void clear(Operand* to, int64_t n) {

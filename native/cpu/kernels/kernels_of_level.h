@@ -7,7 +7,7 @@ namespace ipa::cpu::IPA_ISA {
 
 int64_t geglu_column(int64_t n, int64_t columns);
 size_t packed_bytes(int64_t k, int64_t n);
-void pack(const float* from, int64_t n, int64_t cin, int64_t taps, bool geglu, void* to);
+void pack(const PackArgs& args) noexcept;
 float packed_at(const PackedMatrix& w, int64_t k, int64_t column);
 
 size_t matmul_scratch(const MatMulArgs& args, int threads);

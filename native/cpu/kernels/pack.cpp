@@ -1,6 +1,8 @@
-// Weights into panels: element (k, n) at data[(n / kPanel * K + k) * kPanel + n % kPanel], k = tap * cin + c. Runs once
-// at load, bound by memory. For GEGLU a panel holds kLanes value columns and then their kLanes gate columns.
+// Weights into panels: element (k, n) at data[(n / kPanel * K + k) * kPanel + n % kPanel], k = tap * cin + c. For GEGLU
+// a panel holds kLanes value columns and then their kLanes gate columns. Runs once at load, bound by memory: tiles of
+// 16 numbers of kPanel rows are widened and turned in L1, and leave as whole lines of the panel.
 #include "cpu/kernels/kernels_of_level.h"
+#include "cpu/kernels/widen.h"
 
 namespace ipa::cpu::IPA_ISA {
 
@@ -14,26 +16,40 @@ size_t packed_bytes(int64_t k, int64_t n) {
   return static_cast<size_t>(ceil_div(n, kPanel) * kPanel * k) * sizeof(float);
 }
 
-void pack(const float* from, int64_t n, int64_t cin, int64_t taps, bool geglu, void* to) {
-  const int64_t k = cin * taps, panels = ceil_div(n, kPanel);
-  const int64_t half = geglu ? n / 2 : n;         // rows of one kind
-  const int64_t width = geglu ? kLanes : kPanel;  // columns of a panel of one kind
-  const int64_t block = most(1, 256 / taps);      // input channels at a time: their lines of the panel stay in L1
-  float* panel = static_cast<float*>(to);
-  for (int64_t p = 0; p < panels; ++p, panel += k * kPanel) {
-    if ((p + 1) * width > half)  // the last panel may be partly empty
-      for (int64_t i = 0; i < k * kPanel; ++i) panel[i] = 0;
-    for (int64_t first = 0; first < cin; first += block) {
-      const int64_t end = least(cin, first + block);
+static constexpr int64_t kDepth = 16;  // numbers of a row in a tile: a line of the cache in f32
+
+template <typename From>
+static void take(const From* from, int64_t count, float* to) {
+  for (int64_t i = 0; i < kDepth; i += kLanes) store(to + i, load_f32(from + i, most(count - i, 0)));
+}
+
+template <typename From>
+static void pack_rows(const PackArgs& a, const From* from) {
+  const int64_t k = a.cin * a.taps;
+  const int64_t width = a.geglu ? kLanes : kPanel;  // columns of one kind in a panel
+  float* panel = static_cast<float*>(a.to) + a.first / width * k * kPanel;
+  for (int64_t row = 0; row < a.rows; row += width, panel += k * kPanel) {
+    int64_t c = 0, tap = 0;
+    for (int64_t i = 0; i < k; i += kDepth) {
+      alignas(64) float rows[kPanel][kDepth], lines[kDepth][kPanel];
       for (int64_t column = 0; column < kPanel; ++column) {
-        const int64_t kind = column / width, row = p * width + column % width;
-        if (row >= half) continue;
-        const float* w = from + (kind * half + row) * k;
-        for (int64_t c = first; c < end; ++c)
-          for (int64_t tap = 0; tap < taps; ++tap) panel[(tap * cin + c) * kPanel + column] = w[c * taps + tap];
+        const int64_t kind = column / width, r = row + column % width;
+        // Columns beyond the last row are zero.
+        take(from + (kind * a.rows + r) * k + i, r < a.rows ? least(kDepth, k - i) : 0, rows[column]);
+      }
+      transpose(rows[0], kDepth, lines[0], kPanel, kPanel, kDepth);
+      for (int64_t d = 0; d < least(kDepth, k - i); ++d) {
+        float* to = panel + (tap * a.cin + c) * kPanel;
+        store(to, load(lines[d]));
+        store(to + kLanes, load(lines[d] + kLanes));
+        if (++tap == a.taps) tap = 0, ++c;
       }
     }
   }
+}
+
+void pack(const PackArgs& args) noexcept {
+  with_type(args.type, args.from, [&](const auto* from) { pack_rows(args, from); });
 }
 
 float packed_at(const PackedMatrix& w, int64_t k, int64_t column) {

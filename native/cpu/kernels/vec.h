@@ -36,6 +36,7 @@ inline constexpr int kPanel = 2 * kLanes;  // columns of a tile and of a packed 
 
 typedef float V __attribute__((vector_size(kBytes)));
 typedef int32_t VI __attribute__((vector_size(kBytes)));
+typedef uint32_t VU __attribute__((vector_size(kBytes)));
 typedef float Unaligned __attribute__((vector_size(kBytes), aligned(4), may_alias));
 
 #if defined(IPA_V512)

@@ -8,11 +8,17 @@ int64_t geglu_column(int64_t n, int64_t) { return n; }
 
 size_t packed_bytes(int64_t k, int64_t n) { return static_cast<size_t>(k * n) * sizeof(float); }
 
-void pack(const float* from, int64_t n, int64_t cin, int64_t taps, bool, void* to) {
-  float* packed = static_cast<float*>(to);
-  for (int64_t i = 0; i < n; ++i)
-    for (int64_t tap = 0; tap < taps; ++tap)
-      for (int64_t c = 0; c < cin; ++c) *packed++ = from[(i * cin + c) * taps + tap];
+void pack(const PackArgs& a) noexcept {
+  const int64_t k = a.cin * a.taps, kinds = a.geglu ? 2 : 1;
+  const size_t element = dtype_size(a.type);
+  for (int64_t row = 0; row < a.rows * kinds; ++row) {
+    const std::byte* from = static_cast<const std::byte*>(a.from) + static_cast<size_t>(row * k) * element;
+    const int64_t kind = row / a.rows, n = kind * (a.n / kinds) + a.first + row % a.rows;
+    float* to = static_cast<float*>(a.to) + n * k;
+    for (int64_t tap = 0; tap < a.taps; ++tap)
+      for (int64_t c = 0; c < a.cin; ++c)
+        to_f32(a.type, from + static_cast<size_t>(c * a.taps + tap) * element, to++, 1);
+  }
 }
 
 float packed_at(const PackedMatrix& w, int64_t k, int64_t column) {

@@ -135,7 +135,7 @@ struct PathData {
 
 Arena packed(const Level& level, const Numbers& w, int64_t n, int64_t cin, int64_t taps, bool geglu) {
   Arena data = allocate(level.packed_bytes(cin * taps, n));
-  level.pack(w.data(), n, cin, taps, geglu, data.get());
+  level.pack({w.data(), DType::f32, n, cin, taps, geglu, 0, geglu ? n / 2 : n, data.get()});
   return data;
 }
 

@@ -1,0 +1,63 @@
+#pragma once
+// Numbers as weight files have them, made f32 a vector at a time.
+#include "core/dtype.h"
+#include "cpu/kernels/vec.h"
+
+namespace ipa::cpu::IPA_ISA {
+
+struct F16 {
+  uint16_t bits;
+};
+struct Bf16 {
+  uint16_t bits;
+};
+typedef uint16_t Halves __attribute__((vector_size(kBytes / 2)));
+typedef uint16_t UnalignedHalves __attribute__((vector_size(kBytes / 2), aligned(2), may_alias));
+
+// kLanes numbers from `p` on.
+IPA_INLINE V load_f32(const float* p) { return load(p); }
+IPA_INLINE V load_f32(const Bf16* p) {
+  const Halves bits = *reinterpret_cast<const UnalignedHalves*>(p);
+  return reinterpret_cast<V>(__builtin_convertvector(bits, VU) << 16);
+}
+IPA_INLINE V load_f32(const F16* p) {
+#if defined(IPA_V512)
+  return _mm512_maskz_cvtph_ps(kAll, _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)));
+#elif defined(IPA_V256)
+  return _mm256_cvtph_ps(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p)));
+#else
+  // A product moves the exponent, which also makes subnormals right; what was infinite or NaN gets its exponent back.
+  const Halves halves = *reinterpret_cast<const UnalignedHalves*>(p);
+  const VU bits = __builtin_convertvector(halves, VU);
+  const VU magnitude = (bits & 0x7fffu) << 13;
+  const VU special = magnitude >= 0x0f800000u ? VU{} + 0x7f800000u : VU{};
+  return reinterpret_cast<V>(reinterpret_cast<VU>(reinterpret_cast<V>(magnitude) * 0x1p112f) | special |
+                             (bits & 0x8000u) << 16);
+#endif
+}
+
+// The first `count` numbers, count <= kLanes; the other lanes are zero, their memory is not touched.
+template <typename From>
+IPA_INLINE V load_f32(const From* p, int64_t count) {
+  if (count >= kLanes) return load_f32(p);
+  From part[kLanes] = {};
+  for (int64_t i = 0; i < count; ++i) part[i] = p[i];
+  return load_f32(part);
+}
+
+// One number.
+IPA_INLINE float f32(float x) { return x; }
+template <typename From>
+IPA_INLINE float f32(From x) {
+  return load_f32(&x, 1)[0];
+}
+
+// f(pointer to the numbers) as their type says.
+template <typename F>
+IPA_INLINE void with_type(DType type, const void* numbers, const F& f) {
+  if (type == DType::f16) return f(static_cast<const F16*>(numbers));
+  if (type == DType::bf16) return f(static_cast<const Bf16*>(numbers));
+  return f(static_cast<const float*>(numbers));
+}
+
+}  // namespace ipa::cpu::IPA_ISA
