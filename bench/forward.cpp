@@ -100,6 +100,20 @@ UNetConfig sdxl() {
   return u;
 }
 
+// Two programs over the same weights, one of them with a pool of one thread.
+void thread_row(Bench& b, const std::string& level, const Case& c, int threads) {
+  const std::string name = "threads " + std::to_string(threads) + " over 1, " + c.name;
+  if (threads < 2 || !b.wants(name)) return;
+  const std::shared_ptr<Device> alone = cpu_device(level, 1);
+  Network network(cpu_device(level, threads), c.plans, weights_of(c), {});
+  Prepared& together = network.prepare(c.plan, c.request);
+  Prepared one(*alone, network.plan(c.plan, c.request), network.store());
+  Ports ports(together.plan());
+  const StopFlag stop;
+  together.run(ports.bindings, stop);
+  b.report(b.ratio(name, [&] { one.run(ports.bindings, stop); }, [&] { together.run(ports.bindings, stop); }));
+}
+
 RecordRequest step(int64_t batch, int64_t side, bool rows_differ) {
   Conditioning c;
   c.batch = batch, c.time_rows = rows_differ ? batch : 1;
@@ -114,15 +128,18 @@ UNetConfig sd15() {
   return u;
 }
 
+RecordRequest sd15_step(int64_t batch) { return step(batch, 64, false); }
+
 void forward_rows(Bench& b, const std::string& level, int threads) {
   const std::shared_ptr<Device> device = cpu_device(level, threads);
   const Compute compute = device->backend.fastest;
   VaeConfig vae;
   vae.widths = {128, 256, 512, 512};
   const double item = 805.5e9;  // FLOP of SD1.5 at 512 x 512
-  run_case(
-      b, device,
-      {"forward sd15 512 batch 1", unet_plans(sd15(), compute), "step", step(1, 64, false), step(1, 8, false), item});
+  const Case single{"forward sd15 512 batch 1", unet_plans(sd15(), compute), "step", step(1, 64, false),
+                    step(1, 8, false), item};
+  run_case(b, device, single);
+  thread_row(b, level, single, threads);
   run_case(b, device,
            {"forward sd15 512 batch 2", unet_plans(sd15(), compute), "step", step(2, 64, false), step(2, 8, false),
             2 * item});

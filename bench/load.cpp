@@ -103,7 +103,44 @@ void read_and_clear(ThreadPool& pool, const WeightFile& weights, size_t packed_b
   });
 }
 
+// A tensor of numbers for every input of a plan.
+Tensors inputs_of(const Plan& plan) {
+  Tensors in;
+  for (const auto& [name, id] : plan.inputs) {
+    const Shape& shape = plan.values[static_cast<size_t>(id)].shape;
+    in[name] = {shape, numbers(shape.size(), static_cast<unsigned>(in.size()) + 1)};
+  }
+  return in;
+}
+
+void run_plan(Network& network, const std::string& name, const RecordRequest& request) {
+  network.run(name, inputs_of(network.plan(name, request)), request.numbers, {}, StopFlag{});
+}
+
 }  // namespace
+
+void run_row(Bench& b, const std::string& level, int threads) {
+  const std::string name = "load, two steps, decode sd15 512";
+  if (!b.wants(name) || b.on_request()) return;
+  const std::shared_ptr<Device> device = cpu_device(level, threads);
+  const Parts parts = sd15_parts(device->backend.fastest);
+  const WeightFile file(tensors_of(parts));
+  std::map<std::string, std::unique_ptr<Network>> networks;
+  reset_memory_peak();
+  Row row;
+  row.name = name;
+  row.seconds = seconds_of([&] {
+    const TensorSource source = open_weights(file.path());
+    for (const auto& [prefix, plans] : parts)
+      networks[prefix] = std::make_unique<Network>(device, plans, within(source, prefix), LoadOptions{});
+    const RecordRequest step = sd15_step(/*batch=*/2);
+    for (int i = 0; i < 2; ++i) run_plan(*networks["unet."], "step", step);
+    run_plan(*networks["vae."], "decode", {{{"z", {1, 64, 64, 4}}}, {}, {}});
+  });
+  row.bytes_peak = memory_peak();
+  for (const auto& [prefix, network] : networks) row.bytes_planned += static_cast<double>(network->store().bytes());
+  b.report(row);
+}
 
 void load_rows(Bench& b, const std::string& level, int threads) {
   const std::string name = "load sd15 f16";

@@ -35,6 +35,7 @@ int run(std::map<std::string, std::string>& options) {
     print_peaks(pool);
   }
   bench::Bench rows(level.name, pool, repetitions, value("--only", ""), on_request);
+  bench::run_row(rows, level.name, threads);
   bench::kernel_rows(rows, level.bf16 ? *level.bf16 : level);
   bench::forward_rows(rows, level.name, threads);
   bench::load_rows(rows, level.name, threads);

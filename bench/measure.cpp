@@ -213,15 +213,30 @@ Row Bench::measure(const std::string& name, double bytes, const std::function<vo
   return row;
 }
 
+Row Bench::ratio(const std::string& name, const std::function<void()>& slow, const std::function<void()>& fast) {
+  std::vector<double> times, ratios;
+  for (int i = 0; i < repetitions_; ++i) {
+    const double first = time_of(slow).wall;
+    times.push_back(time_of(fast).wall);
+    ratios.push_back(first / times.back());
+  }
+  Row row;
+  row.name = name, row.seconds = median(times), row.ratio = median(ratios);
+  return row;
+}
+
 void Bench::report(const Row& r) const {
   if (on_request_) return;
   std::printf(
       "{\"name\": \"%s\", \"seconds\": %.6f, \"gflop\": %.1f, \"gbyte\": %.2f, \"fraction\": %.4f, \"cpuFraction\": "
-      "%.4f, "
+      "%.4f, \"ratio\": %.3f, "
       "\"error\": %.2e, \"bytesPlanned\": %.0f, \"bytesPeak\": %.0f}\n",
-      r.name.c_str(), r.seconds, r.gflop, r.gbyte, r.fraction, r.cpu_fraction, r.error, r.bytes_planned, r.bytes_peak);
+      r.name.c_str(), r.seconds, r.gflop, r.gbyte, r.fraction, r.cpu_fraction, r.ratio,
+      r.error, r.bytes_planned, r.bytes_peak);
   std::fflush(stdout);
 }
+
+double seconds_of(const std::function<void()>& work) { return time_of(work).wall; }
 
 double memory_peak() {
   std::ifstream status("/proc/self/status");

@@ -27,6 +27,7 @@ struct Row {
   double gbyte = 0;               // of a file, per second
   double fraction = 0;            // of the peak of the same repetition
   double cpu_fraction = 0;        // the same by processor time, a second witness when others use the machine
+  double ratio = 0;               // of two ways to do the same
   double error = 0;               // ||a - b|| / ||b|| against f64 sums on the same rounded operands
   double bytes_planned = 0, bytes_peak = 0;
 };
@@ -50,6 +51,8 @@ class Bench {
   // The same for what moves bytes: its peak is `least`, which does less than any way to do it.
   Row measure(const std::string& name, double bytes, const std::function<void()>& run,
               const std::function<void()>& least);
+  // How many times as long `slow` takes as `fast`, one of each in turn; seconds are of `fast`.
+  Row ratio(const std::string& name, const std::function<void()>& slow, const std::function<void()>& fast);
   void report(const Row& row) const;  // one JSON object on a line
 
  private:
@@ -61,6 +64,7 @@ class Bench {
   bool on_request_;
 };
 
+double seconds_of(const std::function<void()>& work);
 double memory_peak();  // bytes, VmHWM since reset_memory_peak
 void reset_memory_peak();
 std::vector<float> numbers(int64_t n, unsigned seed, float scale = 1);  // in [-scale, scale), each one a bf16

@@ -2,6 +2,7 @@
 #include "cpu/kernels.h"
 #include "measure.h"
 #include "models/configs.h"
+#include "runtime/network.h"
 
 namespace ipa::bench {
 
@@ -12,6 +13,11 @@ void forward_rows(Bench& bench, const std::string& level, int threads);
 // From a file in the page cache to packed weights.
 void load_rows(Bench& bench, const std::string& level, int threads);
 
+// A run from the file to a picture of 512 x 512 with guidance, once, for the memory it takes: the first row, so that
+// nothing else has been in this process.
+void run_row(Bench& bench, const std::string& level, int threads);
+
 UNetConfig sd15();
+RecordRequest sd15_step(int64_t batch);  // at 512 x 512
 
 }  // namespace ipa::bench

@@ -75,7 +75,7 @@ for await (const line of createInterface({ input: child.stdout })) {
       cell(row.seconds * 1000, 2),
       cell(row.gflop, 1),
       cell(row.gbyte, 2),
-      cell(row.fraction, 3),
+      row.ratio ? `${row.ratio.toFixed(2)}x` : cell(row.fraction, 3),
       row.error ? row.error.toExponential(1) : '-',
       megabytes(row.bytesPlanned),
       megabytes(row.bytesPeak),
