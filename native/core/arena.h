@@ -13,4 +13,8 @@ struct AlignedFree {
 using Arena = std::unique_ptr<std::byte[], AlignedFree>;
 Arena allocate(size_t bytes, bool zero = false);
 
+// Has the system find and clear the pages of a part of an arena now, by this thread. Where it cannot, it does so as the
+// pages are touched.
+void populate(std::byte* from, size_t bytes) noexcept;
+
 }  // namespace ipa

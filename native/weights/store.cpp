@@ -71,7 +71,8 @@ Store::Store(const Backend& backend, ThreadPool& pool, const std::vector<WeightW
 }
 
 void Store::load(ThreadPool& pool, const LoadOptions& options) {
-  constexpr uint64_t kReports = 256;  // of progress, at most
+  constexpr uint64_t kReports = 256;           // of progress, at most
+  constexpr size_t kPages = size_t{32} << 20;  // bytes that get pages at once
   std::vector<Block> blocks;
   for (auto& [path, slot] : slots_)
     add_blocks(backend_, slot.want, source_.index.find(path)->second, slot.data, blocks);
@@ -80,6 +81,9 @@ void Store::load(ThreadPool& pool, const LoadOptions& options) {
   uint64_t total = 0;
   for (const Block& block : blocks) total += block.bytes;
 
+  // Pages come before blocks: where they are cleared as they are touched, clearing and packing drive each other's lines
+  // out of the cache.
+  const size_t pages = bytes_ / kPages;
   std::mutex mutex;
   std::exception_ptr error;
   std::atomic<bool> failed{false};
@@ -88,10 +92,15 @@ void Store::load(ThreadPool& pool, const LoadOptions& options) {
   pool.run(pool.threads(), [&](int) {
     try {
       BlockLoader loader(backend_, source_, blocks);
-      for (size_t i; !failed.load(std::memory_order_relaxed) && (i = next++) < blocks.size();) {
+      for (size_t i; !failed.load(std::memory_order_relaxed) && (i = next++) < pages + blocks.size();) {
         if (options.stop && options.stop->raised()) fail(Code::ABORTED, "loading was cancelled", "load again");
-        loader.load(blocks[i], options.allow_nonfinite);
-        const uint64_t bytes = blocks[i].bytes, so_far = done += bytes;
+        if (i < pages) {
+          populate(arena_.get() + i * kPages, kPages);
+          continue;
+        }
+        const Block& block = blocks[i - pages];
+        loader.load(block, options.allow_nonfinite);
+        const uint64_t bytes = block.bytes, so_far = done += bytes;
         if (options.progress && so_far * kReports / total != (so_far - bytes) * kReports / total)
           options.progress(so_far, total);
       }

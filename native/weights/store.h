@@ -18,7 +18,8 @@ namespace ipa {
 struct LoadOptions {
   bool allow_nonfinite = false;  // otherwise a NaN or Inf is TENSOR_NONFINITE
   const StopFlag* stop = nullptr;
-  std::function<void(uint64_t bytes, uint64_t total)> progress;  // bytes of the file read so far; any thread
+  // Bytes of the file read so far, at most 256 times; any thread.
+  std::function<void(uint64_t bytes, uint64_t total)> progress;
 };
 
 class Store {

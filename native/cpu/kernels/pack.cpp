@@ -40,8 +40,8 @@ static void pack_rows(const PackArgs& a, const From* from) {
       transpose(rows[0], kDepth, lines[0], kPanel, kPanel, kDepth);
       for (int64_t d = 0; d < least(kDepth, k - i); ++d) {
         float* to = panel + (tap * a.cin + c) * kPanel;
-        store(to, load(lines[d]));
-        store(to + kLanes, load(lines[d] + kLanes));
+        store_past(to, load(lines[d]));
+        store_past(to + kLanes, load(lines[d] + kLanes));
         if (++tap == a.taps) tap = 0, ++c;
       }
     }
@@ -50,6 +50,7 @@ static void pack_rows(const PackArgs& a, const From* from) {
 
 void pack(const PackArgs& args) noexcept {
   with_type(args.type, args.from, [&](const auto* from) { pack_rows(args, from); });
+  fence_stored();
 }
 
 float packed_at(const PackedMatrix& w, int64_t k, int64_t column) {

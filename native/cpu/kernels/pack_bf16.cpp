@@ -24,7 +24,7 @@ size_t packed_bytes(int64_t k, int64_t n) {
 static void put_tile(const Operand* columns, int64_t step, Operand* to) {
   alignas(64) float tile[kLanes][kLanes];
   transpose(reinterpret_cast<const float*>(columns), step / 2, tile[0], kLanes, kLanes, kLanes);
-  for (int64_t i = 0; i < kLanes; ++i) store(reinterpret_cast<float*>(to) + i * kLanes, load(tile[i]));
+  for (int64_t i = 0; i < kLanes; ++i) store_past(reinterpret_cast<float*>(to) + i * kLanes, load(tile[i]));
 }
 
 // One tile of every block of k, from `rows` <= 16 rows. Whole groups of 32 channels and few taps: a group is rounded
@@ -79,6 +79,7 @@ static void pack_rows(const PackArgs& a, const From* from) {
 
 void pack(const PackArgs& args) noexcept {
   with_type(args.type, args.from, [&](const auto* from) { pack_rows(args, from); });
+  fence_stored();
 }
 
 float packed_at(const PackedMatrix& w, int64_t k, int64_t column) {

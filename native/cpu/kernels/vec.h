@@ -47,6 +47,25 @@ IPA_INLINE V load(const float* p) { return *reinterpret_cast<const Unaligned*>(p
 IPA_INLINE void store(float* p, V v) { *reinterpret_cast<Unaligned*>(p) = v; }
 IPA_INLINE V splat(float x) { return x - V{}; }  // minus: keeps the sign of -0.0
 
+// Past the caches, for what is not read soon: `p` is aligned to the vector. Ends with fence_stored().
+IPA_INLINE void store_past(float* p, V v) {
+#if defined(IPA_V512)
+  _mm512_stream_ps(p, v);
+#elif defined(IPA_V256)
+  _mm256_stream_ps(p, v);
+#elif defined(IPA_V128)
+  _mm_stream_ps(p, v);
+#else
+  store(p, v);
+#endif
+}
+// Before another thread is told of what store_past() wrote.
+IPA_INLINE void fence_stored() {
+#if defined(__SSE2__)
+  _mm_sfence();
+#endif
+}
+
 // The first `count` lanes, count <= kLanes; the others are zero, their memory is not touched.
 IPA_INLINE V load_part(const float* p, int64_t count) {
   if (count >= kLanes) return load(p);

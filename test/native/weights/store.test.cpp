@@ -2,6 +2,7 @@
 #include "weights/store.h"
 
 #include <atomic>
+#include <cmath>
 #include <cstring>
 #include <limits>
 
@@ -130,6 +131,31 @@ TEST("packed elements are the numbers of the file, on every level") {
             wrong += level->packed_at(packed, i % taps * cin + i / taps, column) != expected;
           }
         if (wrong) failed(__FILE__, __LINE__, std::string(level->name) + ": " + want.path);
+      }
+    }
+}
+
+TEST("every f16 and every bf16 number is packed exactly, on every level") {
+  std::vector<uint16_t> bits(1 << 16);
+  for (size_t i = 0; i < bits.size(); ++i) bits[i] = static_cast<uint16_t>(i);
+  for (const cpu::Level* named : cpu::levels())
+    for (const cpu::Level* level : {named, named->bf16}) {
+      if (!level) continue;
+      Loaded on(*named);
+      const bool rounds = level != named;
+      const WeightWant want{"w", {1024, 64}, WeightRole::matrix, rounds ? Compute::bf16 : Compute::f32};
+      const Arena packed = allocate(on.backend.packed_bytes(on.backend.self, want));
+      for (const DType type : {DType::f16, DType::bf16}) {
+        on.backend.pack(on.backend.self, want, {0, 1024, bits.data(), type}, packed.get());
+        int wrong = 0;
+        for (const uint16_t v : bits) {
+          const float file = type == DType::f16 ? f16_to_f32(v) : bf16_to_f32(v);
+          if (rounds && std::fpclassify(file) == FP_SUBNORMAL) continue;  // the unit takes them as zero
+          const float expected = rounds ? bf16_to_f32(f32_to_bf16(file)) : file;
+          const float got = level->packed_at({packed.get(), 64, 1024}, v % 64, v / 64);
+          wrong += std::isnan(expected) ? !std::isnan(got) : got != expected;
+        }
+        if (wrong) failed(__FILE__, __LINE__, std::string(level->name) + ": " + dtype_text(type) + ", " + shown(wrong));
       }
     }
 }
