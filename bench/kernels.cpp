@@ -22,15 +22,18 @@ std::string by(std::initializer_list<int64_t> sizes) {
   return text;
 }
 
+// As checkpoints are: f32 levels keep f16, the others have a form of their own.
+constexpr DType kStored = DType::f16;
+
 // As many copies of one packed weight as fill `kRotate` bytes.
 constexpr size_t kRotate = size_t{320} << 20;
 
 struct Weights {
   std::vector<Arena> copies;
   Weights(const Bench& b, const Level& level, const Numbers& w, int64_t n, int64_t cin, int64_t taps, bool geglu) {
-    const size_t bytes = level.packed_bytes(cin * taps, n);
+    const size_t bytes = level.packed_bytes(cin * taps, n, kStored);
     copies.push_back(allocate(bytes));
-    level.pack({w.data(), DType::f32, n, cin, taps, geglu, 0, geglu ? n / 2 : n, copies[0].get()});
+    level.pack({w.data(), DType::f32, n, cin, taps, geglu, 0, geglu ? n / 2 : n, copies[0].get(), kStored});
     while (!b.on_request() && copies.size() < kRotate / bytes && copies.size() < 32) {  // the other program has one
       copies.push_back(allocate(bytes));
       std::memcpy(copies.back().get(), copies[0].get(), bytes);
@@ -51,7 +54,7 @@ double matmul(Bench& b, const Level& level, int64_t m, int64_t k, int64_t n, boo
   Numbers y(static_cast<size_t>(m * columns));
   const Weights weights(b, level, w, n, k, 1, geglu);
   MatMulArgs args = {
-      a.data(), m, {nullptr, k, n}, m, {y.data(), bias.data(), nullptr, 0, nullptr, Function::identity, geglu}};
+      a.data(), m, {nullptr, k, n, kStored}, m, {y.data(), bias.data(), nullptr, 0, nullptr, Function::identity, geglu}};
   const Arena scratch = allocate(level.matmul_scratch(args, b.pool().threads()));
   const auto run = [&](int i) {
     args.w.data = weights.at(i);
@@ -92,7 +95,7 @@ void conv(Bench& b, const Level& level, int64_t size, int64_t cin, int64_t out) 
   args.h = args.w = args.virtual_h = args.virtual_w = args.out_h = args.out_w = size;
   args.kernel_h = args.kernel_w = 3;
   args.stride_h = args.stride_w = args.pad_top = args.pad_left = args.dilation_h = args.dilation_w = 1;
-  args.weight = {nullptr, k, out};
+  args.weight = {nullptr, k, out, kStored};
   args.result = {y.data(), bias.data(), nullptr, 0, nullptr, Function::identity, false};
   const Arena scratch = allocate(level.conv_scratch(args, b.pool().threads()));
   const auto run = [&](int i) {

@@ -15,7 +15,7 @@ inline ResultPath result_path(const Site& s, const Epilogue& e, SlotId bias) {
 
 inline MatMulArgs matmul_args(const Site& s, const Linear& op) {
   const Shape& x = s.shape(op.x);
-  return {s.at(op.x), x.rows(), {s.weight(op.weight), x.c, op.out}, x.tokens(), result_path(s, op.epilogue, op.bias)};
+  return {s.at(op.x), x.rows(), s.matrix(op.weight, x.c, op.out), x.tokens(), result_path(s, op.epilogue, op.bias)};
 }
 
 // A 1x1 convolution is a matrix product over the pixels.
@@ -48,7 +48,7 @@ inline ConvArgs conv_args(const Site& s, const Conv2d& op) {
           op.dilation_w,
           y.h,
           y.w,
-          {s.weight(op.weight), k, op.out},
+          s.matrix(op.weight, k, op.out),
           result_path(s, op.epilogue, op.bias)};
 }
 

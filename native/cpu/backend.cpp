@@ -48,11 +48,19 @@ const Level& kernels(const Device& device, Compute compute) {
   return *device.level.bf16;
 }
 
-size_t packed_bytes(void* self, const WeightWant& want) {
+// f32 kernels widen a block at a time, bf16 kernels have their own layout.
+DType stored_type(void* self, const WeightWant& want, DType file) {
+  if (want.role != WeightRole::matrix && want.role != WeightRole::geglu) return DType::f32;
+  if (want.compute == Compute::bf16) return DType::bf16;
+  const bool widens = static_cast<Device*>(self)->level.matmul != nullptr;
+  return widens && (file == DType::f16 || file == DType::bf16) ? file : DType::f32;
+}
+
+size_t packed_bytes(void* self, const WeightWant& want, DType stored) {
   if (want.role != WeightRole::matrix && want.role != WeightRole::geglu)
     return static_cast<size_t>(product(want.dims)) * sizeof(float);
   const int64_t n = want.dims[0];
-  return kernels(*static_cast<Device*>(self), want.compute).packed_bytes(product(want.dims) / n, n);
+  return kernels(*static_cast<Device*>(self), want.compute).packed_bytes(product(want.dims) / n, n, stored);
 }
 
 int64_t pack_unit(void* self, const WeightWant& want) {
@@ -61,7 +69,7 @@ int64_t pack_unit(void* self, const WeightWant& want) {
   return want.role == WeightRole::geglu ? std::max<int64_t>(panel / 2, 1) : panel;
 }
 
-void pack(void* self, const WeightWant& want, const WeightRows& rows, void* to) {
+void pack(void* self, const WeightWant& want, DType stored, const WeightRows& rows, void* to) {
   if (want.role != WeightRole::matrix && want.role != WeightRole::geglu) {
     const int64_t row = product(want.dims) / pack_rows(want);
     to_f32(rows.type, static_cast<const std::byte*>(rows.from), static_cast<float*>(to) + rows.first * row,
@@ -71,7 +79,7 @@ void pack(void* self, const WeightWant& want, const WeightRows& rows, void* to) 
   const int64_t n = want.dims[0], cin = want.dims[1];  // [N, Cin, kh, kw] or [N, K]
   kernels(*static_cast<Device*>(self), want.compute)
       .pack({rows.from, rows.type, n, cin, product(want.dims) / (n * cin), want.role == WeightRole::geglu, rows.first,
-             rows.rows, to});
+             rows.rows, to, stored});
 }
 
 Program* prepare(void* self, const Plan& plan, const Layout& layout, const WeightAddress* weights, void* arena) {
@@ -141,6 +149,7 @@ Backend make_backend(Device& device) {
   Backend b;
   b.self = &device;
   b.name = device.name.c_str();
+  b.stored_type = stored_type;
   b.packed_bytes = packed_bytes;
   b.pack_unit = pack_unit;
   b.pack = pack;

@@ -15,11 +15,14 @@ namespace ipa::cpu {
 
 // A matrix W^T packed for one level: K rows (k = (ky, kx, cin) for convolutions, tap-major) by N columns, as panels of
 // `panel` columns: element (k, n) of f32 levels is data[(n / panel * K + k) * panel + n % panel], the last panel padded
-// with zeros; the order of bf16 levels is in kernels/bf16.h. GEGLU weights interleave value and gate so that one block
-// of columns holds both: column order is the level's own, see Level::geglu_column.
+// with zeros; the order of bf16 levels is in kernels/bf16.h. f32 levels keep f16 and bf16 of the file as they are and
+// widen a block of them at a time on the way to the sums, which is exact and costs half the memory. GEGLU weights
+// interleave value and gate so that one block of columns holds both: column order is the level's own, see
+// Level::geglu_column.
 struct PackedMatrix {
   const void* data;
   int64_t k, n;
+  DType type = DType::f32;  // f32, f16 or bf16; of bf16 levels without meaning
 };
 
 // Where a result goes: y = function(acc + bias + channel) or value * gelu(gate), then + residual.
@@ -107,8 +110,9 @@ struct PackArgs {
   DType type;  // f32, f16 or bf16
   int64_t n, cin, taps;
   bool geglu;
-  int64_t first, rows;  // whole panels (halves of panels with geglu) or up to the last row
-  void* to;             // where the whole packed weight lies
+  int64_t first, rows;        // whole panels (halves of panels with geglu) or up to the last row
+  void* to;                   // where the whole packed weight lies
+  DType stored = DType::f32;  // PackedMatrix::type: that of `from`, or f32, or what f32 is rounded to
 };
 
 struct Level {
@@ -116,7 +120,7 @@ struct Level {
   int panel;         // columns of a packed panel
   // Column of the packed matrix where output column `n` of a GEGLU weight [2C] stands (n < C value, n >= C gate).
   int64_t (*geglu_column)(int64_t n, int64_t columns);
-  size_t (*packed_bytes)(int64_t k, int64_t n);
+  size_t (*packed_bytes)(int64_t k, int64_t n, DType type);  // PackedMatrix::type
   void (*pack)(const PackArgs&) noexcept;
   // One element of a packed matrix, for the naive twins and tests.
   float (*packed_at)(const PackedMatrix& w, int64_t k, int64_t column);

@@ -31,7 +31,12 @@ struct Site {
 
   const Shape& shape(ValueId id) const { return plan.values[id].shape; }
   float* at(ValueId id) const { return id == kNone ? nullptr : reinterpret_cast<float*>(arena + layout.offsets[id]); }
-  const float* weight(SlotId slot) const { return slot == kNone ? nullptr : static_cast<const float*>(weights[slot]); }
+  const float* weight(SlotId slot) const {
+    return slot == kNone ? nullptr : static_cast<const float*>(weights[slot].data);
+  }
+  PackedMatrix matrix(SlotId slot, int64_t k, int64_t n) const {
+    return {weights[slot].data, k, n, weights[slot].type};
+  }
   float* result() const { return at(node.output); }
 };
 

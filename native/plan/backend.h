@@ -13,7 +13,10 @@ namespace ipa {
 class StopFlag;
 
 // Where a packed weight lies. Addresses are fixed for the life of a store, so merging a LoRA rewrites bytes in place.
-using WeightAddress = const void*;
+struct WeightAddress {
+  const void* data = nullptr;
+  DType type = DType::f32;  // Backend::stored_type
+};
 
 // Prepared once per (plan, layout): kernels chosen, addresses resolved. Defined by the backend.
 struct Program;
@@ -45,13 +48,16 @@ struct Backend {
   void* self = nullptr;   // handed to every function below: the backend's own state
   const char* name = "";  // "cpu:avx512"
 
+  // The number type in which a weight is kept that the file has as `file`: that one, where it saves memory and no
+  // digit.
+  DType (*stored_type)(void* self, const WeightWant& want, DType file) = nullptr;
   // Bytes of a weight in the layout of this backend.
-  size_t (*packed_bytes)(void* self, const WeightWant& want) = nullptr;
+  size_t (*packed_bytes)(void* self, const WeightWant& want, DType stored) = nullptr;
   // Weights are packed by blocks of rows, by any threads in any order: a block begins at a multiple of this many rows
   // and has a multiple of them or ends with the weight. pack_rows(want) where the weight is wanted at once.
   int64_t (*pack_unit)(void* self, const WeightWant& want) = nullptr;
   // Brings a block into its place in the packed weight, which begins at `to`.
-  void (*pack)(void* self, const WeightWant& want, const WeightRows& rows, void* to) = nullptr;
+  void (*pack)(void* self, const WeightWant& want, DType stored, const WeightRows& rows, void* to) = nullptr;
 
   // `weights[i]` is the packed weight of plan.weights[i]. Throws Error. `arena` has layout.bytes, aligned to 64.
   Program* (*prepare)(void* self, const Plan& plan, const Layout& layout, const WeightAddress* weights,

@@ -17,7 +17,7 @@ bool packs_from(DType dtype) { return dtype == DType::f32 || dtype == DType::f16
 
 }  // namespace
 
-void add_blocks(const Backend& backend, const WeightWant& want, const TensorInfo& info, void* to,
+void add_blocks(const Backend& backend, const WeightWant& want, const TensorInfo& info, DType stored, void* to,
                 std::vector<Block>& blocks) {
   const int64_t numbers = product(want.dims), all = pack_rows(want);
   if (numbers == 0) return;
@@ -28,7 +28,7 @@ void add_blocks(const Backend& backend, const WeightWant& want, const TensorInfo
   for (int64_t first = 0; first < all; first += step) {
     const int64_t rows = std::min(step, all - first);
     const size_t elements = static_cast<size_t>(rows) * row;
-    blocks.push_back({&want, &info, first, rows, elements, elements * element, to});
+    blocks.push_back({&want, &info, first, rows, elements, elements * element, stored, to});
   }
 }
 
@@ -59,7 +59,7 @@ void BlockLoader::load(const Block& block, bool allow_nonfinite) {
   }
   if (!allow_nonfinite && !all_finite(rows.type, rows.from, block.elements))
     check_finite(tensor_values(source_, want.path), want.path, source_.label);  // says how many and where
-  backend_.pack(backend_.self, want, rows, block.to);
+  backend_.pack(backend_.self, want, block.stored, rows, block.to);
 }
 
 }  // namespace ipa

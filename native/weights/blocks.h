@@ -15,11 +15,12 @@ struct Block {
   const TensorInfo* info;
   int64_t first, rows;
   size_t elements, bytes;  // bytes of the file
+  DType stored;            // as what it is kept
   void* to;                // where the whole weight lies
 };
 
 // All of one weight in order. One block where the file has the tensor scattered or the backend wants it at once.
-void add_blocks(const Backend& backend, const WeightWant& want, const TensorInfo& info, void* to,
+void add_blocks(const Backend& backend, const WeightWant& want, const TensorInfo& info, DType stored, void* to,
                 std::vector<Block>& blocks);
 
 // The memory of one thread, for any of `blocks`.

@@ -50,7 +50,7 @@ Store::Store(const Backend& backend, ThreadPool& pool, const std::vector<WeightW
     : backend_(backend), source_(std::move(source)) {
   std::vector<const WeightWant*> unique;
   for (const WeightWant& want : wants) {
-    const auto [it, added] = slots_.try_emplace(want.path, Slot{want, nullptr, 0});
+    const auto [it, added] = slots_.try_emplace(want.path, Slot{want, DType::f32, nullptr, 0});
     if (added) {
       unique.push_back(&it->second.want);
     } else if (it->second.want.dims != want.dims || it->second.want.role != want.role ||
@@ -61,7 +61,8 @@ Store::Store(const Backend& backend, ThreadPool& pool, const std::vector<WeightW
   check_wants(unique, source_);
 
   for (auto& [path, slot] : slots_) {
-    slot.bytes = backend_.packed_bytes(backend_.self, slot.want);
+    slot.stored = backend_.stored_type(backend_.self, slot.want, source_.index.find(path)->second.dtype);
+    slot.bytes = backend_.packed_bytes(backend_.self, slot.want, slot.stored);
     slot.data = reinterpret_cast<std::byte*>(bytes_);  // offset now, address once the arena is there
     bytes_ += (slot.bytes + 63) / 64 * 64;
   }
@@ -75,7 +76,7 @@ void Store::load(ThreadPool& pool, const LoadOptions& options) {
   constexpr size_t kPages = size_t{32} << 20;  // bytes that get pages at once
   std::vector<Block> blocks;
   for (auto& [path, slot] : slots_)
-    add_blocks(backend_, slot.want, source_.index.find(path)->second, slot.data, blocks);
+    add_blocks(backend_, slot.want, source_.index.find(path)->second, slot.stored, slot.data, blocks);
   // Largest first, so that no thread ends alone with a big one.
   std::stable_sort(blocks.begin(), blocks.end(), [](const Block& a, const Block& b) { return a.bytes > b.bytes; });
   uint64_t total = 0;
@@ -122,7 +123,7 @@ WeightAddress Store::address(std::string_view path) const {
   const auto it = slots_.find(path);
   if (it == slots_.end())
     fail(Code::INTERNAL, "no weight " + quoted(path) + " was loaded", "report this with the model that was loaded");
-  return it->second.data;
+  return {it->second.data, it->second.stored};
 }
 
 std::vector<WeightAddress> Store::addresses(const Plan& plan) const {
@@ -135,7 +136,8 @@ std::vector<float> Store::pristine(const std::string& path) const { return tenso
 
 void Store::rewrite(const std::string& path, const std::vector<float>& values) {
   const Slot& slot = slots_.find(path)->second;
-  backend_.pack(backend_.self, slot.want, {0, pack_rows(slot.want), values.data(), DType::f32}, slot.data);
+  const WeightRows all{0, pack_rows(slot.want), values.data(), DType::f32};
+  backend_.pack(backend_.self, slot.want, slot.stored, all, slot.data);
 }
 
 uint64_t Store::digest() const {

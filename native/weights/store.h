@@ -47,6 +47,7 @@ class Store {
  private:
   struct Slot {
     WeightWant want;
+    DType stored;
     std::byte* data;
     size_t bytes;
   };

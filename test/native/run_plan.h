@@ -40,9 +40,10 @@ class PreparedPlan {
     std::vector<WeightAddress> addresses;
     for (const WeightWant& want : plan.weights) {
       const std::vector<float>& from = find(weights, want.path, product(want.dims));
-      packed_.push_back(allocate(backend_.packed_bytes(backend_.self, want)));
-      backend_.pack(backend_.self, want, {0, pack_rows(want), from.data(), DType::f32}, packed_.back().get());
-      addresses.push_back(packed_.back().get());
+      const DType stored = backend_.stored_type(backend_.self, want, DType::f32);
+      packed_.push_back(allocate(backend_.packed_bytes(backend_.self, want, stored)));
+      backend_.pack(backend_.self, want, stored, {0, pack_rows(want), from.data(), DType::f32}, packed_.back().get());
+      addresses.push_back({packed_.back().get(), stored});
     }
     const Layout layout = place(plan);
     arena_ = allocate(static_cast<size_t>(layout.bytes));

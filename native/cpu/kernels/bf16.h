@@ -3,6 +3,7 @@
 // read. It is the B tile of the AMX instructions: for 32 values of k and a panel of 32 columns two tiles of 16 columns,
 // each 16 rows of one pair of neighbouring k: [K / 32][2][16 pairs][16 columns][2]. A row of a tile is also what
 // vdpbf16ps multiplies with one broadcast pair.
+#include "cpu/kernels.h"
 #include "cpu/kernels/widen.h"
 
 namespace ipa::cpu::IPA_ISA {
@@ -11,6 +12,20 @@ using Operand = uint16_t;                  // the bits of a bf16
 inline constexpr int64_t kDepthUnit = 32;  // k is filled up with zeros to a multiple of this
 inline constexpr int64_t kTileHalf = 512;  // operands of one B tile: 16 pairs x 16 columns x 2
 static_assert(kLanes == 16 && kPanel == 32, "bf16 levels have vectors of 64 bytes");
+
+// A block of W as operands: its panels, one every `step`.
+struct WeightBlock {
+  const Operand* from;
+  int64_t step;
+};
+inline constexpr int64_t kWidenedFloats = 0;  // they are kept as operands
+
+IPA_INLINE int64_t stored_bytes(DType) { return sizeof(Operand); }
+
+IPA_INLINE WeightBlock weight_block(const PackedMatrix&, const char* stored, int64_t stored_step, int64_t, int64_t,
+                                    Operand*) {
+  return {reinterpret_cast<const Operand*>(stored), stored_step / static_cast<int64_t>(sizeof(Operand))};
+}
 
 typedef uint32_t UnalignedU __attribute__((vector_size(kBytes), aligned(2), may_alias));
 typedef uint16_t VH __attribute__((vector_size(kBytes / 2)));

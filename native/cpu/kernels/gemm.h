@@ -6,7 +6,7 @@
 // kDepth) is gathered, and rounded to the level's operands, into L1, where it stays while a block of W (kDepth x at
 // most kColumns, L2) streams past it. Longer K is cut into blocks whose results are added in order, so every element is
 // one fixed sequence of roundings: it depends on K alone, never on M, N, the number of threads or the task it was part
-// of.
+// of. Where W is kept in fewer bits than operands have, its block is widened into L2 first, for all strips of a task.
 #include "cpu/kernels/kernels_of_level.h"
 #include "cpu/kernels/math.h"
 #include "cpu/kernels/product.h"
@@ -107,7 +107,7 @@ inline constexpr int64_t kStripFloats = kStrip * kPitch * sizeof(Operand) / size
 
 IPA_INLINE int64_t gemm_scratch_floats(int64_t k) {  // per thread
   const int64_t tiles = k > kDepth ? (kTaskRows / kStrip + 1) * kColumns : 1;
-  return kStripFloats + tiles * kTileFloats;
+  return kWidenedFloats + kStripFloats + tiles * kTileFloats;
 }
 
 // ---- driver ----
@@ -117,12 +117,13 @@ template <typename Gather>
 static void gemm(const Gather& gather, int64_t m, const PackedMatrix& w, int64_t rows_per_image,
                  const ResultPath& result, float* scratch, const Context& context) {
   const int64_t k = w.k, panels = ceil_div(w.n, kPanel), blocks = ceil_div(k, kDepth);
-  const int64_t padded_k = ceil_div(k, kDepthUnit) * kDepthUnit;
+  const int64_t padded_k = ceil_div(k, kDepthUnit) * kDepthUnit, element = stored_bytes(w.type);
   const Grid grid = grid_of(m, panels, k, context.pool.threads());
   const int64_t scratch_step = gemm_scratch_floats(k);
   for_tasks(context, grid.rows * grid.columns, [&](int slot, int64_t task) {
     [[maybe_unused]] const Session session;
-    float* sums = scratch + slot * scratch_step + kStripFloats;
+    Operand* widened = reinterpret_cast<Operand*>(scratch + slot * scratch_step);
+    float* sums = scratch + slot * scratch_step + kWidenedFloats + kStripFloats;
     Operand* a = reinterpret_cast<Operand*>(sums - kStripFloats);
     const int64_t row_begin = cut_units(m, kRowUnit, grid.rows, task % grid.rows);
     const int64_t rows = cut_units(m, kRowUnit, grid.rows, task % grid.rows + 1) - row_begin;
@@ -134,6 +135,12 @@ static void gemm(const Gather& gather, int64_t m, const PackedMatrix& w, int64_t
       const int64_t k_end = cut_units(k, kDepthUnit, blocks, block + 1);
       const int64_t depth = ceil_div(k_end - k_begin, kDepthUnit) * kDepthUnit;
       const bool first = block == 0, last = block + 1 == blocks;
+      const char* stored = static_cast<const char*>(w.data) + (panel_begin * padded_k + k_begin) * kPanel * element;
+      const int64_t stored_step = padded_k * kPanel * element;  // bytes from one panel to the next
+      const WeightBlock b = weight_block(w, stored, stored_step, panel_end - panel_begin, depth, widened);
+      // The strips share the work of fetching the next block of W: M = 64 would wait for memory otherwise.
+      const int64_t share = kPanel * kStepDepth * element / strips;  // bytes per step
+      const char* next = last ? stored : stored + depth * kPanel * element;
       float* c = sums;
       for (int64_t strip = 0; strip < strips; ++strip) {
         const int64_t row = row_begin + cut_units(rows, kRowUnit, strips, strip);
@@ -142,12 +149,9 @@ static void gemm(const Gather& gather, int64_t m, const PackedMatrix& w, int64_t
         if (depth > k_end - k_begin)
           for (int i = 0; i < count; ++i) clear(a + i * kPitch + (k_end - k_begin), depth - (k_end - k_begin));
         for (int64_t panel = panel_begin; panel < panel_end; ++panel) {
-          const Operand* b = static_cast<const Operand*>(w.data) + (panel * padded_k + k_begin) * kPanel;
-          // The strips share the work of fetching the next block of W: M = 64 would wait for memory otherwise.
-          const int64_t share = kPanel * kStepDepth * static_cast<int64_t>(sizeof(Operand)) / strips;  // bytes per step
-          const char* next = reinterpret_cast<const char*>(last ? b : b + depth * kPanel);
-          const Ahead ahead = {next + strip * share * (depth / kStepDepth), share};
-          product(count, a, kPitch, b, depth, c, !first, ahead);
+          const int64_t i = panel - panel_begin;
+          const Ahead ahead = {next + i * stored_step + strip * share * (depth / kStepDepth), share};
+          product(count, a, kPitch, b.from + i * b.step, depth, c, !first, ahead);
           if (last) store_result(c, {row, panel, count}, w.n, rows_per_image, result);
           if (blocks > 1) c += kTileFloats;
         }

@@ -6,7 +6,7 @@
 namespace ipa::cpu::IPA_ISA {
 
 int64_t geglu_column(int64_t n, int64_t columns);
-size_t packed_bytes(int64_t k, int64_t n);
+size_t packed_bytes(int64_t k, int64_t n, DType type);
 void pack(const PackArgs& args) noexcept;
 float packed_at(const PackedMatrix& w, int64_t k, int64_t column);
 

@@ -16,7 +16,7 @@ static constexpr int64_t kMostTaps = 9;
 
 static int64_t padded(int64_t k) { return ceil_div(k, kDepthUnit) * kDepthUnit; }
 
-size_t packed_bytes(int64_t k, int64_t n) {
+size_t packed_bytes(int64_t k, int64_t n, DType) {
   return static_cast<size_t>(ceil_div(n, kPanel) * kPanel * padded(k)) * sizeof(Operand);
 }
 

@@ -1,5 +1,5 @@
 #pragma once
-// Numbers as weight files have them, made f32 a vector at a time.
+// Numbers as weight files have them, made f32 a vector at a time, and back.
 #include "core/dtype.h"
 #include "cpu/kernels/vec.h"
 
@@ -50,6 +50,33 @@ IPA_INLINE float f32(float x) { return x; }
 template <typename From>
 IPA_INLINE float f32(From x) {
   return load_f32(&x, 1)[0];
+}
+
+// kLanes numbers to `p`, rounded to nearest even.
+IPA_INLINE void store_f32(float* p, V v) { store(p, v); }
+IPA_INLINE void store_f32(Bf16* p, V v) {
+  for (int i = 0; i < kLanes; ++i) p[i].bits = f32_to_bf16(v[i]);
+}
+IPA_INLINE void store_f32(F16* p, V v) {
+#if defined(IPA_V512)
+  const __m256i halves = _mm512_maskz_cvtps_ph(kAll, v, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+  _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), halves);
+#elif defined(IPA_V256)
+  _mm_storeu_si128(reinterpret_cast<__m128i*>(p), _mm256_cvtps_ph(v, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC));
+#else
+  for (int i = 0; i < kLanes; ++i) p[i].bits = f32_to_f16(v[i]);
+#endif
+}
+
+// 16 bits of any meaning: they pass through the lower half of a lane.
+struct Bits {
+  uint16_t bits;
+};
+IPA_INLINE V load_f32(const Bits* p) {
+  return reinterpret_cast<V>(__builtin_convertvector(*reinterpret_cast<const UnalignedHalves*>(p), VU));
+}
+IPA_INLINE void store_f32(Bits* p, V v) {
+  *reinterpret_cast<UnalignedHalves*>(p) = __builtin_convertvector(reinterpret_cast<VU>(v), Halves);
 }
 
 // f(pointer to the numbers) as their type says.

@@ -8,7 +8,7 @@ namespace {
 
 int64_t geglu_column(int64_t n, int64_t) { return n; }
 
-size_t packed_bytes(int64_t k, int64_t n) { return static_cast<size_t>(k * n) * sizeof(float); }
+size_t packed_bytes(int64_t k, int64_t n, DType) { return static_cast<size_t>(k * n) * sizeof(float); }
 
 void pack(const PackArgs& a) noexcept {
   constexpr int64_t kPart = 256;  // numbers of a row at a time

@@ -133,9 +133,10 @@ struct PathData {
   }
 };
 
-Arena packed(const Level& level, const Numbers& w, int64_t n, int64_t cin, int64_t taps, bool geglu) {
-  Arena data = allocate(level.packed_bytes(cin * taps, n));
-  level.pack({w.data(), DType::f32, n, cin, taps, geglu, 0, geglu ? n / 2 : n, data.get()});
+Arena packed(const Level& level, const Numbers& w, int64_t n, int64_t cin, int64_t taps, bool geglu,
+             DType stored = DType::f32) {
+  Arena data = allocate(level.packed_bytes(cin * taps, n, stored));
+  level.pack({w.data(), DType::f32, n, cin, taps, geglu, 0, geglu ? n / 2 : n, data.get(), stored});
   return data;
 }
 
@@ -186,6 +187,30 @@ TEST("cpu kernels: matmul") {
     check_matmul(*level, 2, 300, 900, 130, kPaths[2]);
     check_matmul(*level, 1, 40, 1300, 1100, kPaths[2]);  // several blocks of k and of columns
   }
+}
+
+TEST("cpu kernels: weights kept in 16 bits give the bytes of the same numbers in f32") {
+  struct Case {
+    int64_t m, k, n;
+    bool geglu;
+  };
+  for (const Level* level : vector_levels())
+    for (const Case& x : {Case{1, 40, 64, false}, {29, 77, 75, false}, {40, 1300, 1100, false}, {30, 700, 130, true}})
+      for (const DType stored : {DType::f16, DType::bf16}) {
+        Numbers w = numbers(x.n * x.k, 5);
+        for (float& v : w) v = stored == DType::f16 ? f16_to_f32(f32_to_f16(v)) : bf16_to_f32(f32_to_bf16(v));
+        const Numbers a = numbers(x.m * x.k, 4);
+        const auto kept_as = [&](DType type) {
+          const Arena weight = packed(*level, w, x.n, x.k, 1, x.geglu, type);
+          return result(x.m * (x.geglu ? x.n / 2 : x.n), [&](float* y) {
+            const ResultPath to{y, nullptr, nullptr, 0, nullptr, Function::identity, x.geglu};
+            const MatMulArgs args{a.data(), x.m, {weight.get(), x.k, x.n, type}, x.m, to};
+            run(2, level->matmul_scratch(args, 2), [&](const Context& c) { level->matmul(args, c); });
+          });
+        };
+        if (!same_bytes(kept_as(stored), kept_as(DType::f32)))
+          EXPECT_EQ(name_of(*level) + " " + dtype_text(stored) + " " + std::to_string(x.k), "the bytes of f32");
+      }
 }
 
 TEST("cpu kernels: packing puts every number at packed_at") {

@@ -98,10 +98,11 @@ TEST("a weight packed in blocks is the weight packed at once, on every level and
         EXPECT(reads.calls > list.size() + 5);
         for (const WeightWant& want : list) {
           const std::vector<float> values = tensor_values(source, want.path);
-          const size_t bytes = on.backend.packed_bytes(on.backend.self, want);
+          const DType stored = on.backend.stored_type(on.backend.self, want, type);
+          const size_t bytes = on.backend.packed_bytes(on.backend.self, want, stored);
           const Arena whole = allocate(bytes);
-          on.backend.pack(on.backend.self, want, {0, pack_rows(want), values.data(), DType::f32}, whole.get());
-          if (std::memcmp(whole.get(), store.address(want.path), bytes) != 0)
+          on.backend.pack(on.backend.self, want, stored, {0, pack_rows(want), values.data(), DType::f32}, whole.get());
+          if (std::memcmp(whole.get(), store.address(want.path).data, bytes) != 0)
             failed(__FILE__, __LINE__, std::string(level->name) + ": " + want.path + " as " + dtype_text(type));
         }
       }
@@ -121,7 +122,8 @@ TEST("packed elements are the numbers of the file, on every level") {
         if (want.role != WeightRole::matrix && want.role != WeightRole::geglu) continue;
         const std::vector<float> values = tensor_values(source, want.path);
         const int64_t n = want.dims[0], cin = want.dims[1], k = product(want.dims) / n, taps = k / cin;
-        const cpu::PackedMatrix packed{store.address(want.path), k, n};
+        const WeightAddress at = store.address(want.path);
+        const cpu::PackedMatrix packed{at.data, k, n, at.type};
         int wrong = 0;
         for (int64_t row = 0; row < n; row += 3)
           for (int64_t i = 0; i < k; i += 5) {
@@ -144,18 +146,22 @@ TEST("every f16 and every bf16 number is packed exactly, on every level") {
       Loaded on(*named);
       const bool rounds = level != named;
       const WeightWant want{"w", {1024, 64}, WeightRole::matrix, rounds ? Compute::bf16 : Compute::f32};
-      const Arena packed = allocate(on.backend.packed_bytes(on.backend.self, want));
-      for (const DType type : {DType::f16, DType::bf16}) {
-        on.backend.pack(on.backend.self, want, {0, 1024, bits.data(), type}, packed.get());
+      const Arena packed = allocate(on.backend.packed_bytes(on.backend.self, want, DType::f32));
+      const auto check = [&](DType type, DType stored) {
+        on.backend.pack(on.backend.self, want, stored, {0, 1024, bits.data(), type}, packed.get());
         int wrong = 0;
         for (const uint16_t v : bits) {
           const float file = type == DType::f16 ? f16_to_f32(v) : bf16_to_f32(v);
           if (rounds && std::fpclassify(file) == FP_SUBNORMAL) continue;  // the unit takes them as zero
           const float expected = rounds ? bf16_to_f32(f32_to_bf16(file)) : file;
-          const float got = level->packed_at({packed.get(), 64, 1024}, v % 64, v / 64);
+          const float got = level->packed_at({packed.get(), 64, 1024, stored}, v % 64, v / 64);
           wrong += std::isnan(expected) ? !std::isnan(got) : got != expected;
         }
         if (wrong) failed(__FILE__, __LINE__, std::string(level->name) + ": " + dtype_text(type) + ", " + shown(wrong));
+      };
+      for (const DType type : {DType::f16, DType::bf16}) {
+        check(type, DType::f32);
+        check(type, on.backend.stored_type(on.backend.self, want, type));
       }
     }
 }
