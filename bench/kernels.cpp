@@ -97,10 +97,11 @@ void conv(Bench& b, const Level& level, int64_t size, int64_t cin, int64_t out) 
   args.stride_h = args.stride_w = args.pad_top = args.pad_left = args.dilation_h = args.dilation_w = 1;
   args.weight = {nullptr, k, out, kStored};
   args.result = {y.data(), bias.data(), nullptr, 0, nullptr, Function::identity, false};
-  const Arena scratch = allocate(level.conv_scratch(args, b.pool().threads()));
+  const bool winograd = level.winograd && level.winograd_fits(args);  // as steps.cpp chooses
+  const Arena scratch = allocate((winograd ? level.winograd_scratch : level.conv_scratch)(args, b.pool().threads()));
   const auto run = [&](int i) {
     args.weight.data = weights.at(i);
-    level.conv(args, {b.pool(), kGoOn, scratch.get()});
+    (winograd ? level.winograd : level.conv)(args, {b.pool(), kGoOn, scratch.get()});
   };
   run(0);
   std::vector<double> exact, got;

@@ -44,7 +44,7 @@ struct MatMulArgs {  // y [M, N] = a [M, K] . W
   ResultPath result;
 };
 
-struct ConvArgs {  // implicit GEMM, NHWC
+struct ConvArgs {  // NHWC
   const float* x;
   int64_t n, h, w, c;            // of x in memory
   int64_t virtual_h, virtual_w;  // size seen by the kernel (nearest upsample folded in); h, w when there is none
@@ -129,6 +129,11 @@ struct Level {
   void (*matmul)(const MatMulArgs&, const Context&) noexcept;
   size_t (*conv_scratch)(const ConvArgs&, int threads);
   void (*conv)(const ConvArgs&, const Context&) noexcept;
+  // 3x3 convolutions with a quarter of the multiplications; null: the level has none. `fits` says where it is faster;
+  // it takes any of stride and dilation 1.
+  bool (*winograd_fits)(const ConvArgs&);
+  size_t (*winograd_scratch)(const ConvArgs&, int threads);
+  void (*winograd)(const ConvArgs&, const Context&) noexcept;
   size_t (*attend_scratch)(const AttendArgs&, int threads);
   void (*attend)(const AttendArgs&, const Context&) noexcept;
   size_t (*group_norm_scratch)(const GroupNormArgs&, int threads);

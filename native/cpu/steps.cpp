@@ -48,10 +48,20 @@ Step grouped_conv(const Site& s, const Conv2d& op) {
   return {[args = conv_args(s, op), groups = op.groups](const Context& c) { naive::grouped_conv(args, groups, c); }};
 }
 
+bool fits_winograd(const Site& s, const Conv2d& op) {
+  return s.level.winograd != nullptr && op.groups == 1 && s.level.winograd_fits(conv_args(s, op));
+}
+
 Implementations<Conv2d> implementations(const Conv2d&) {
   return {
       {"matmul", [](const Site& s, const Conv2d& op) { return s.level.matmul != nullptr && is_matmul(op); },
        matmul_kernel<Conv2d>},
+      {"winograd", fits_winograd,
+       [](const Site& s, const Conv2d& op) -> Step {
+         const ConvArgs args = conv_args(s, op);
+         return {[args, run = s.level.winograd](const Context& c) { run(args, c); },
+                 s.level.winograd_scratch(args, s.threads)};
+       }},
       {"kernel", [](const Site& s, const Conv2d& op) { return s.level.conv != nullptr && op.groups == 1; },
        [](const Site& s, const Conv2d& op) -> Step {
          const ConvArgs args = conv_args(s, op);

@@ -264,9 +264,30 @@ TEST("backend: IPA_KERNEL chooses by op and by path, and tells what there is") {
     const Environment kernel("IPA_KERNEL", choice);
     EXPECT_CLOSE(run(), expected, 1e-6, std::string("IPA_KERNEL=") + choice);  // five terms near 1 in another order
   }
+  {
+    const Environment kernel("IPA_KERNEL", "c:winograd");  // which is not for this one: as without
+    EXPECT_CLOSE(run(), expected, 1e-6, "IPA_KERNEL=c:winograd");
+  }
   for (const char* choice : {"conv2d:fast", "c:", "conv2d", ":naive"}) {
     const Environment kernel("IPA_KERNEL", choice);
     EXPECT_CODE(run(), Code::OPTION_RANGE);
+  }
+}
+
+TEST("backend: a 3x3 convolution that winograd is for takes it, where the level computes in f32") {
+  Builder b;
+  b.output("y", b.conv2d("c", b.input("x", {2, 12, 13, 64}), 20));
+  const Plan plan = b.finish();
+  const Tensors weights = random_weights(plan), inputs = random_inputs(plan);
+  for (const cpu::Level* level : cpu::levels()) {
+    const auto run = [&](const char* choice) {
+      const Environment kernel("IPA_KERNEL", choice);
+      return run_plan(plan, weights, inputs, {level}).outputs.at("y");
+    };
+    const std::vector<float> chosen = run("");
+    EXPECT(chosen == run("conv2d:winograd"));
+    EXPECT_EQ(chosen == run("conv2d:kernel"), level->winograd == nullptr);
+    EXPECT_CLOSE(chosen, run("conv2d:naive"), kAgree, level->name);
   }
 }
 

@@ -236,39 +236,64 @@ struct ConvCase {
   int pad_end = -1;  // bottom and right, when they differ from top and left
 };
 
-void check_conv(const Level& level, const ConvCase& x, const Path& path) {
+ConvArgs conv_sizes(const ConvCase& x) {
   const int64_t vh = x.virtual_h ? x.virtual_h : x.h, vw = x.virtual_w ? x.virtual_w : x.w;
   const int pads = x.pad + (x.pad_end < 0 ? x.pad : x.pad_end);
-  const int64_t oh = (vh + pads - x.dilation * (x.kernel - 1) - 1) / x.stride + 1;
-  const int64_t ow = (vw + pads - x.dilation * (x.kernel - 1) - 1) / x.stride + 1;
-  const int64_t taps = x.kernel * x.kernel, k = x.c * taps, n = x.out;
+  ConvArgs a{};
+  a.n = x.n, a.h = x.h, a.w = x.w, a.c = x.c, a.virtual_h = vh, a.virtual_w = vw;
+  a.kernel_h = a.kernel_w = x.kernel, a.stride_h = a.stride_w = x.stride, a.dilation_h = a.dilation_w = x.dilation;
+  a.pad_top = a.pad_left = x.pad;
+  a.out_h = (vh + pads - x.dilation * (x.kernel - 1) - 1) / x.stride + 1;
+  a.out_w = (vw + pads - x.dilation * (x.kernel - 1) - 1) / x.stride + 1;
+  a.weight = {nullptr, x.c * x.kernel * x.kernel, x.out};
+  return a;
+}
+
+struct ConvKernel {
+  const char* name;
+  double limit;  // of the difference of a result, whose terms are below 3/sqrt(K)
+  size_t (*scratch)(const ConvArgs&, int threads);
+  void (*run)(const ConvArgs&, const Context&) noexcept;
+};
+
+void check_conv(const Level& level, const ConvKernel& kernel, const ConvCase& x, const Path& path) {
+  const ConvArgs sizes = conv_sizes(x);
+  const int64_t pixels = sizes.out_h * sizes.out_w, k = sizes.weight.k, n = x.out;
   const Numbers image = operands(level, numbers(x.n * x.h * x.w * x.c, 7)),
                 w = operands(level, numbers(n * k, 8, std::sqrt(3.0f / static_cast<float>(k))));
-  const Arena weight = packed(level, w, n, x.c, taps, path.geglu);
-  const PathData data(path, x.n, x.n * oh * ow, n);
-  const auto args = [&](float* y) {
-    return ConvArgs{image.data(), x.n,      x.h,   x.w,   x.c,        vh,         vw, x.kernel, x.kernel,
-                    x.stride,     x.stride, x.pad, x.pad, x.dilation, x.dilation, oh, ow,       {weight.get(), k, n},
-                    data.to(y)};
+  const Arena weight = packed(level, w, n, x.c, k / x.c, path.geglu);
+  const PathData data(path, x.n, x.n * pixels, n);
+  const auto args = [&](float* y, int64_t images) {
+    ConvArgs a = sizes;
+    a.x = image.data(), a.n = images, a.weight.data = weight.get(), a.result = data.to(y);
+    return a;
   };
-  const auto kernel = [&](int threads) {
-    return result(x.n * oh * ow * data.columns, [&](float* y) {
-      const ConvArgs a = args(y);
-      run(threads, level.conv_scratch(a, threads), [&](const Context& c) { level.conv(a, c); });
+  const auto by_kernel = [&](int threads, int64_t images) {
+    return result(images * pixels * data.columns, [&](float* y) {
+      const ConvArgs a = args(y, images);
+      run(threads, kernel.scratch(a, threads), [&](const Context& c) { kernel.run(a, c); });
     });
   };
-  const Numbers expected = result(x.n * oh * ow * data.columns, [&](float* y) {
-    const ConvArgs a = args(y);
+  const Numbers expected = result(x.n * pixels * data.columns, [&](float* y) {
+    const ConvArgs a = args(y, x.n);
     run(1, naive::conv_scratch(a), [&](const Context& c) { naive::conv(level, a, c); });
   });
-  const std::string what = name_of(level) + " conv " + std::to_string(x.h) + "x" + std::to_string(x.w) + "x" +
-                           std::to_string(x.c) + " -> " + std::to_string(n) + ", kernel " + std::to_string(x.kernel) +
-                           ", stride " + std::to_string(x.stride) + ", " + path.name;
-  const Numbers one = kernel(1);
-  EXPECT_CLOSE(one, expected, 4e-6, what);  // f32 sums of terms below 3/sqrt(K)
+  const std::string what = name_of(level) + " " + kernel.name + " " + std::to_string(x.h) + "x" + std::to_string(x.w) +
+                           "x" + std::to_string(x.c) + " -> " + std::to_string(n) + ", kernel " +
+                           std::to_string(x.kernel) + ", stride " + std::to_string(x.stride) + ", " + path.name;
+  const Numbers one = by_kernel(1, x.n);
+  EXPECT_CLOSE(one, expected, kernel.limit, what);
   for (int threads : {2, 5})
-    if (!same_bytes(kernel(threads), one))
+    if (!same_bytes(by_kernel(threads, x.n), one))
       EXPECT_EQ(what + " with " + std::to_string(threads) + " threads", "the same bytes");
+  // A picture's numbers do not depend on how many there are.
+  Numbers first = one;
+  first.resize(static_cast<size_t>(pixels * data.columns));
+  if (!same_bytes(by_kernel(1, 1), first)) EXPECT_EQ(what + " one image", "the same bytes");
+}
+
+void check_conv(const Level& level, const ConvCase& x, const Path& path) {
+  check_conv(level, {"conv", 4e-6, level.conv_scratch, level.conv}, x, path);
 }
 
 TEST("cpu kernels: conv") {
@@ -286,6 +311,72 @@ TEST("cpu kernels: conv") {
     check_conv(*level, {1, 28, 28, 3, 24, 14, 14, 0}, kPaths[0]);          // patches of CLIP vision
     check_conv(*level, {1, 1, 1, 3, 2}, kPaths[1]);
     check_conv(*level, {1, 40, 40, 6, 33}, kPaths[2]);  // more than one task of rows
+  }
+}
+
+TEST("cpu kernels: winograd, also where it would not be chosen") {
+  int levels_with_it = 0;
+  for (const Level* level : vector_levels()) {
+    if (!level->winograd) continue;
+    ++levels_with_it;
+    const auto check = [&](const ConvCase& x, const Path& path) {
+      // The transforms enlarge the roundings: relative error 1.2e-6 where implicit GEMM has 2.3e-7.
+      check_conv(*level, {"winograd", 8e-6, level->winograd_scratch, level->winograd}, x, path);
+    };
+    for (const Path& path : kPaths)
+      if (!path.geglu) check({2, 5, 7, 9, 38}, path);
+    for (int64_t cin : {1, 3, 16, 33, 64}) check({1, 4, 4, cin, 20}, kPaths[1]);
+    check({1, 1, 1, 64, 64}, kPaths[2]);
+    check({2, 13, 9, 70, 130}, kPaths[2]);                    // several groups of panels
+    check({1, 6, 10, 650, 34}, kPaths[2]);                    // three blocks of k, the last vector of each not full
+    check({1, 76, 75, 6, 8}, kPaths[2]);                      // more tiles than a chunk
+    check({3, 50, 51, 3, 5}, kPaths[2]);                      // the same, ending inside of an image
+    check({1, 5, 4, 8, 6, 3, 1, 1, 1, 10, 8}, kPaths[1]);     // upsample by 2
+    check({1, 5, 4, 8, 6, 3, 1, 1, 1, 9, 7}, kPaths[1]);      // to an odd size
+    check({1, 8, 10, 8, 6, 3, 1, 0, 1, 0, 0, 1}, kPaths[1]);  // padding at the end only
+    check({1, 8, 10, 8, 6, 3, 1, 0}, kPaths[1]);              // and none
+  }
+  EXPECT(levels_with_it > 0);
+}
+
+TEST("cpu kernels: convolutions with weights kept in 16 bits give the bytes of the same numbers in f32") {
+  const ConvCase x{1, 13, 9, 70, 130};
+  Numbers w = numbers(x.out * x.c * 9, 8);
+  for (float& v : w) v = bf16_to_f32(f32_to_bf16(v));  // which f16 holds as well
+  const Numbers image = numbers(x.h * x.w * x.c, 7);
+  for (const Level* level : vector_levels())
+    for (const bool winograd : {false, true}) {
+      if (winograd && !level->winograd) continue;
+      const auto kept_as = [&](DType type) {
+        const Arena weight = packed(*level, w, x.out, x.c, 9, false, type);
+        return result(x.h * x.w * x.out, [&](float* y) {
+          ConvArgs a = conv_sizes(x);
+          a.x = image.data(), a.weight.data = weight.get(), a.weight.type = type, a.result.y = y;
+          const size_t scratch = (winograd ? level->winograd_scratch : level->conv_scratch)(a, 2);
+          run(2, scratch, [&](const Context& c) { (winograd ? level->winograd : level->conv)(a, c); });
+        });
+      };
+      const Numbers expected = kept_as(DType::f32);
+      for (const DType type : {DType::f16, DType::bf16})
+        if (!same_bytes(kept_as(type), expected))
+          EXPECT_EQ(name_of(*level) + (winograd ? " winograd " : " ") + dtype_text(type), "the bytes of f32");
+    }
+}
+
+TEST("cpu kernels: winograd is taken where it is faster, however many pictures there are") {
+  for (const Level* level : vector_levels()) {
+    EXPECT_EQ(level->winograd == nullptr, is_bf16(*level));
+    if (!level->winograd) continue;
+    const auto fits = [&](const ConvCase& x) { return level->winograd_fits(conv_sizes(x)); };
+    for (int64_t n : {1, 2, 8}) {
+      EXPECT(fits({n, 64, 64, 320, 320}) && fits({n, 16, 16, 2560, 1280}) && fits({n, 12, 12, 64, 64}));
+      EXPECT(fits({n, 64, 64, 128, 3}));                        // few results waste a panel in either kernel
+      EXPECT(fits({n, 32, 32, 640, 640, 3, 1, 1, 1, 64, 64}));  // upsample
+      EXPECT(!fits({n, 8, 8, 1280, 1280}) && !fits({n, 1, 256, 320, 320}));  // few tiles, tiles half empty
+      EXPECT(!fits({n, 64, 64, 4, 320}) && !fits({n, 64, 64, 40, 64}));      // few channels
+      EXPECT(!fits({n, 64, 64, 320, 320, 3, 2}) && !fits({n, 64, 64, 320, 320, 1, 1, 0}));
+      EXPECT(!fits({n, 64, 64, 320, 320, 3, 1, 2, 2}) && !fits({n, 64, 64, 320, 320, 5, 1, 2}));
+    }
   }
 }
 
@@ -609,6 +700,16 @@ TEST("cpu kernels: a raised stop flag ends every kernel early") {
       level->matmul(args, {pool, stop, scratch.get()});
     });
     for (float v : y) EXPECT_EQ(v, 7.0f);
+    if (!level->winograd) continue;
+    const Arena taps = packed(*level, numbers(9 * 16 * 16, 2), 16, 16, 9, false);
+    const Numbers z = result(16 * 16 * 16, [&](float* out) {
+      for (int i = 0; i < 16 * 16 * 16; ++i) out[i] = 7;
+      ConvArgs args = conv_sizes({1, 16, 16, 16, 16});
+      args.x = a.data(), args.weight.data = taps.get(), args.result.y = out;
+      const Arena scratch = allocate(level->winograd_scratch(args, 2));
+      level->winograd(args, {pool, stop, scratch.get()});
+    });
+    for (float v : z) EXPECT_EQ(v, 7.0f);
   }
 }
 

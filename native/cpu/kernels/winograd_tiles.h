@@ -1,0 +1,138 @@
+#pragma once
+// The stages of winograd.cpp, each for a part of the work that one thread does alone.
+#include "cpu/kernels/gemm.h"
+#include "cpu/kernels/winograd_points.h"
+
+namespace ipa::cpu::IPA_ISA {
+
+inline constexpr int64_t kChunkFloats = 2 << 20;  // patches and products of a chunk: 8 MiB
+inline constexpr int64_t kChunkTiles = 64;        // of a chunk at least: its weights are made anew
+inline constexpr int64_t kGroup = 64 / kPanel;    // panels whose weights are at the points at a time: 480 KiB, L2
+
+// Sizes of a run. Its memory: tables, patches, products, and for each thread weights.
+struct Winograd {
+  int64_t down, across, tiles;  // tiles of one image, of all images
+  int64_t chunk;                // tiles at a time
+  int64_t blocks, panels;       // of k, of result channels
+  int64_t patch_plane;          // floats from one point to the next: [blocks, chunk, kPitch]
+  int64_t product_plane;        // [strips, panels, kTileFloats]
+  int64_t weight_plane;         // [kGroup, kDepth, kPanel]
+};
+
+static Winograd winograd_of(const ConvArgs& args) {
+  Winograd w{};
+  w.down = ceil_div(args.out_h, kOut), w.across = ceil_div(args.out_w, kOut);
+  w.tiles = args.n * w.down * w.across;
+  w.blocks = ceil_div(args.c, kDepth), w.panels = ceil_div(args.weight.n, kPanel);
+  const int64_t of_tile = kPoints * (w.blocks * kPitch + w.panels * kPanel);
+  w.chunk = ceil_div(w.tiles, ceil_div(w.tiles, most(kChunkTiles, kChunkFloats / of_tile)));
+  // 48 floats more, an odd number of cache lines, or the planes would meet in one set of a cache.
+  w.patch_plane = w.blocks * w.chunk * kPitch + 48;
+  w.product_plane = ceil_div(w.chunk, kStrip) * w.panels * kTileFloats + 48;
+  w.weight_plane = kGroup * kDepth * kPanel + 48;
+  return w;
+}
+
+// Start of a block of k.
+IPA_INLINE int64_t depth_cut(const Winograd& w, int64_t c, int64_t block) {
+  return cut_units(c, kLanes, w.blocks, block);
+}
+
+// The pixels of a patch, null in the padding, become its points: to [36 planes, blocks, chunk, kPitch]
+static void transform_patch(const float* const* pixels, int64_t c, const Winograd& w, float* to) {
+  for (int64_t block = 0; block < w.blocks; ++block, to += w.chunk * kPitch) {
+    const int64_t begin = depth_cut(w, c, block), end = depth_cut(w, c, block + 1);
+    for (int64_t at = begin; at < end; at += kLanes) {
+      V t[kPoints];
+      for (int64_t x = 0; x < kSide; ++x) {
+        V d[kSide];
+#pragma GCC unroll 6
+        for (int64_t y = 0; y < kSide; ++y) {
+          const float* from = pixels[y * kSide + x];
+          d[y] = from ? load_part(from + at, end - at) : V{};
+        }
+        image_at_points(d);
+#pragma GCC unroll 6
+        for (int64_t y = 0; y < kSide; ++y) t[y * kSide + x] = d[y];
+      }
+      for (int64_t y = 0; y < kSide; ++y) {
+        image_at_points(t + y * kSide);
+#pragma GCC unroll 6
+        for (int64_t x = 0; x < kSide; ++x) store(to + (y * kSide + x) * w.patch_plane + at - begin, t[y * kSide + x]);
+      }
+    }
+  }
+}
+
+// One row of points of packed weights: from, the first tap of a stretch of k of one panel; to [6 planes, depth, kPanel]
+template <typename From>
+static void transform_weights(const From* from, int64_t c, int64_t depth, const float (&row)[3], const Winograd& w,
+                              float* to) {
+  const V r0 = splat(row[0]), r1 = splat(row[1]), r2 = splat(row[2]);
+  const int64_t tap = c * kPanel;  // numbers from one tap to the next
+  for (int64_t k = 0; k < depth * kPanel; k += kLanes) {
+    V g[3], u[kSide];
+#pragma GCC unroll 3
+    for (int64_t x = 0; x < 3; ++x) {
+      const From* p = from + x * tap + k;
+      g[x] = fma(r2, load_f32(p + 6 * tap), fma(r1, load_f32(p + 3 * tap), r0 * load_f32(p)));
+    }
+    weights_at_points(g[0], g[1], g[2], u);
+#pragma GCC unroll 6
+    for (int64_t x = 0; x < kSide; ++x) store(to + x * w.weight_plane + k, u[x]);
+  }
+}
+
+// 4 x 4 results of one tile and panel through the result path, from m [36 planes, kPanel].
+template <Function F>
+static void finish_tile(const float* m, const Winograd& w, const ConvArgs& args, int64_t tile, int64_t panel) {
+  const ResultPath& r = args.result;
+  const int64_t n = args.weight.n, image = tile / (w.down * w.across);
+  const int64_t top = tile / w.across % w.down * kOut, left = tile % w.across * kOut;
+  const int64_t rows = least(kOut, args.out_h - top), columns = least(kOut, args.out_w - left);
+  for (int64_t first = panel * kPanel; first < least(n, (panel + 1) * kPanel); first += kLanes, m += kLanes) {
+    V t[kOut * kSide];
+    for (int64_t x = 0; x < kSide; ++x) {
+      V d[kSide], v[kOut];
+#pragma GCC unroll 6
+      for (int64_t y = 0; y < kSide; ++y) d[y] = load(m + (y * kSide + x) * w.product_plane);
+      results_from_points(d, v);
+#pragma GCC unroll 4
+      for (int64_t y = 0; y < kOut; ++y) t[y * kSide + x] = v[y];
+    }
+    const int64_t count = n - first;
+    const V bias = r.bias ? load_part(r.bias + first, count) : V{};
+    const V channel = r.channel ? load_part(r.channel + image * r.channel_step + first, count) : V{};
+    for (int64_t y = 0; y < rows; ++y) {
+      V v[kOut];
+      results_from_points(t + y * kSide, v);
+      int64_t at = ((image * args.out_h + top + y) * args.out_w + left) * n + first;
+#pragma GCC unroll 4
+      for (int64_t x = 0; x < kOut; ++x, at += n) {
+        if (x >= columns) break;
+        V value = activate<F>(v[x] + bias + channel);
+        if (r.residual) value += load_part(r.residual + at, count);
+        store_part(r.y + at, value, count);
+      }
+    }
+  }
+}
+
+using FinishTile = void (*)(const float*, const Winograd&, const ConvArgs&, int64_t tile, int64_t panel);
+
+static FinishTile finish_tile_of(Function function) {
+  switch (function) {
+    case Function::relu:
+      return finish_tile<Function::relu>;
+    case Function::silu:
+      return finish_tile<Function::silu>;
+    case Function::gelu:
+      return finish_tile<Function::gelu>;
+    case Function::quick_gelu:
+      return finish_tile<Function::quick_gelu>;
+    default:
+      return finish_tile<Function::identity>;
+  }
+}
+
+}  // namespace ipa::cpu::IPA_ISA
