@@ -47,14 +47,13 @@ IPA_INLINE V load(const float* p) { return *reinterpret_cast<const Unaligned*>(p
 IPA_INLINE void store(float* p, V v) { *reinterpret_cast<Unaligned*>(p) = v; }
 IPA_INLINE V splat(float x) { return x - V{}; }  // minus: keeps the sign of -0.0
 
-// Past the caches, for what is not read soon: `p` is aligned to the vector. Ends with fence_stored().
+// Past the caches, for what is not read soon: `p` is aligned to the vector. Ends with fence_stored(). Levels whose
+// panels are half a line wide store as usual: a line would reach the memory in two halves.
 IPA_INLINE void store_past(float* p, V v) {
 #if defined(IPA_V512)
   _mm512_stream_ps(p, v);
 #elif defined(IPA_V256)
   _mm256_stream_ps(p, v);
-#elif defined(IPA_V128)
-  _mm_stream_ps(p, v);
 #else
   store(p, v);
 #endif
