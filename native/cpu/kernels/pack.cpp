@@ -23,15 +23,20 @@ static void take(const From* from, int64_t count, float* to) {
   for (int64_t i = 0; i < kDepth; i += kLanes) store(to + i, load_f32(from + i, most(count - i, 0)));
 }
 
-// kPanel numbers of one k: a line of the panel, or two in f32.
+// kPanel numbers of one k.
 template <typename To>
 static void put(To* to, const float* line) {
   alignas(64) To numbers[kPanel];
   store_f32(numbers, load(line));
   store_f32(numbers + kLanes, load(line + kLanes));
-  for (size_t i = 0; i < sizeof numbers; i += kBytes)
-    store_past(reinterpret_cast<float*>(reinterpret_cast<char*>(to) + i),
-               load(reinterpret_cast<const float*>(reinterpret_cast<const char*>(numbers) + i)));
+  for (size_t i = 0; i < sizeof numbers; i += kBytes) {
+    float* place = reinterpret_cast<float*>(reinterpret_cast<char*>(to) + i);
+    const V part = load(reinterpret_cast<const float*>(reinterpret_cast<const char*>(numbers) + i));
+    if constexpr (sizeof numbers % 64 == 0)
+      store_past(place, part);
+    else
+      store(place, part);
+  }
 }
 
 template <typename From, typename To>

@@ -47,8 +47,8 @@ IPA_INLINE V load(const float* p) { return *reinterpret_cast<const Unaligned*>(p
 IPA_INLINE void store(float* p, V v) { *reinterpret_cast<Unaligned*>(p) = v; }
 IPA_INLINE V splat(float x) { return x - V{}; }  // minus: keeps the sign of -0.0
 
-// Past the caches, for what is not read soon: `p` is aligned to the vector. Ends with fence_stored(). Levels whose
-// panels are half a line wide store as usual: a line would reach the memory in two halves.
+// Past the caches, for what is not read soon: `p` is aligned to the vector. Ends with fence_stored(). Only for whole
+// lines: half a line would reach the memory by itself.
 IPA_INLINE void store_past(float* p, V v) {
 #if defined(IPA_V512)
   _mm512_stream_ps(p, v);
