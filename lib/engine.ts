@@ -1,6 +1,5 @@
 import { DeviceError, quoted, toError } from './errors.js';
-import { addon, type Engine, type Stop } from './native.js';
-import type { LoadSettings } from './options-load.js';
+import { addon, type Dtype, type Engine, type Stop } from './native.js';
 
 /** An engine and what makes the flags that cancel its calls. Tests give their own. */
 export interface EngineHost {
@@ -37,7 +36,7 @@ const levelOf = (levels: readonly string[]): string | undefined => {
 };
 
 /** Starts an engine: one thread that takes calls in order, and a pool of `threads`. */
-export const startEngine = (threads: number, dtype: LoadSettings['dtype'] = 'auto'): EngineHost => {
+export const startEngine = (threads: number, dtype: Dtype = 'auto'): EngineHost => {
   const { Engine, Stop, levels } = addon();
   const level = levelOf(levels());
   let engine: Engine;

@@ -274,6 +274,9 @@ export interface FileInfo {
   readonly adapter?: NetworkInfo;
 }
 
+/** What networks compute with; auto is what the device is fastest with. */
+export type Dtype = 'auto' | 'f32' | 'bf16';
+
 export interface Addon {
   /** Levels this CPU and this binary have, slowest first. */
   levels(): readonly string[];
@@ -281,7 +284,7 @@ export interface Addon {
   readonly Engine: new (options: {
     readonly level?: string;
     readonly threads?: number;
-    readonly dtype?: 'auto' | 'f32' | 'bf16';
+    readonly dtype?: Dtype;
   }) => Engine;
 }
 

@@ -2,6 +2,7 @@ import { availableParallelism } from 'node:os';
 import { z } from 'zod';
 import { DeviceError, OptionError, quoted } from './errors.js';
 import type { FaceAnalyzer } from './face.js';
+import type { Dtype } from './native.js';
 import { DEFAULTS, signalSchema } from './options.js';
 import { checked, expectedFor, type Names, readOnce } from './options-check.js';
 import { MAX_PROMPT_CHARS } from './prompt/index.js';
@@ -35,7 +36,7 @@ export interface LoadOptions {
    * What UNet, VAE decoder and CLIP encoders multiply with; sums are f32 always. Default `auto`: bf16 on a CPU that is
    * faster with it (AMX, or AVX-512 BF16 of AMD), f32 elsewhere. `f32` works everywhere and draws the same on all.
    */
-  readonly dtype?: 'auto' | 'f32' | 'bf16';
+  readonly dtype?: Dtype;
   /** 1…256. Default: the cores that this process may use. `IPA_THREADS` sets it from outside. */
   readonly threads?: number;
   /** Runs that may wait, 1…10,000. Default 64. */
@@ -181,7 +182,7 @@ export const imageLimits: ImageLimits = { background: DEFAULTS.background, maxPi
 /** Load options with every default filled in. */
 export interface LoadSettings {
   readonly device: 'cpu';
-  readonly dtype: 'auto' | 'f32' | 'bf16';
+  readonly dtype: Dtype;
   readonly threads: number;
   readonly maxQueue: number;
   readonly maxPromptChars: number;
@@ -203,7 +204,7 @@ const deviceOf = (device: string): 'cpu' => {
   );
 };
 
-const dtypeOf = (dtype: string): LoadSettings['dtype'] => {
+const dtypeOf = (dtype: string): Dtype => {
   if (dtype === 'auto' || dtype === 'f32' || dtype === 'bf16') return dtype;
   const why = dtype === 'f16' ? 'is not in this version' : 'is unknown';
   throw new OptionError('OPTION_UNKNOWN', `The dtype ${quoted(dtype)} ${why}`, 'Use dtype "auto", "f32" or "bf16"', {

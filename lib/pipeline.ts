@@ -9,7 +9,7 @@ import { stem } from './files.js';
 import { type Job, JobControl } from './job.js';
 import { loadModel, type Model } from './load/model.js';
 import { Lora, loraHandle, UnetWeights } from './lora.js';
-import { native, type Stop } from './native.js';
+import { type Dtype, native, type Stop } from './native.js';
 import { type GenerateOptions, runSettings } from './options.js';
 import {
   type AddAdapterOptions,
@@ -60,7 +60,7 @@ export const pipelineParts = (pipe: Pipeline): PipelineParts => parts.get(pipe)!
 
 /** `Pipeline.load` with an engine of the caller's; for tests. */
 export let loadPipelineWith: (
-  start: (threads: number, dtype: LoadSettings['dtype']) => EngineHost,
+  start: (threads: number, dtype: Dtype) => EngineHost,
   path: string,
   options: LoadOptions,
 ) => Promise<Pipeline>;
@@ -118,7 +118,7 @@ export class Pipeline {
   }
 
   static async #loadWith(
-    start: (threads: number, dtype: LoadSettings['dtype']) => EngineHost,
+    start: (threads: number, dtype: Dtype) => EngineHost,
     path: string,
     options: LoadOptions,
   ): Promise<Pipeline> {
