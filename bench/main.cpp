@@ -1,5 +1,5 @@
 // npm run bench: speed of the CPU core as a share of what this CPU can do, on standard output one JSON object a line.
-//   ipa_bench [--level L] [--threads N] [--repetitions N] [--only PART OF A NAME] [--on-request 1]
+//   ipa_bench [--level L] [--threads N] [--repetitions N] [--only PART OF A NAME,…] [--on-request 1]
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>

@@ -7,6 +7,7 @@
 #include <ctime>
 #include <fstream>
 #include <iostream>
+#include <sstream>
 #if defined(__x86_64__)
 #include <immintrin.h>
 #endif
@@ -158,6 +159,13 @@ double read_bandwidth(ThreadPool& pool) {
   return best;
 }
 
+bool Bench::wants(const std::string& name) const {
+  std::istringstream parts(only_);
+  bool any = only_.empty();
+  for (std::string part; std::getline(parts, part, ',');) any = any || name.find(part) != std::string::npos;
+  return any;
+}
+
 void Bench::answer(const std::function<void(int)>& run) const {
   std::string line;
   for (int i = 0; i < repetitions_ && std::getline(std::cin, line); ++i) {
@@ -166,28 +174,35 @@ void Bench::answer(const std::function<void(int)>& run) const {
   }
 }
 
+Row Bench::alternate(const std::string& name, const std::function<void(int)>& run,
+                     const std::function<double()>& least) const {
+  std::vector<double> times, shares, cpu_shares;
+  for (int i = 0; i < repetitions_; ++i) {
+    double part = 0;
+    const Time floor = time_of([&] { part = least(); }), t = time_of([&] { run(i); });
+    times.push_back(t.wall);
+    shares.push_back(floor.wall / part / t.wall);
+    cpu_shares.push_back(floor.cpu / part / t.cpu);
+  }
+  Row row;
+  row.name = name;
+  row.seconds = median(times);
+  row.fraction = median(shares);
+  row.cpu_fraction = median(cpu_shares);
+  return row;
+}
+
 Row Bench::measure(const std::string& name, double flop, const std::function<void(int)>& run) {
   if (on_request_) {
     answer(run);
     return {};
   }
-  std::vector<double> times, shares, cpu_shares;
-  for (int i = 0; i < repetitions_; ++i) {
+  Row row = alternate(name, run, [&] {
     std::vector<double> flops(static_cast<size_t>(pool_.threads()));
-    const Time peak = time_of(
-        [&] { pool_.run(pool_.threads(), [&](int part) { flops[static_cast<size_t>(part)] = peak_.loop(); }); });
-    const Time t = time_of([&] { run(i); });
-    const double peak_flop = flops[0] * static_cast<double>(flops.size());
-    times.push_back(t.wall);
-    shares.push_back(flop / peak_flop * peak.wall / t.wall);
-    cpu_shares.push_back(flop / peak_flop * peak.cpu / t.cpu);
-  }
-  Row row;
-  row.name = name;
-  row.seconds = median(times);
+    pool_.run(pool_.threads(), [&](int part) { flops[static_cast<size_t>(part)] = peak_.loop(); });
+    return flops[0] * static_cast<double>(flops.size()) / flop;
+  });
   row.gflop = flop / row.seconds / 1e9;
-  row.fraction = median(shares);
-  row.cpu_fraction = median(cpu_shares);
   return row;
 }
 
@@ -197,19 +212,13 @@ Row Bench::measure(const std::string& name, double bytes, const std::function<vo
     answer([&](int) { run(); });
     return {};
   }
-  std::vector<double> times, shares, cpu_shares;
-  for (int i = 0; i < repetitions_; ++i) {
-    const Time floor = time_of(least), t = time_of(run);
-    times.push_back(t.wall);
-    shares.push_back(floor.wall / t.wall);
-    cpu_shares.push_back(floor.cpu / t.cpu);
-  }
-  Row row;
-  row.name = name;
-  row.seconds = median(times);
+  Row row = alternate(
+      name, [&](int) { run(); },
+      [&] {
+        least();
+        return 1.0;
+      });
   row.gbyte = bytes / row.seconds / 1e9;
-  row.fraction = median(shares);
-  row.cpu_fraction = median(cpu_shares);
   return row;
 }
 

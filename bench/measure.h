@@ -43,7 +43,7 @@ class Bench {
         only_(std::move(only)),
         on_request_(on_request) {}
 
-  bool wants(const std::string& name) const { return name.find(only_) != std::string::npos; }
+  bool wants(const std::string& name) const;  // it has one of the parts that --only lists
   bool on_request() const { return on_request_; }
   ThreadPool& pool() { return pool_; }
   // run(i) computes once, with the i-th set of weights; flop of one run.
@@ -57,10 +57,13 @@ class Bench {
 
  private:
   void answer(const std::function<void(int)>& run) const;
+  // One of each in turn. `least` returns how many times the work of a run it has done.
+  Row alternate(const std::string& name, const std::function<void(int)>& run,
+                const std::function<double()>& least) const;
   ThreadPool& pool_;
   Peak peak_;
   int repetitions_;
-  std::string only_;
+  std::string only_;  // parts of names with commas between; empty: all
   bool on_request_;
 };
 

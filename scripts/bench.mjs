@@ -1,7 +1,7 @@
-// npm run bench [-- --level LEVEL] [--only NAME] [--repetitions N] [--threads N] [--json FILE] [--against onnxruntime]
+// npm run bench [-- --level LEVEL] [--only NAME,NAME…] [--repetitions N] [--threads N] [--json FILE] [--against onnxruntime]
 // Builds the bench and prints one table: what this CPU can do, then kernels and whole networks as shares of it.
 import { spawn, spawnSync } from 'node:child_process';
-import { writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
@@ -48,15 +48,24 @@ const passedOn = ['level', 'only', 'repetitions', 'threads'].flatMap((name) =>
 const child = spawn(program, passedOn, { stdio: ['ignore', 'pipe', 'inherit'] });
 const ended = new Promise((resolve) => child.on('close', (code, signal) => resolve(signal ?? code)));
 
+/** The CPU's model number, which its name may leave out; Linux alone tells it. */
+const modelNumber = () => {
+  try {
+    return Number(/^model\s*: (\d+)$/m.exec(readFileSync('/proc/cpuinfo', 'utf8'))?.[1]);
+  } catch {
+    return undefined;
+  }
+};
+
 const result = {
-  machine: { cpu: os.cpus()[0]?.model ?? 'unknown', memory: os.totalmem() },
+  machine: { cpu: os.cpus()[0]?.model ?? 'unknown', model: modelNumber(), memory: os.totalmem() },
   level: '',
   peaks: {},
   rows: [],
 };
 const cell = (value, digits) => (value ? value.toFixed(digits) : '-');
 const megabytes = (bytes) => (bytes ? (bytes / 2 ** 20).toFixed(0) : '-');
-const print = (name, ...cells) => console.log(name.padEnd(34) + cells.map((text) => text.padStart(11)).join(''));
+const print = (name, ...cells) => console.log(name.padEnd(34) + cells.map((text) => text.padStart(12)).join(''));
 let headed = false;
 for await (const line of createInterface({ input: child.stdout })) {
   const row = JSON.parse(line);
@@ -80,7 +89,8 @@ for await (const line of createInterface({ input: child.stdout })) {
       megabytes(row.bytesPlanned),
       megabytes(row.bytesPeak),
     );
-    result.rows.push(row);
+    const { gbyte, ratio, ...always } = row;
+    result.rows.push({ ...always, ...(gbyte && { gbyte }), ...(ratio && { ratio }) });
   }
 }
 const end = await ended;
