@@ -12,7 +12,8 @@ namespace ipa::cpu::IPA_ISA {
 inline constexpr int64_t kKeys = 128;  // keys of one block: scores and P of a panel take 24 KiB
 
 IPA_INLINE int64_t depth_of(int64_t k) { return ceil_div(k, kDepthUnit) * kDepthUnit; }
-IPA_INLINE int64_t tile_rows(int64_t rows) { return ceil_div(rows, 16) * 16; }  // that `product` may touch
+IPA_INLINE int64_t steps_of(int64_t k) { return ceil_div(k, kStepDepth) * kStepDepth; }  // that `product` must walk
+IPA_INLINE int64_t tile_rows(int64_t rows) { return ceil_div(rows, 16) * 16; }           // that `product` may touch
 
 inline constexpr float kSharp = 48;  // |q| |k| factor, a limit of scores: up to here one product is enough
 
@@ -103,7 +104,7 @@ static void softmax_block(PanelState& p, const float* scores, int64_t keys, int6
     rescale(p, m0, m1, exp2_negative((p.maximum[0] - m0) * factor), exp2_negative((p.maximum[1] - m1) * factor), d);
   V t0 = {}, t1 = {};
   const V top0 = -m0 * factor, top1 = -m1 * factor;
-  for (int64_t i = 0; i < depth_of(keys); i += 2) {
+  for (int64_t i = 0; i < steps_of(keys); i += 2) {
     const float* s = scores + i * kPanel;
     V even0 = {}, even1 = {}, odd0 = {}, odd1 = {};
     if (i < keys) {
@@ -123,7 +124,7 @@ static void softmax_block(PanelState& p, const float* scores, int64_t keys, int6
 
 static void walk_block(const AttendArgs& args, PanelState& p, const PackedTerm& term, const KeyBlock& block,
                        float* scratch) {
-  const int64_t d = args.head_dim, depth = depth_of(d), keys = block.keys;
+  const int64_t d = args.head_dim, depth = depth_of(d), steps = steps_of(d), keys = block.keys;
   const float factor = __builtin_fabsf(args.factor);
   float* scores = scratch;
   Operand* weights = reinterpret_cast<Operand*>(scratch + kKeys * kPanel);
@@ -133,17 +134,17 @@ static void walk_block(const AttendArgs& args, PanelState& p, const PackedTerm& 
   for (int64_t key = 0; key < keys; key += kStrip, k += kStrip * 2 * depth) {
     const int rows = static_cast<int>(least(kStrip, keys - key));
     float* s = scores + key * kPanel;
-    product(rows, k, 2 * depth, q, depth, s, false, nothing);
+    product(rows, k, 2 * depth, q, steps, s, false, nothing);
     if (sharp) {
-      product(rows, k + depth, 2 * depth, q, depth, s, true, nothing);
-      product(rows, k, 2 * depth, q + depth * kPanel, depth, s, true, nothing);
+      product(rows, k + depth, 2 * depth, q, steps, s, true, nothing);
+      product(rows, k, 2 * depth, q + depth * kPanel, steps, s, true, nothing);
     }
   }
   if (args.causal && block.first_key + keys > block.first_query) hide_later_keys(scores, block);
   softmax_block(p, scores, keys, d, splat(factor * 1.44269504f), weights);
   const Operand* v = term.values + block.head * term.value_step + block.first_key * tile_rows(d);
   for (int64_t row = 0; row < d; row += kStrip)
-    product(static_cast<int>(least(kStrip, d - row)), v + row * kKeys, kKeys, weights, depth_of(keys),
+    product(static_cast<int>(least(kStrip, d - row)), v + row * kKeys, kKeys, weights, steps_of(keys),
             p.out + row * kPanel, true, nothing);
 }
 

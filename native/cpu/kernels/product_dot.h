@@ -50,9 +50,10 @@ static void dot_strip(const Operand* a, int64_t pitch, const Operand* b, int64_t
   const char* quads[4];           // every fourth row; the three between are reached by an index
 #pragma GCC unroll 4
   for (int r = 0; r < 4; ++r) quads[r] = reinterpret_cast<const char*>(a) + r * 4 * row;
-  for (int64_t k = 0; k < depth; k += kDepthUnit, b += 2 * kTileHalf)
+  for (int64_t k = 0; k < depth; k += kDepthUnit, b += 2 * kTileHalf) {
+    const int64_t pair_count = least(kDepthUnit, depth - k) / 2;
 #pragma GCC unroll 2
-    for (int pair = 0; pair < 16; ++pair) {
+    for (int64_t pair = 0; pair < pair_count; ++pair) {
       __builtin_prefetch(ahead.from, 0, 2);
       ahead.from += ahead.step;
       const VU b0 = *reinterpret_cast<const UnalignedU*>(b + pair * 32);
@@ -66,6 +67,7 @@ static void dot_strip(const Operand* a, int64_t pitch, const Operand* b, int64_t
 #pragma GCC unroll 4
       for (int r = 0; r < 4; ++r) quads[r] += 4;
     }
+  }
 #pragma GCC unroll 16
   for (int r = 0; r < R; ++r)
     for (int j = 0; j < 2; ++j) {
