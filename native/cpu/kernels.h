@@ -129,11 +129,13 @@ struct Level {
   void (*matmul)(const MatMulArgs&, const Context&) noexcept;
   size_t (*conv_scratch)(const ConvArgs&, int threads);
   void (*conv)(const ConvArgs&, const Context&) noexcept;
-  // 3x3 convolutions with a quarter of the multiplications; null: the level has none. `fits` says where it is faster;
-  // it takes any of stride and dilation 1.
+  // 3x3 convolutions with a quarter of the multiplications, in f32; null: the level has none. `fits` says where it is
+  // faster; it takes any of stride and dilation 1.
   bool (*winograd_fits)(const ConvArgs&);
   size_t (*winograd_scratch)(const ConvArgs&, int threads);
   void (*winograd)(const ConvArgs&, const Context&) noexcept;
+  // The same in f32 from weights as bf16 levels pack them. It is those levels' `winograd`; their own of this is null.
+  void (*winograd_of_pairs)(const ConvArgs&, const Context&) noexcept;
   size_t (*attend_scratch)(const AttendArgs&, int threads);
   void (*attend)(const AttendArgs&, const Context&) noexcept;
   size_t (*group_norm_scratch)(const GroupNormArgs&, int threads);

@@ -17,6 +17,7 @@ void conv(const ConvArgs& args, const Context& context) noexcept;
 bool winograd_fits(const ConvArgs& args);
 size_t winograd_scratch(const ConvArgs& args, int threads);
 void winograd(const ConvArgs& args, const Context& context) noexcept;
+void winograd_of_pairs(const ConvArgs& args, const Context& context) noexcept;
 size_t attend_scratch(const AttendArgs& args, int threads);
 void attend(const AttendArgs& args, const Context& context) noexcept;
 size_t group_norm_scratch(const GroupNormArgs& args, int threads);

@@ -20,6 +20,7 @@ const Level level = {
     .winograd_fits = winograd_fits,
     .winograd_scratch = winograd_scratch,
     .winograd = winograd,
+    .winograd_of_pairs = winograd_of_pairs,
     .attend_scratch = attend_scratch,
     .attend = attend,
     .group_norm_scratch = group_norm_scratch,

@@ -10,20 +10,14 @@
 // Relative error against f64 sums 1.2e-6 at Cin = 320 to 1280 (implicit GEMM: 2.3e-7).
 // Bound by multiply-adds and, with few tiles, by L2 and memory. Measured, counted at the FLOP of a plain convolution:
 // 2.3, 2.4, 1.7 of the multiply-add peak on AVX-512 and 2.5, 2.6, 2.1 on AVX2 at 64 x 64 x 320, 32 x 32 x 640,
-// 16 x 16 x 1280 (Xeon, Emerald Rapids, 2 threads).
+// 16 x 16 x 1280 (Xeon, Emerald Rapids, 2 threads); 3.0, 3.1, 2.6 on AVX-512 of an EPYC (Zen 4, 2 threads), the same
+// from bf16 weights in pairs.
+#include "cpu/kernels/winograd_fits.h"
 #include "cpu/kernels/winograd_tiles.h"
 
 namespace ipa::cpu::IPA_ISA {
 
-// Where it is faster by a fifth at least. Depends on the picture, not on how many are computed together, so that those
-// do not change each other's numbers. Fewer channels: the transform of the image costs what the products save. Fewer
-// tiles: that of the weights does.
-bool winograd_fits(const ConvArgs& args) {
-  const bool kernel = args.kernel_h == 3 && args.kernel_w == 3 && args.stride_h == 1 && args.stride_w == 1 &&
-                      args.dilation_h == 1 && args.dilation_w == 1 && !args.result.geglu;
-  const int64_t tiles = ceil_div(args.out_h, kOut) * ceil_div(args.out_w, kOut);
-  return kernel && args.c >= 48 && 5 * (tiles + 15) <= args.out_h * args.out_w;
-}
+bool winograd_fits(const ConvArgs& args) { return winograd_takes(args) && winograd_beats(args, 48, 15); }
 
 // Which row and column of x a pixel of a patch is; -1: padding.
 struct Tables {
@@ -97,6 +91,7 @@ static void multiply_row(const Winograd& w, int64_t count, Panels panels, const 
   }
 }
 
+template <bool kPairs>
 static void multiply(const ConvArgs& args, const Winograd& w, int64_t count, Panels panels, Panels ys,
                      const float* patches, float* u, float* products) {
   const int64_t c = args.c;
@@ -105,9 +100,7 @@ static void multiply(const ConvArgs& args, const Winograd& w, int64_t count, Pan
     for (int64_t y = ys.begin; y < ys.end; ++y) {
       for (int64_t panel = panels.begin; panel < panels.end; ++panel) {
         float* to = u + (panel - panels.begin) * depth * kPanel;
-        with_type(args.weight.type, args.weight.data, [&](const auto* numbers) {
-          transform_weights(numbers + (panel * 9 * c + begin) * kPanel, c, depth, kWeightRows[y], w, to);
-        });
+        transform(args.weight, kPairs, panel, c, begin, depth, kWeightRows[y], w, to);
       }
       multiply_row(w, count, panels, patches + y * kSide * w.patch_plane + block * w.chunk * kPitch, u, depth,
                    block > 0, products + y * kSide * w.product_plane);
@@ -115,7 +108,8 @@ static void multiply(const ConvArgs& args, const Winograd& w, int64_t count, Pan
   }
 }
 
-void winograd(const ConvArgs& args, const Context& context) noexcept {
+template <bool kPairs>
+static void convolve(const ConvArgs& args, const Context& context) {
   const Winograd w = winograd_of(args);
   const Tasks tasks = tasks_of(w, context.pool.threads());
   int32_t* rows = reinterpret_cast<int32_t*>(context.scratch);
@@ -137,7 +131,7 @@ void winograd(const ConvArgs& args, const Context& context) noexcept {
       const int64_t group = task / tasks.ranges, range = task % tasks.ranges;
       const Panels panels = {cut(w.panels, tasks.groups, group), cut(w.panels, tasks.groups, group + 1)};
       const Panels ys = {cut(kSide, tasks.ranges, range), cut(kSide, tasks.ranges, range + 1)};
-      multiply(args, w, count, panels, ys, patches, weights + slot * kSide * w.weight_plane, products);
+      multiply<kPairs>(args, w, count, panels, ys, patches, weights + slot * kSide * w.weight_plane, products);
     });
     for_tasks(context, strips, [&](int, int64_t strip) {
       for (int64_t panel = 0; panel < w.panels; ++panel) {
@@ -148,5 +142,8 @@ void winograd(const ConvArgs& args, const Context& context) noexcept {
     });
   }
 }
+
+void winograd(const ConvArgs& args, const Context& context) noexcept { convolve<false>(args, context); }
+void winograd_of_pairs(const ConvArgs& args, const Context& context) noexcept { convolve<true>(args, context); }
 
 }  // namespace ipa::cpu::IPA_ISA

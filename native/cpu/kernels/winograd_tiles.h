@@ -64,23 +64,81 @@ static void transform_patch(const float* const* pixels, int64_t c, const Winogra
   }
 }
 
-// One row of points of packed weights: from, the first tap of a stretch of k of one panel; to [6 planes, depth, kPanel]
+// The packed weights of one panel, k = tap * cin + channel, in the order of f32 levels (kernels.h) and in that of bf16
+// levels (bf16.h: [K / 32][2][16 pairs][16 columns][2]), whose panel may hold several of this level's.
 template <typename From>
-static void transform_weights(const From* from, int64_t c, int64_t depth, const float (&row)[3], const Winograd& w,
-                              float* to) {
-  const V r0 = splat(row[0]), r1 = splat(row[1]), r2 = splat(row[2]);
-  const int64_t tap = c * kPanel;  // numbers from one tap to the next
-  for (int64_t k = 0; k < depth * kPanel; k += kLanes) {
-    V g[3], u[kSide];
+struct Columns {
+  const From* panel;
+};
+struct Pairs {
+  const uint16_t* panel;
+};
+
+// kLanes columns of a panel from the `lane`-th on.
+template <typename From>
+IPA_INLINE V weights_at(const Columns<From>& from, int64_t k, int64_t lane) {
+  return load_f32(from.panel + k * kPanel + lane);
+}
+IPA_INLINE const uint16_t* pair_at(const Pairs& from, int64_t k, int64_t lane) {
+  return from.panel + (k / 32 * 2 + lane / 16) * 512 + k % 32 / 2 * 32 + lane % 16 * 2;
+}
+IPA_INLINE VU load_pairs(const uint16_t* from) {
+  return reinterpret_cast<VU>(load(reinterpret_cast<const float*>(from)));
+}
+IPA_INLINE V weights_at(const Pairs& from, int64_t k, int64_t lane) {
+  const VU both = load_pairs(pair_at(from, k, lane));
+  return reinterpret_cast<V>(k % 2 == 0 ? both << 16 : both & 0xffff0000u);
+}
+
+// A row of points of one vector of columns, from the nine taps at it.
+template <typename Taps>
+IPA_INLINE void row_of_points(const Taps& tap, const V* row, const Winograd& w, float* to) {
+  V g[3], u[kSide];
 #pragma GCC unroll 3
-    for (int64_t x = 0; x < 3; ++x) {
-      const From* p = from + x * tap + k;
-      g[x] = fma(r2, load_f32(p + 6 * tap), fma(r1, load_f32(p + 3 * tap), r0 * load_f32(p)));
-    }
-    weights_at_points(g[0], g[1], g[2], u);
+  for (int64_t x = 0; x < 3; ++x) g[x] = fma(row[2], tap(6 + x), fma(row[1], tap(3 + x), row[0] * tap(x)));
+  weights_at_points(g[0], g[1], g[2], u);
 #pragma GCC unroll 6
-    for (int64_t x = 0; x < kSide; ++x) store(to + x * w.weight_plane + k, u[x]);
-  }
+  for (int64_t x = 0; x < kSide; ++x) store(to + x * w.weight_plane, u[x]);
+}
+
+// One row of points of the weights of `depth` channels from `begin` on: to [6 planes, depth, kPanel]
+template <typename Panel>
+static void transform_weights(const Panel& from, int64_t c, int64_t begin, int64_t depth, const V* row,
+                              const Winograd& w, float* to) {
+  for (int64_t k = begin; k < begin + depth; ++k, to += kPanel)
+    for (int64_t lane = 0; lane < kPanel; lane += kLanes)
+      row_of_points([&](int64_t tap) { return weights_at(from, tap * c + k, lane); }, row, w, to + lane);
+}
+
+// The same for whole blocks of 32 channels: their taps lie at one distance, and each vector has two channels.
+static void transform_pairs(const Pairs& from, int64_t c, int64_t begin, int64_t depth, const V* row, const Winograd& w,
+                            float* to) {
+  for (int64_t k = begin; k < begin + depth; k += 2, to += 2 * kPanel)
+    for (int64_t lane = 0; lane < kPanel; lane += kLanes) {
+      const uint16_t* place = pair_at(from, k, lane);
+      VU both[9];
+#pragma GCC unroll 9
+      for (int64_t tap = 0; tap < 9; ++tap) both[tap] = load_pairs(place + tap * c * 32);
+      row_of_points([&](int64_t tap) { return reinterpret_cast<V>(both[tap] << 16); }, row, w, to + lane);
+      row_of_points([&](int64_t tap) { return reinterpret_cast<V>(both[tap] & 0xffff0000u); }, row, w,
+                    to + kPanel + lane);
+    }
+}
+
+static void transform(const PackedMatrix& weights, bool pairs, int64_t panel, int64_t c, int64_t begin, int64_t depth,
+                      const float (&row)[3], const Winograd& w, float* to) {
+  const V r[3] = {splat(row[0]), splat(row[1]), splat(row[2])};
+  if (!pairs)
+    return with_type(weights.type, weights.data, [&]<typename From>(const From* numbers) {
+      transform_weights(Columns<From>{numbers + panel * 9 * c * kPanel}, c, begin, depth, r, w, to);
+    });
+  const int64_t column = panel * kPanel, blocks = ceil_div(9 * c, 32);
+  const Pairs from = {static_cast<const uint16_t*>(weights.data) + column / 32 * blocks * 1024 +
+                      column % 32 / 16 * 512 + column % 16 * 2};
+  if (c % 32 == 0)
+    transform_pairs(from, c, begin, depth, r, w, to);
+  else
+    transform_weights(from, c, begin, depth, r, w, to);
 }
 
 // 4 x 4 results of one tile and panel through the result path, from m [36 planes, kPanel].

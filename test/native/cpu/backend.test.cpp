@@ -291,6 +291,30 @@ TEST("backend: a 3x3 convolution that winograd is for takes it, where the level 
   }
 }
 
+TEST("backend: a plan that computes with bf16 takes winograd where that is faster than its products") {
+  Builder b;
+  b.output("y", b.conv2d("c", b.input("x", {1, 16, 16, 128}), 20));
+  Plan plan = b.finish();
+  plan.compute_with(Compute::bf16);
+  const Tensors weights = random_weights(plan), inputs = random_inputs(plan);
+  int with = 0, without = 0;
+  for (const cpu::Level* level : cpu::levels()) {
+    if (!level->bf16) continue;
+    const auto run = [&](const char* choice) {
+      const Environment kernel("IPA_KERNEL", choice);
+      return run_plan(plan, weights, inputs, {level}).outputs.at("y");
+    };
+    const std::vector<float> chosen = run("");
+    EXPECT(chosen == run("conv2d:winograd"));
+    const bool winograd = !(chosen == run("conv2d:kernel"));
+    EXPECT_EQ(winograd, std::string(level->name).starts_with("avx512bf16"));
+    ++(winograd ? with : without);
+    // The twin reads the same rounded weights and the whole image, as winograd does.
+    if (winograd) EXPECT_CLOSE(chosen, run("conv2d:naive"), kAgree, level->name);
+  }
+  EXPECT(with >= 1 && without >= 1);  // the stand-ins at least
+}
+
 TEST("backend: IPA_CPU takes a level, an unknown one is refused with those present") {
   EXPECT_EQ(std::string(cpu::levels().front()->name), "naive");
   {

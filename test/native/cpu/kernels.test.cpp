@@ -363,13 +363,43 @@ TEST("cpu kernels: convolutions with weights kept in 16 bits give the bytes of t
     }
 }
 
+TEST("cpu kernels: winograd of a bf16 level gives the bytes of its f32 kernels on the same weights") {
+  int levels_with_it = 0;
+  // Whole blocks of 32 channels and not; more channels than a block of k, an odd number of them.
+  for (const ConvCase& x : {ConvCase{1, 13, 9, 64, 130}, ConvCase{2, 8, 8, 352, 40}, ConvCase{1, 9, 6, 33, 70}}) {
+    Numbers w = numbers(x.out * x.c * 9, 8);
+    for (float& v : w) v = bf16_to_f32(f32_to_bf16(v));
+    const Numbers image = numbers(x.n * x.h * x.w * x.c, 7);
+    for (const Level* f32 : levels()) {
+      if (!f32->bf16 || !f32->bf16->winograd) continue;
+      ++levels_with_it;
+      const auto by = [&](const Level& level) {
+        const Arena weight = packed(level, w, x.out, x.c, 9, false, DType::f32);
+        return result(x.n * x.h * x.w * x.out, [&](float* y) {
+          ConvArgs a = conv_sizes(x);
+          a.x = image.data(), a.weight.data = weight.get(), a.weight.type = DType::f32, a.result.y = y;
+          run(2, level.winograd_scratch(a, 2), [&](const Context& c) { level.winograd(a, c); });
+        });
+      };
+      if (!same_bytes(by(*f32->bf16), by(*f32))) EXPECT_EQ(name_of(*f32->bf16) + " winograd", "the bytes of f32");
+    }
+  }
+  EXPECT(levels_with_it >= 3);  // the stand-in at least, for each case
+}
+
 TEST("cpu kernels: winograd is taken where it is faster, however many pictures there are") {
   for (const Level* level : vector_levels()) {
-    EXPECT_EQ(level->winograd == nullptr, is_bf16(*level));
+    const bool tiles = is_bf16(*level) && name_of(*level).starts_with("amx");  // their products are faster
+    EXPECT_EQ(level->winograd == nullptr, tiles);
+    EXPECT_EQ(level->winograd_fits == nullptr, tiles);
     if (!level->winograd) continue;
     const auto fits = [&](const ConvCase& x) { return level->winograd_fits(conv_sizes(x)); };
     for (int64_t n : {1, 2, 8}) {
-      EXPECT(fits({n, 64, 64, 320, 320}) && fits({n, 16, 16, 2560, 1280}) && fits({n, 12, 12, 64, 64}));
+      EXPECT(fits({n, 64, 64, 320, 320}) && fits({n, 16, 16, 2560, 1280}) && fits({n, 16, 16, 128, 128}));
+      EXPECT_EQ(fits({n, 12, 12, 64, 64}) && fits({n, 12, 12, 640, 640}) && fits({n, 64, 64, 96, 96}),
+                !is_bf16(*level));
+      EXPECT_EQ(fits({n, 12, 12, 64, 64}) || fits({n, 12, 12, 640, 640}) || fits({n, 64, 64, 96, 96}),
+                !is_bf16(*level));
       EXPECT(fits({n, 64, 64, 128, 3}));                        // few results waste a panel in either kernel
       EXPECT(fits({n, 32, 32, 640, 640, 3, 1, 1, 1, 64, 64}));  // upsample
       EXPECT(!fits({n, 8, 8, 1280, 1280}) && !fits({n, 1, 256, 320, 320}));  // few tiles, tiles half empty
