@@ -2,15 +2,15 @@ import { Adapter, adapterParts } from './adapters/adapter.js';
 import { attach } from './adapters/attach.js';
 import type { ImageEncoder } from './adapters/encoder.js';
 import type { Influence } from './adapters/resolve.js';
-import { cancellable, type EngineHost, released, startEngine } from './engine.js';
 import { abortError, OptionError, quoted, StateError } from './errors.js';
-import type { FaceNetworks } from './face.js';
-import { stem } from './files.js';
-import { type Job, JobControl } from './job.js';
-import { loadModel, type Model } from './load/model.js';
-import { Lora, loraHandle, UnetWeights } from './lora.js';
-import { type Dtype, native, type Stop } from './native.js';
-import { type GenerateOptions, runSettings } from './options.js';
+import type { FaceNetworks } from './faces/face.js';
+import { stem } from './files/files.js';
+import { Lora, loraHandle, UnetWeights } from './loras/lora.js';
+import { loadModel, type Model } from './models/model.js';
+import { cancellable, type EngineHost, released, startEngine } from './native/engine.js';
+import { type Dtype, native, type Stop } from './native/native.js';
+import { Shared } from './native/shared.js';
+import { type GenerateOptions, runSettings } from './options/options.js';
 import {
   type AddAdapterOptions,
   type AddLoraOptions,
@@ -20,11 +20,11 @@ import {
   loadSettings,
   loraSettings,
   pathOf,
-} from './options-load.js';
-import { draw, type Run } from './run.js';
-import { checkedRun } from './run-check.js';
-import { RunQueue } from './run-queue.js';
-import { Shared } from './shared.js';
+} from './options/options-load.js';
+import { type Job, JobControl } from './run/job.js';
+import { draw, type Run } from './run/run.js';
+import { checkedRun } from './run/run-check.js';
+import { RunQueue } from './run/run-queue.js';
 import { type Warn, type Warning, warner } from './warnings.js';
 
 /** What a loaded pipeline is. */

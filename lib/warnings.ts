@@ -1,5 +1,5 @@
 import { type ErrorCode, errorOf, isErrorCode } from './errors.js';
-import type { Logger } from './options-load.js';
+import type { Logger } from './options/options-load.js';
 
 /** A warning of a load or a run: `code` is one of the error codes, or a code that only warns. */
 export interface Warning {

@@ -1,10 +1,10 @@
-import type { EngineHost } from '../engine.js';
-import { FaceAnalyzer, FaceNetworks } from '../face.js';
-import { samePath, stem } from '../files.js';
-import { knownFile } from '../known-files.js';
-import { type NetworkHandle, type NetworkInfo, native, type Stop } from '../native.js';
-import { type AdapterSettings, faceSettings } from '../options-load.js';
-import type { Lease, Shared } from '../shared.js';
+import { FaceAnalyzer, FaceNetworks } from '../faces/face.js';
+import { samePath, stem } from '../files/files.js';
+import { knownFile } from '../files/known-files.js';
+import type { EngineHost } from '../native/engine.js';
+import { type NetworkHandle, type NetworkInfo, native, type Stop } from '../native/native.js';
+import type { Lease, Shared } from '../native/shared.js';
+import { type AdapterSettings, faceSettings } from '../options/options-load.js';
 import type { Warn } from '../warnings.js';
 import type { AdapterInfo, AdapterParts } from './adapter.js';
 import { findEncoder, type ImageEncoder, loadEncoder } from './encoder.js';

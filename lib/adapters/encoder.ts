@@ -1,11 +1,11 @@
 import { readdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { z } from 'zod';
-import type { EngineHost } from '../engine.js';
 import { ModelFileError, ModelMismatchError, quoted } from '../errors.js';
-import { isFile, kindAt, readJson } from '../files.js';
-import { weightsIn } from '../load/weights.js';
-import { type FileInfo, type NetworkHandle, native, type Stop } from '../native.js';
+import { isFile, kindAt, readJson } from '../files/files.js';
+import { weightsIn } from '../files/weights.js';
+import type { EngineHost } from '../native/engine.js';
+import { type FileInfo, type NetworkHandle, native, type Stop } from '../native/native.js';
 import { type EncoderNeed, encoderName } from './variants.js';
 
 /** A CLIP image encoder and how pictures are prepared for it. */

@@ -1,11 +1,11 @@
 import { createHash } from 'node:crypto';
-import type { EngineHost } from '../engine.js';
 import { FaceError, NumericError, OptionError } from '../errors.js';
-import { chooseFaces } from '../face-choice.js';
-import { type CapturedImage, type DecodeLimits, decodeImage } from '../image.js';
-import { native, type Pixels, type SampleSpec, type Stop, type Tensor } from '../native.js';
-import { DEFAULTS, type ReferenceSettings } from '../options.js';
-import { expectedFor } from '../options-check.js';
+import { chooseFaces } from '../faces/face-choice.js';
+import { type CapturedImage, type DecodeLimits, decodeImage } from '../images/image.js';
+import type { EngineHost } from '../native/engine.js';
+import { native, type Pixels, type SampleSpec, type Stop, type Tensor } from '../native/native.js';
+import { expectedFor } from '../options/check.js';
+import { DEFAULTS, type ReferenceSettings } from '../options/options.js';
 import type { Warn } from '../warnings.js';
 import type { AdapterParts } from './adapter.js';
 import { type Sites, siteScales } from './scales.js';

@@ -1,6 +1,6 @@
 import { OptionError } from '../errors.js';
-import type { NetworkInfo } from '../native.js';
-import { expectedFor, shown } from '../options-check.js';
+import type { NetworkInfo } from '../native/native.js';
+import { expectedFor, shown } from '../options/check.js';
 
 /** One number for a block, or one per transformer in it. */
 export type BlockScale = number | readonly number[];

@@ -1,7 +1,7 @@
 import { release } from 'node:os';
 import { Command } from 'commander';
 import { type IpAdapterError, version } from '../index.js';
-import { addon, addonPath } from '../native.js';
+import { addon, addonPath } from '../native/native.js';
 import { print, printJson } from './output.js';
 
 interface Report {

@@ -2,7 +2,7 @@
 import { join } from 'node:path';
 import { deflateSync } from 'node:zlib';
 import sharp from 'sharp';
-import { crc32 } from '../../lib/png.js';
+import { crc32 } from '../../lib/images/png.js';
 import { type FileRecipe, located, recipeBytes } from './files.js';
 
 /** How a bad picture is made. */

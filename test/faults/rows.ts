@@ -1,6 +1,6 @@
 // The rows of the tables, and what each asks of the library.
 import { readFileSync } from 'node:fs';
-import { defaultModel } from '../../lib/default-model.js';
+import { defaultModel } from '../../lib/models/default-model.js';
 import type { GenerateOptions, Pipeline, Reference } from '../../lib/index.js';
 import { type LoadOptions, Pipeline as Library } from '../../lib/index.js';
 import { type FileRecipe, located, makeFile } from './files.js';

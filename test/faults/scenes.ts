@@ -3,9 +3,9 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Test } from 'tap';
-import { defaultModel } from '../../lib/default-model.js';
+import { defaultModel } from '../../lib/models/default-model.js';
 import { FaceAnalyzer, type GenerateResult, type Job, type JobEvent, Pipeline } from '../../lib/index.js';
-import { captureImage, decodeImage } from '../../lib/image.js';
+import { captureImage, decodeImage } from '../../lib/images/image.js';
 import { makeFile } from './files.js';
 import { bytesOf } from './healthy.js';
 import { referencePath, transparentTwins, turnedTwin } from './pictures.js';

@@ -4,9 +4,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import t, { type Test } from 'tap';
-import { defaultModel } from '../../lib/default-model.js';
-import type { GenerateOptions } from '../../lib/options.js';
-import type { LoadOptions } from '../../lib/options-load.js';
+import { defaultModel } from '../../lib/models/default-model.js';
+import type { GenerateOptions } from '../../lib/options/options.js';
+import type { LoadOptions } from '../../lib/options/options-load.js';
 import { generateWithin, loadPipelineWith, type Pipeline } from '../../lib/pipeline.js';
 import { type FakeEngine, fakeEngine } from './fake-engine.js';
 

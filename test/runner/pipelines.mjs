@@ -1,6 +1,6 @@
 // Whole pipelines on tiny models through the library's own engine: token ids in, latents of every step and pixels out.
 import { siteScales } from '../../dist/adapters/scales.js';
-import { addon } from '../../dist/native.js';
+import { addon } from '../../dist/native/native.js';
 import { schedule, schedulerConfig } from '../../dist/schedulers/index.js';
 import { tensorsOf } from './cases.mjs';
 import { numbers } from './read.mjs';
@@ -9,8 +9,8 @@ import { rms, worst } from './verdict.mjs';
 /**
  * @typedef {import('./cases.mjs').Case} Case
  * @typedef {import('./verdict.mjs').Verdict} Verdict
- * @typedef {import('../../lib/native.js').Tensor} Tensor
- * @typedef {import('../../lib/native.js').NetworkHandle} NetworkHandle
+ * @typedef {import('../../lib/native/native.js').Tensor} Tensor
+ * @typedef {import('../../lib/native/native.js').NetworkHandle} NetworkHandle
  */
 
 const SAMPLERS = {

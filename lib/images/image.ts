@@ -1,0 +1,351 @@
+import { readFile, stat } from 'node:fs/promises';
+import { fileURLToPath } from 'node:url';
+import type { Sharp } from 'sharp';
+import { type ErrorCode, ImageInputError, quoted } from '../errors.js';
+import type { Pixels } from '../native/native.js';
+import { expectedFor } from '../options/check.js';
+import { lazySharp } from './lazy-sharp.js';
+
+/** Pixels in memory: 8 bit, interleaved, 1 (grey), 2 (grey, alpha), 3 (RGB) or 4 (RGBA) channels. */
+export interface RawImage {
+  readonly data: Uint8Array | Uint8ClampedArray;
+  readonly width: number;
+  readonly height: number;
+  readonly channels: 1 | 2 | 3 | 4;
+}
+
+/** A picture that comes in: a path, a `file:` URL, the bytes of a JPEG, PNG or WebP file, a sharp instance, or raw pixels. */
+export type ImageSource = string | URL | Uint8Array | ArrayBuffer | Blob | Sharp | RawImage;
+
+/** A source whose memory is ours already: later changes by the caller have no effect. */
+export type CapturedImage = { readonly option: string } & (
+  | { readonly kind: 'file'; readonly path: string }
+  | { readonly kind: 'encoded'; readonly bytes: Uint8Array }
+  | { readonly kind: 'blob'; readonly blob: Blob }
+  | { readonly kind: 'sharp'; readonly sharp: Sharp }
+  | {
+      readonly kind: 'raw';
+      readonly data: Uint8Array;
+      readonly width: number;
+      readonly height: number;
+      readonly channels: 1 | 2 | 3 | 4;
+    }
+);
+
+const MIN_SIDE = 16; // px
+const MAX_FILE = 256 * 2 ** 20; // bytes
+const DECODE_SECONDS = 10;
+
+const refuse = (
+  code: Extract<ErrorCode, `IMAGE_${string}`>,
+  option: string,
+  message: string,
+  hint: string,
+  details: object = {},
+  cause?: unknown,
+): never => {
+  throw new ImageInputError(code, `${option}: ${message}`, hint, {
+    details: { option, ...details },
+    ...(cause === undefined ? {} : { cause }),
+  });
+};
+
+const blocked = (option: string, scheme: string): never =>
+  refuse(
+    'IMAGE_URL_BLOCKED',
+    option,
+    `pictures are not fetched from ${scheme} addresses`,
+    'Fetch it first: Buffer.from(await (await fetch(url)).arrayBuffer())',
+    { found: scheme },
+  );
+
+const fromText = (text: string, option: string): CapturedImage => {
+  const scheme = /^(data|blob|[a-z][a-z0-9+.-]+(?=:\/\/)):/i.exec(text)?.[1]?.toLowerCase();
+  if (scheme === 'file') return fromUrl(new URL(text), option);
+  if (scheme !== undefined) return blocked(option, `${scheme}:`);
+  if (text === '' || text.includes('\0'))
+    return refuse('IMAGE_EMPTY', option, `${quoted(text)} is no path`, 'Give the path of a picture');
+  return { option, kind: 'file', path: text };
+};
+
+const fromUrl = (url: URL, option: string): CapturedImage => {
+  if (url.protocol !== 'file:') return blocked(option, url.protocol);
+  try {
+    return { option, kind: 'file', path: fileURLToPath(url) };
+  } catch (cause) {
+    return refuse(
+      'IMAGE_URL_BLOCKED',
+      option,
+      `${quoted(url.href)} is no file of this machine`,
+      'Give a path',
+      {},
+      cause,
+    );
+  }
+};
+
+const isSharp = (value: object): value is Sharp =>
+  ['clone', 'metadata', 'toBuffer'].every((method) => typeof (value as Record<string, unknown>)[method] === 'function');
+
+/** A copy of the bytes a view shows: of a detached buffer none, of a shared one as they are now. */
+const copied = (view: Uint8Array | Uint8ClampedArray): Uint8Array =>
+  view.length === 0 ? new Uint8Array(0) : Uint8Array.from(view); // trap: copying a detached one throws
+
+const fromRaw = (value: object, option: string): CapturedImage => {
+  const { data, width, height, channels } = value as Partial<RawImage>; // read once
+  if (!(data instanceof Uint8Array || data instanceof Uint8ClampedArray)) {
+    throw expectedFor(
+      'OPTION_TYPE',
+      `${option}.data`,
+      'a Uint8Array of pixels',
+      data,
+      'Give 8-bit pixels, or the bytes of a PNG file',
+    );
+  }
+  const isSide = (side: unknown): side is number => Number.isInteger(side) && (side as number) > 0;
+  if (!isSide(width) || !isSide(height)) {
+    throw expectedFor(
+      'OPTION_TYPE',
+      option,
+      'whole numbers for width and height',
+      isSide(width) ? height : width,
+      'Give the size in pixels',
+    );
+  }
+  if (channels !== 1 && channels !== 2 && channels !== 3 && channels !== 4) {
+    return refuse(
+      'IMAGE_CHANNELS',
+      option,
+      `expected 1, 2, 3 or 4 channels but received ${String(channels)}`,
+      'Give grey, RGB or RGBA pixels',
+      { found: channels },
+    );
+  }
+  const bytes = copied(data);
+  const expected = width * height * channels;
+  if (bytes.length !== expected) {
+    return refuse(
+      'IMAGE_CHANNELS',
+      option,
+      `${width} × ${height} pixels of ${channels} channels are ${expected} bytes, data has ${bytes.length}`,
+      'Give width, height and channels of this very buffer',
+      { expected, found: bytes.length },
+    );
+  }
+  return { option, kind: 'raw', data: bytes, width, height, channels };
+};
+
+/** Takes hold of a caller's picture without waiting: bytes are copied now. `option` names it in errors. */
+export const captureImage = (value: unknown, option: string): CapturedImage => {
+  if (typeof value === 'string') return fromText(value, option);
+  if (typeof value === 'object' && value !== null) {
+    if (value instanceof URL) return fromUrl(value, option);
+    if (value instanceof Uint8Array || value instanceof Uint8ClampedArray)
+      return { option, kind: 'encoded', bytes: copied(value) };
+    if (value instanceof ArrayBuffer) return { option, kind: 'encoded', bytes: copied(new Uint8Array(value)) };
+    if (value instanceof Blob) return { option, kind: 'blob', blob: value };
+    if (isSharp(value)) return { option, kind: 'sharp', sharp: value.clone() };
+    if ('data' in value) return fromRaw(value, option);
+  }
+  throw expectedFor(
+    'OPTION_TYPE',
+    option,
+    'a path, the bytes of a picture, a sharp instance or raw pixels',
+    value,
+    'Give a picture',
+  );
+};
+
+const startsWith = (bytes: Uint8Array, text: string, at = 0): boolean =>
+  Buffer.from(bytes.subarray(at, at + text.length)).toString('latin1') === text;
+
+const isDecodable = (bytes: Uint8Array): boolean =>
+  startsWith(bytes, '\xff\xd8\xff') ||
+  startsWith(bytes, '\x89PNG\r\n\x1a\n') ||
+  (startsWith(bytes, 'RIFF') && startsWith(bytes, 'WEBP', 8));
+
+/** What a file is that is none of ours, for the message. */
+const formatName = (bytes: Uint8Array): string => {
+  const head = Buffer.from(bytes.subarray(0, 512))
+    .toString('latin1')
+    .replace(/^\xef\xbb\xbf/, '')
+    .trimStart();
+  if (startsWith(bytes, 'GIF8')) return 'a GIF';
+  if (startsWith(bytes, 'II*\0') || startsWith(bytes, 'MM\0*')) return 'a TIFF';
+  if (startsWith(bytes, 'BM')) return 'a BMP';
+  if (startsWith(bytes, '%PDF')) return 'a PDF';
+  if (startsWith(bytes, 'PK')) return 'a zip archive';
+  if (startsWith(bytes, 'ftyp', 4)) return 'an AVIF, HEIF or video file';
+  if (/<svg[\s>]/i.test(head)) return 'an SVG';
+  if (head.startsWith('<')) return 'a web page or XML';
+  if (head.startsWith('version https://git-lfs')) return 'a git-LFS pointer';
+  return /^[\s\x20-\x7e]+$/.test(head) ? 'text' : 'of no known format';
+};
+
+/** The bytes of a picture's file. Raw pixels and sharp instances are none: IMAGE_FORMAT. */
+export const encodedBytes = async (image: CapturedImage): Promise<Uint8Array> => {
+  const { option } = image;
+  if (image.kind === 'encoded') return image.bytes;
+  if (image.kind === 'blob') return new Uint8Array(await image.blob.arrayBuffer());
+  if (image.kind !== 'file')
+    return refuse('IMAGE_FORMAT', option, 'raw pixels are no file', 'Give a path or the bytes of a file');
+  const { path } = image;
+  try {
+    const facts = await stat(path);
+    // trap: reading a FIFO or a device would wait for ever
+    if (!facts.isFile())
+      return refuse('IMAGE_FORMAT', option, `${quoted(path)} is not a file`, 'Give the path of a picture', { path });
+    if (facts.size > MAX_FILE) {
+      return refuse(
+        'IMAGE_TOO_LARGE',
+        option,
+        `${quoted(path)} has ${facts.size} bytes, at most ${MAX_FILE} are read`,
+        'Save it smaller',
+        { path },
+      );
+    }
+    return await readFile(path);
+  } catch (cause) {
+    if (cause instanceof ImageInputError) throw cause;
+    const code = (cause as NodeJS.ErrnoException).code ?? String(cause);
+    return refuse(
+      'IMAGE_EMPTY',
+      option,
+      `${quoted(path)} cannot be read (${code})`,
+      'Check the path and its permissions',
+      { path },
+      cause,
+    );
+  }
+};
+
+// At most two decodes at once: each may hold some 100 MB
+let decoding = 0;
+const waiting: (() => void)[] = [];
+const oneOfTwo = async <T>(work: () => Promise<T>): Promise<T> => {
+  if (decoding >= 2) await new Promise<void>((resolve) => waiting.push(resolve));
+  else decoding += 1;
+  try {
+    return await work();
+  } finally {
+    const next = waiting.shift();
+    if (next) next();
+    else decoding -= 1;
+  }
+};
+
+export interface DecodeLimits {
+  readonly background: string;
+  readonly maxPixels: number;
+}
+
+const checkSize = (option: string, width: number, height: number, maxPixels: number): void => {
+  if (width * height > maxPixels) {
+    refuse(
+      'IMAGE_TOO_LARGE',
+      option,
+      `${width} × ${height} pixels are more than ${maxPixels}`,
+      'Make it smaller, or raise images.maxPixels when loading',
+      { width, height, expected: maxPixels },
+    );
+  }
+  if (width < MIN_SIDE || height < MIN_SIDE) {
+    refuse(
+      'IMAGE_TOO_SMALL',
+      option,
+      `${width} × ${height} pixels are too few, each side needs ${MIN_SIDE}`,
+      'Give a larger picture',
+      { width, height, expected: MIN_SIDE },
+    );
+  }
+};
+
+/** EXIF turn applied, sRGB, 8 bit, alpha over the background: [H, W, 3]. */
+const normalForm = async (input: Sharp, background: string, option: string): Promise<Pixels> => {
+  try {
+    const upright = input
+      .timeout({ seconds: DECODE_SECONDS })
+      .autoOrient()
+      .flatten({ background })
+      .toColourspace('srgb');
+    const { data, info } = await upright.raw({ depth: 'uchar' }).toBuffer({ resolveWithObject: true });
+    if (info.channels !== 3)
+      refuse(
+        'IMAGE_CHANNELS',
+        option,
+        `expected 3 channels after decoding, found ${info.channels}`,
+        'Save it as an RGB PNG',
+      );
+    return { width: info.width, height: info.height, data: new Uint8Array(data.buffer, data.byteOffset, data.length) };
+  } catch (cause) {
+    if (cause instanceof ImageInputError) throw cause;
+    const reason = cause instanceof Error ? cause.message.split('\n')[0]! : String(cause);
+    return refuse(
+      'IMAGE_CORRUPT',
+      option,
+      `the picture is damaged: ${quoted(reason)}`,
+      'Save or download it again',
+      { reason },
+      cause,
+    );
+  }
+};
+
+const decodeBytes = async (
+  bytes: Uint8Array,
+  { background, maxPixels }: DecodeLimits,
+  option: string,
+): Promise<Pixels> => {
+  if (bytes.length === 0) return refuse('IMAGE_EMPTY', option, 'the picture has no bytes', 'Save or download it again');
+  // trap: libvips would also open SVG, PDF and others, which can read further files; only these three are handed to it
+  if (!isDecodable(bytes)) {
+    const found = formatName(bytes);
+    return refuse(
+      'IMAGE_FORMAT',
+      option,
+      `the file is ${found}, expected JPEG, PNG or WebP`,
+      'Save it as PNG or JPEG',
+      { found },
+    );
+  }
+  const open = (): Sharp =>
+    lazySharp()(bytes, { failOn: 'warning', limitInputPixels: false, limitInputChannels: 5, pages: 1 });
+  const header = await open()
+    .metadata()
+    .catch((cause: unknown) => {
+      const reason = cause instanceof Error ? cause.message.split('\n')[0]! : String(cause);
+      return refuse(
+        'IMAGE_CORRUPT',
+        option,
+        `the picture's header is damaged: ${quoted(reason)}`,
+        'Save or download it again',
+        { reason },
+        cause,
+      );
+    });
+  checkSize(option, header.width, header.pageHeight ?? header.height, maxPixels);
+  return oneOfTwo(() => normalForm(open(), background, option));
+};
+
+/** The picture in normal form: upright, sRGB, 8 bit, no alpha. */
+export const decodeImage = async (image: CapturedImage, limits: DecodeLimits): Promise<Pixels> => {
+  const { option } = image;
+  if (image.kind === 'raw') {
+    const { data, width, height, channels } = image;
+    checkSize(option, width, height, limits.maxPixels);
+    if (channels === 3) return { width, height, data };
+    return oneOfTwo(() =>
+      normalForm(
+        lazySharp()(data, { raw: { width, height, channels }, limitInputPixels: false }),
+        limits.background,
+        option,
+      ),
+    );
+  }
+  if (image.kind === 'sharp') {
+    const pixels = await oneOfTwo(() => normalForm(image.sharp, limits.background, option));
+    checkSize(option, pixels.width, pixels.height, limits.maxPixels);
+    return pixels;
+  }
+  return decodeBytes(await encodedBytes(image), limits, option);
+};

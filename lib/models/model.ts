@@ -1,0 +1,118 @@
+import { ModelFileError, quoted } from '../errors.js';
+import { familyDefaults } from '../files/defaults.js';
+import type { EngineHost } from '../native/engine.js';
+import { type NetworkHandle, type NetworkInfo, native, type Stop } from '../native/native.js';
+import { DEFAULTS, type ModelDefaults } from '../options/options.js';
+import type { LoadEvent } from '../options/options-load.js';
+import type { ClipTokenizer } from '../prompt/index.js';
+import { type SchedulerConfig, samplerOf } from '../schedulers/index.js';
+import { modelFiles, type Part } from './model-files.js';
+
+/** A text encoder with its tokenizer. */
+export interface TextTower {
+  readonly network: NetworkHandle;
+  readonly tokenizer: ClipTokenizer;
+}
+
+/** A loaded base model. */
+export interface Model {
+  readonly name: string;
+  readonly path: string;
+  /** A diffusers folder, where an image encoder may lie; undefined for a single file. */
+  readonly folder: string | undefined;
+  readonly family: string;
+  /** SDXL's conditioning: two text encoders, pooled text, sizes. */
+  readonly isXl: boolean;
+  readonly unet: NetworkHandle;
+  readonly vae: NetworkHandle;
+  readonly text: readonly TextTower[];
+  readonly scheduler: SchedulerConfig;
+  readonly scalingFactor: number;
+  /** Pixels per latent. */
+  readonly factor: number;
+  readonly zeroNegative: boolean;
+  readonly defaults: ModelDefaults;
+  readonly warnings: NetworkInfo['warnings'];
+  readonly dispose: () => void;
+}
+
+const SCALING = { sd15: 0.18215, sdxl: 0.13025 }; // source: diffusers, where a file does not say
+
+export interface LoadModelOptions {
+  readonly allowNonFinite: boolean;
+  readonly onProgress: ((event: LoadEvent) => void) | undefined;
+  readonly stop: Stop;
+}
+
+const refuseInpainting = (path: string, unet: NetworkInfo, latents: number): void => {
+  if (unet.inChannels === undefined || unet.inChannels === latents) return;
+  throw new ModelFileError(
+    'MODEL_FORMAT_UNSUPPORTED',
+    `${quoted(path)} is an inpainting model: its UNet reads ${unet.inChannels} channels, not ${latents}`,
+    'Load the text-to-image model of the same family',
+    { details: { path, found: unet.inChannels, expected: latents } },
+  );
+};
+
+/** Loads every network of the model at `path`. */
+export const loadModel = async (host: EngineHost, path: string, options: LoadModelOptions): Promise<Model> => {
+  const { allowNonFinite, onProgress, stop } = options;
+  const files = await modelFiles(host, path, stop);
+  const opened: NetworkHandle[] = [];
+  const open = async (name: string, part: Part): Promise<NetworkHandle> => {
+    const progress =
+      onProgress &&
+      ((event: { bytes: number; totalBytes: number }) => onProgress({ type: 'load', part: name, ...event }));
+    const network = await native(host.engine.load({ ...part, allowNonFinite, stop }, progress));
+    opened.push(network);
+    return network;
+  };
+  try {
+    const unet = await open('unet', files.unet);
+    const vae = await open('vae', files.vae);
+    refuseInpainting(path, unet.info, vae.info.latentChannels ?? 4);
+    const isXl = (unet.info.pooledWidth ?? 0) > 0;
+    const text: TextTower[] = [];
+    for (const [i, { part, tokenizer }] of files.text(isXl).entries()) {
+      text.push({
+        network: await open(i === 0 ? 'text_encoder' : `text_encoder_${i + 1}`, part),
+        tokenizer: await tokenizer(),
+      });
+    }
+    const scheduler = files.scheduler(isXl);
+    const family = isXl ? 'sdxl' : 'sd15';
+    const factor = vae.info.factor ?? 8;
+    const side = files.sampleSize === undefined ? DEFAULTS.size[family] : files.sampleSize * factor;
+    const own = await familyDefaults(files.family);
+    return {
+      name: files.name,
+      path,
+      folder: files.folder,
+      family: unet.info.family ?? 'custom',
+      isXl,
+      unet,
+      vae,
+      text,
+      scheduler,
+      scalingFactor: files.scalingFactor ?? SCALING[family],
+      factor,
+      zeroNegative: isXl && files.zeroNegative,
+      defaults: {
+        width: own.width ?? side,
+        height: own.height ?? side,
+        steps: own.steps ?? DEFAULTS.steps,
+        guidanceScale: own.guidanceScale ?? DEFAULTS.guidanceScale[family],
+        sampler: own.sampler ?? samplerOf(scheduler),
+        schedule: own.schedule,
+        scale: own.scale ?? DEFAULTS.scale,
+      },
+      warnings: opened.flatMap((network) => network.info.warnings),
+      dispose: () => {
+        for (const network of opened) network.dispose();
+      },
+    };
+  } catch (error) {
+    for (const network of opened) network.dispose();
+    throw error;
+  }
+};

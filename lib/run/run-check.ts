@@ -1,0 +1,127 @@
+import { Adapter, adapterParts, disposedHandle } from '../adapters/adapter.js';
+import { checkReference, type Influence, referenceScales } from '../adapters/resolve.js';
+import { nearest, OptionError, quoted, StateError } from '../errors.js';
+import { adapterDeltas, type Lora, loraDeltas } from '../loras/lora.js';
+import type { Model } from '../models/model.js';
+import { expectedFor } from '../options/check.js';
+import type { ReferenceSettings, RunSettings } from '../options/options.js';
+import type { Logger } from '../options/options-load.js';
+import { parsePrompt } from '../prompt/index.js';
+import { schedule } from '../schedulers/index.js';
+import { type Warning, warner } from '../warnings.js';
+import type { Run } from './run.js';
+
+/** What a run may refer to. */
+export interface Attached {
+  readonly model: Model;
+  readonly adapters: ReadonlyMap<string, Adapter>;
+  readonly loras: ReadonlyMap<string, Lora>;
+}
+
+/** Samplers whose schedule is their own. */
+const FIXED_SCHEDULE: readonly string[] = ['ddim', 'pndm', 'lcm', 'tcd'];
+
+const adapterOf = ({ adapter, option }: ReferenceSettings, adapters: ReadonlyMap<string, Adapter>): Adapter => {
+  const attached = [...adapters.values()];
+  if (adapter === undefined) {
+    if (attached.length === 1) return attached[0]!;
+    if (attached.length === 0)
+      throw new StateError(
+        'NOT_LOADED',
+        `${option} needs an adapter and none is attached`,
+        'Attach one first: await pipe.addAdapter(file)',
+      );
+    throw new OptionError(
+      'OPTION_CONFLICT',
+      `${option} names no adapter and ${attached.length} are attached`,
+      `Give adapter, one of ${attached.map((one) => quoted(one.name)).join(', ')}`,
+      { details: { option: `${option}.adapter` } },
+    );
+  }
+  if (adapter instanceof Adapter) {
+    if (adapter.disposed) throw disposedHandle('adapter', adapter.name);
+    if (attached.includes(adapter)) return adapter;
+    throw new OptionError(
+      'OPTION_CONFLICT',
+      `${option}.adapter is attached to another pipeline`,
+      'Attach it to this one',
+      { details: { option: `${option}.adapter` } },
+    );
+  }
+  const named = typeof adapter === 'string' ? adapters.get(adapter) : undefined;
+  if (named) return named;
+  if (typeof adapter !== 'string') {
+    throw new OptionError(
+      'OPTION_TYPE',
+      `Expected a handle or a name for ${option}.adapter`,
+      'Give what addAdapter returned',
+      { details: { option: `${option}.adapter` } },
+    );
+  }
+  const near = nearest(adapter, adapters.keys());
+  throw new OptionError(
+    'OPTION_UNKNOWN',
+    `No adapter named ${quoted(adapter)} is attached`,
+    near
+      ? `Did you mean ${quoted(near)}?`
+      : `Attached are ${attached.map((one) => quoted(one.name)).join(', ') || 'none'}`,
+    { details: { option: `${option}.adapter` } },
+  );
+};
+
+/** Layers that may be left out depend on the model's encoders. */
+const checkClipSkip = ({ clipSkip }: RunSettings, model: Model): void => {
+  const most = Math.min(...model.text.map(({ network }) => network.info.layers ?? 1)) - 1;
+  for (const skip of clipSkip) {
+    if (skip > most)
+      throw expectedFor('OPTION_RANGE', 'clipSkip', `a whole number from 0 to ${most}`, skip, 'Give clipSkip 0 or 1');
+  }
+};
+
+/** Everything that can be wrong with a run and needs no work to be found. */
+export const checkedRun = (
+  settings: RunSettings,
+  attached: Attached,
+  influences: readonly Influence[],
+  how: { readonly logger: Logger | undefined; readonly strict: boolean },
+): Run => {
+  const { model, adapters, loras } = attached;
+  const warnings: Warning[] = [];
+  const warn = warner((warning) => warnings.push(warning), how.logger, how.strict);
+  const { sampler, schedule: sigmas, spacing, prediction, eta } = settings;
+  if (eta !== undefined && sampler !== 'ddim' && sampler !== 'tcd')
+    warn('OPTION_CONFLICT', `eta has no effect: sampler ${sampler} does not know it`);
+  if (sigmas !== undefined && sigmas !== 'default' && FIXED_SCHEDULE.includes(sampler)) {
+    warn('OPTION_CONFLICT', `schedule has no effect: sampler ${sampler} has its own`);
+  }
+  checkClipSkip(settings, model);
+  const names = [...loras.keys()];
+  const prompt = parsePrompt(settings.prompt, settings.promptSyntax, names);
+  const negative =
+    settings.negativePrompt === undefined
+      ? undefined
+      : parsePrompt(settings.negativePrompt, settings.promptSyntax, names);
+  const references = settings.references.map((reference, i) => {
+    const adapter = adapterOf(reference, adapters);
+    checkReference(reference, adapterParts(adapter), warn);
+    referenceScales(reference, model.unet.info.sites ?? []);
+    const influence = influences[i];
+    return { settings: reference, adapter, ...(influence ? { influence } : {}) };
+  });
+  const { deltas, record } = loraDeltas(loras.values(), [...prompt.loras, ...(negative?.loras ?? [])]);
+  return {
+    settings,
+    prompt,
+    negative,
+    schedule: schedule(sampler, model.scheduler, settings.steps, {
+      schedule: sigmas,
+      spacing,
+      prediction,
+      eta,
+    }),
+    references,
+    deltas: [...deltas, ...adapterDeltas(references)],
+    loras: record,
+    warnings,
+  };
+};

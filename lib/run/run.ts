@@ -1,0 +1,201 @@
+import { type Adapter, adapterParts } from '../adapters/adapter.js';
+import { type Influence, type ResolvedReference, resolveReference } from '../adapters/resolve.js';
+import { GeneratedImage, seedValue } from '../images/generated-image.js';
+import type { RunRecord } from '../images/metadata.js';
+import type { Delta, UnetWeights } from '../loras/lora.js';
+import type { Model } from '../models/model.js';
+import type { EngineHost } from '../native/engine.js';
+import { native, type SampleRow, type SampleSpec, type Stop, type Tensor, type TextInput } from '../native/native.js';
+import type { ReferenceSettings, RunSettings } from '../options/options.js';
+import type { ImageLimits } from '../options/options-load.js';
+import { chunksOf, equalized, type ParsedPrompt } from '../prompt/index.js';
+import type { Schedule } from '../schedulers/index.js';
+import type { Warning } from '../warnings.js';
+import type { GenerateResult, JobControl, Timings } from './job.js';
+import { recordOf } from './run-record.js';
+
+/** A run that has passed every check at the door. */
+export interface Run {
+  readonly settings: RunSettings;
+  readonly prompt: ParsedPrompt;
+  readonly negative: ParsedPrompt | undefined;
+  readonly schedule: Schedule;
+  readonly references: readonly {
+    readonly settings: ReferenceSettings;
+    readonly adapter: Adapter;
+    readonly influence?: Influence;
+  }[];
+  readonly deltas: readonly Delta[];
+  readonly loras: RunRecord['loras'];
+  readonly warnings: readonly Warning[];
+}
+
+/** What a run works with. */
+export interface RunContext {
+  readonly host: EngineHost;
+  readonly model: Model;
+  readonly weights: UnetWeights;
+  readonly limits: ImageLimits;
+  readonly control: JobControl;
+  readonly stop: Stop;
+  /** When the run was asked for, in ms of `performance.now()`. */
+  readonly asked: number;
+}
+
+interface Encoded {
+  readonly context: Tensor;
+  readonly pooled?: Tensor;
+}
+
+const zerosLike = ({ shape, data }: Tensor): Tensor => ({ shape, data: new Float32Array(data.length) });
+
+/** Both prompts through the text encoders; all of equal length. */
+const encodePrompts = async (
+  run: Run,
+  { host, model, stop }: RunContext,
+): Promise<{ positive: Encoded; negative: Encoded | undefined }> => {
+  const { settings, prompt } = run;
+  const guided = settings.guidanceScale > 1;
+  const negative =
+    run.negative ?? (guided && !model.zeroNegative ? { fragments: [{ text: '', weight: 1 }], loras: [] } : undefined);
+  const prompts = [prompt, ...(guided && negative ? [negative] : [])];
+  // one list for all prompts and tokenizers: the longest sets the number of chunks
+  const all = equalized(
+    model.text.flatMap(({ tokenizer }) =>
+      prompts.map(({ fragments }) => ({ tokenizer, chunks: chunksOf(tokenizer, fragments) })),
+    ),
+  );
+  const encode = (which: number): Promise<Encoded> => {
+    const inputs = model.text.map(({ network }, tower): TextInput => {
+      const chunks = all[tower * prompts.length + which]!;
+      return {
+        network,
+        chunks: chunks.map((chunk) => chunk.ids),
+        weights: chunks.map((chunk) => chunk.weights),
+        skip: settings.clipSkip[which]!,
+        state: model.isXl ? 'penultimate' : 'last',
+        ...(model.isXl && tower === model.text.length - 1 ? { pooled: true } : {}),
+      };
+    });
+    return native(
+      host.engine.encodeText(inputs, { emphasis: settings.promptSyntax === 'plain' ? 'none' : 'original', stop }),
+    );
+  };
+  const positive = await encode(0);
+  if (!guided) return { positive, negative: undefined };
+  if (negative) return { positive, negative: await encode(1) };
+  // source: diffusers, SDXL's force_zeros_for_empty_prompt
+  return {
+    positive,
+    negative: {
+      context: zerosLike(positive.context),
+      ...(positive.pooled ? { pooled: zerosLike(positive.pooled) } : {}),
+    },
+  };
+};
+
+const encodeReferences = async (run: Run, context: RunContext): Promise<ResolvedReference[]> => {
+  const { host, model, limits, stop, control } = context;
+  const resolved: ResolvedReference[] = [];
+  const how = {
+    host,
+    sites: model.unet.info.sites ?? [],
+    limits,
+    guided: run.settings.guidanceScale > 1,
+    steps: run.schedule.steps,
+    stop,
+  };
+  for (const { settings, adapter, influence } of run.references) {
+    control.emit({ type: 'encode', part: adapter.name });
+    resolved.push(await resolveReference(how, settings, adapterParts(adapter), influence));
+  }
+  return resolved;
+};
+
+const sampleSpec = (
+  run: Run,
+  { model, stop }: RunContext,
+  text: Awaited<ReturnType<typeof encodePrompts>>,
+  prompts: SampleSpec['prompts'],
+  seed: bigint,
+): SampleSpec => {
+  const { settings, schedule } = run;
+  const { width, height } = settings;
+  const { positive, negative } = text;
+  const sizes = [height, width, 0, 0, height, width]; // original, crop, target
+  return {
+    unet: model.unet,
+    width: width / model.factor,
+    height: height / model.factor,
+    rows: schedule.rows as readonly SampleRow[],
+    initNoiseSigma: schedule.initNoiseSigma,
+    context: positive.context,
+    ...(negative ? { negativeContext: negative.context } : {}),
+    ...(model.isXl ? { pooled: positive.pooled!, timeIds: sizes } : {}),
+    ...(model.isXl && negative ? { negativePooled: negative.pooled!, negativeTimeIds: sizes } : {}),
+    guidanceScale: settings.guidanceScale,
+    guidanceRescale: settings.guidanceRescale,
+    seed,
+    prompts,
+    stop,
+  };
+};
+
+/** Tells when an outer step is done, with the time that is left, over all pictures of the run. */
+const stepEvents = (
+  run: Run,
+  image: number,
+  began: number,
+  control: JobControl,
+): ((event: { readonly row: number }) => void) => {
+  const { rows, steps } = run.schedule;
+  const total = rows.length * run.settings.seeds.length;
+  return ({ row }) => {
+    const isLast = rows[row + 1]?.step !== rows[row]!.step; // rows of one outer step follow each other
+    if (!isLast) return;
+    const done = image * rows.length + row + 1;
+    const etaMs = ((performance.now() - began) / done) * (total - done);
+    control.emit({ type: 'step', step: rows[row]!.step + 1, steps, etaMs: Math.round(etaMs), image });
+  };
+};
+
+/** Draws the pictures of a run. Ends early, with whatever error, when the job has ended. */
+export const draw = async (run: Run, context: RunContext): Promise<GenerateResult> => {
+  const { host, model, weights, control, stop, asked } = context;
+  const { settings } = run;
+  const began = performance.now();
+  const seeds = settings.seeds.map(seedValue);
+  control.emit({ type: 'start', seeds });
+  for (const { code, message } of run.warnings) control.emit({ type: 'warning', code, message });
+  await weights.set(run.deltas, stop);
+  control.emit({ type: 'encode', part: 'text' });
+  const text = await encodePrompts(run, context);
+  const resolved = await encodeReferences(run, context);
+  const prompts = resolved.map((reference) => reference.prompt);
+  const encoded = performance.now();
+  let decodeMs = 0;
+  const images: GeneratedImage[] = [];
+  for (const [index, seed] of settings.seeds.entries()) {
+    const { latents } = await native(
+      host.engine.sample(sampleSpec(run, context, text, prompts, seed), stepEvents(run, index, encoded, control)),
+    );
+    control.emit({ type: 'decode', image: index });
+    const decoding = performance.now();
+    const pixels = await native(host.engine.decode(model.vae, latents, { scalingFactor: model.scalingFactor, stop }));
+    decodeMs += performance.now() - decoding;
+    const image = new GeneratedImage(pixels, seed, recordOf(run, context, resolved, seed), settings.metadata);
+    images.push(image);
+    control.emit({ type: 'image', index, image });
+  }
+  const ended = performance.now();
+  const timings: Timings = {
+    queueMs: began - asked,
+    encodeMs: encoded - began,
+    sampleMs: ended - encoded - decodeMs,
+    decodeMs,
+    totalMs: ended - asked,
+  };
+  control.emit({ type: 'done', timings });
+  const licenses = [...new Set(run.references.flatMap(({ adapter }) => adapterParts(adapter).licences))];
+  return { images, seeds, timings, warnings: run.warnings, licenses };
+};
