@@ -1,4 +1,6 @@
 export type { Adapter, AdapterInfo } from './adapters/adapter.js';
+export type { AddAdapterOptions } from './adapters/options.js';
+export type { GivenFace, Reference, ReferenceSource } from './adapters/reference.js';
 export type { BlockScale, Scale, ScaleByBlock } from './adapters/scales.js';
 export type { Variant } from './adapters/variants.js';
 export {
@@ -22,33 +24,21 @@ export {
   StateError,
 } from './errors.js';
 export { type Face, FaceAnalyzer } from './faces/face.js';
+export type { FaceFiles, PickFace } from './faces/options.js';
 export type { GeneratedImage, OutputFormat } from './images/generated-image.js';
-export type { ImageSource, RawImage } from './images/image.js';
 export { type Metadata, type RunRecord, readMetadata } from './images/metadata.js';
+export type { ImageSource, RawImage } from './images/source.js';
+export { type InspectedVariant, type Inspection, inspect } from './inspect/inspect.js';
 export type { Lora, LoraInfo } from './loras/lora.js';
+export type { AddLoraOptions } from './loras/options.js';
 export { type DefaultModel, defaultModel } from './models/default-model.js';
-export { type InspectedVariant, type Inspection, inspect } from './models/inspect.js';
+export type { LoadEvent, LoadOptions } from './models/options.js';
 export { type Device, devices } from './native/devices.js';
-export type { DetectedFace } from './native/native.js';
-export {
-  type GenerateOptions,
-  type GivenFace,
-  type PickFace,
-  type Reference,
-  type ReferenceSource,
-  schedules,
-} from './options/options.js';
-export type {
-  AddAdapterOptions,
-  AddLoraOptions,
-  FaceFiles,
-  LoadEvent,
-  LoadOptions,
-  Logger,
-} from './options/options-load.js';
+export type { DetectedFace } from './native/types.js';
 export { Pipeline, type PipelineInfo } from './pipeline.js';
 export type { GenerateResult, Job, JobEvent, Timings } from './run/job.js';
+export { type GenerateOptions, schedules } from './run/options.js';
 export { version } from './run/version.js';
 export type { Prediction, SigmaSchedule, Spacing } from './schedulers/config.js';
 export { type Sampler, samplers } from './schedulers/index.js';
-export type { Warning } from './warnings.js';
+export type { Logger, Warning } from './warnings.js';

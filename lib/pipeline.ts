@@ -1,30 +1,27 @@
 import { Adapter, adapterParts } from './adapters/adapter.js';
 import { attach } from './adapters/attach.js';
 import type { ImageEncoder } from './adapters/encoder.js';
+import { type AddAdapterOptions, adapterSettings } from './adapters/options.js';
 import type { Influence } from './adapters/resolve.js';
 import { abortError, OptionError, quoted, StateError } from './errors.js';
 import type { FaceNetworks } from './faces/face.js';
 import { stem } from './files/files.js';
 import { Lora, loraHandle, UnetWeights } from './loras/lora.js';
+import { type AddLoraOptions, loraSettings } from './loras/options.js';
 import { loadModel, type Model } from './models/model.js';
-import { cancellable, type EngineHost, released, startEngine } from './native/engine.js';
-import { type Dtype, native, type Stop } from './native/native.js';
+import { type LoadOptions, type LoadSettings, loadSettings } from './models/options.js';
+import { watched } from './models/watched.js';
+import { Attaching } from './native/attaching.js';
+import { type EngineHost, released, startEngine } from './native/engine.js';
+import { native } from './native/native.js';
 import { Shared } from './native/shared.js';
-import { type GenerateOptions, runSettings } from './options/options.js';
-import {
-  type AddAdapterOptions,
-  type AddLoraOptions,
-  adapterSettings,
-  type LoadOptions,
-  type LoadSettings,
-  loadSettings,
-  loraSettings,
-  pathOf,
-} from './options/options-load.js';
+import type { Dtype } from './native/types.js';
+import { pathOf } from './options/schemas.js';
 import { type Job, JobControl } from './run/job.js';
-import { draw, type Run } from './run/run.js';
+import { type GenerateOptions, runSettings } from './run/options.js';
 import { checkedRun } from './run/run-check.js';
 import { RunQueue } from './run/run-queue.js';
+import { submit } from './run/submit.js';
 import { type Warn, type Warning, warner } from './warnings.js';
 
 /** What a loaded pipeline is. */
@@ -91,7 +88,7 @@ export class Pipeline {
   readonly #warnings: Warning[] = [];
   readonly #warn: Warn;
   readonly #closing = new AbortController();
-  readonly #attaching = new Set<Promise<unknown>>();
+  readonly #attaching: Attaching;
   readonly #encoders = new Shared<ImageEncoder>((encoder) => encoder.network.dispose());
   readonly #faces = new Shared<FaceNetworks>((faces) => faces.dispose());
   #ending: Promise<void> | undefined;
@@ -102,6 +99,7 @@ export class Pipeline {
     this.#settings = settings;
     this.#weights = new UnetWeights(host, model.unet);
     this.#queue = new RunQueue(settings.maxQueue);
+    this.#attaching = new Attaching(host, this.#closing.signal, closedError);
     this.#warn = warner((warning) => this.#warnings.push(warning), settings.logger, settings.strict);
     for (const { code, message } of model.warnings) this.#warn(code, message);
     parts.set(this, { host, model, weights: this.#weights });
@@ -183,7 +181,7 @@ export class Pipeline {
     const path = pathOf(file, 'file');
     const settings = adapterSettings(options);
     this.#checkName('adapter', settings.name ?? stem(path), this.#adapters);
-    return this.#attach(settings.signal, async (stop) => {
+    return this.#attaching.load(settings.signal, async (stop) => {
       const context = {
         host: this.#host,
         unet: this.#model.unet,
@@ -217,7 +215,7 @@ export class Pipeline {
     const settings = loraSettings(options);
     const name = settings.name ?? stem(path);
     this.#checkName('LoRA', name, this.#loras);
-    return this.#attach(settings.signal, async (stop) => {
+    return this.#attaching.load(settings.signal, async (stop) => {
       const handle = await native(this.#host.engine.openLora(path, this.#model.unet, { stop }));
       for (const { code, message } of handle.info.warnings) this.#warn(code, message);
       const lora = new Lora(name, settings.scale, handle, (it) => this.#detachLora(it));
@@ -270,49 +268,18 @@ export class Pipeline {
       const attached = { model: this.#model, adapters: this.#adapters, loras: this.#loras };
       const { logger, strict } = this.#settings;
       const run = checkedRun(settings, attached, influences, { logger, strict });
-      this.#enqueue(run, control, asked);
-    } catch (error) {
-      control.fail(error);
-    }
-    return control.job;
-  }
-
-  #enqueue(run: Run, control: JobControl, asked: number): void {
-    const { signal } = run.settings;
-    const work = async (): Promise<void> => {
-      if (control.ended) return;
-      const stop = this.#host.stop();
-      control.onEnd(() => stop.raise());
-      const context = {
+      submit(run, control, asked, {
         host: this.#host,
         model: this.#model,
         weights: this.#weights,
         limits: this.#settings.images,
-        control,
-        stop,
-        asked,
-      };
-      try {
-        control.succeed(await draw(run, context));
-      } catch (error) {
-        control.fail(error); // when the job was cancelled it has ended already
-      } finally {
-        released(this.#host, stop);
-      }
-    };
-    // after this turn, so that whoever called can follow the job from its first event on; before the run may start
-    let position = 0;
-    queueMicrotask(() => control.emit({ type: 'queued', position }));
-    const entry = this.#queue.add(work);
-    position = entry.position;
-    this.#jobs.add(control);
-    const cancel = (): void => control.cancel(signal?.reason);
-    signal?.addEventListener('abort', cancel, { once: true });
-    control.onEnd(() => {
-      entry.leave();
-      this.#jobs.delete(control);
-      signal?.removeEventListener('abort', cancel);
-    });
+        queue: this.#queue,
+        jobs: this.#jobs,
+      });
+    } catch (error) {
+      control.fail(error);
+    }
+    return control.job;
   }
 
   #checkName(what: string, name: string, taken: ReadonlyMap<string, unknown>): void {
@@ -326,33 +293,6 @@ export class Pipeline {
         details: { option: 'name', found: name },
       },
     );
-  }
-
-  /** Loads something to attach; a signal or `dispose` ends it early, and what was loaded then is freed. */
-  async #attach<T>(
-    signal: AbortSignal | undefined,
-    load: (stop: Stop) => Promise<{ handle: T; keep: () => void; drop: () => void }>,
-  ): Promise<T> {
-    const closing = this.#closing.signal;
-    const either = signal ? AbortSignal.any([signal, closing]) : closing;
-    const work = async (stop: Stop): Promise<T> => {
-      const { handle, keep, drop } = await load(stop);
-      try {
-        if (either.aborted) throw closedError();
-        keep();
-      } catch (error) {
-        drop();
-        throw error;
-      }
-      return handle;
-    };
-    const loading = (stop: Stop): Promise<T> => {
-      const running = work(stop);
-      this.#attaching.add(running);
-      return running.finally(() => this.#attaching.delete(running));
-    };
-    const ended = (reason: unknown): Error => (closing.aborted ? closedError() : abortError(reason));
-    return cancellable(this.#host, either, ended, loading);
   }
 
   #detachAdapter(adapter: Adapter): Promise<void> {
@@ -380,31 +320,10 @@ export class Pipeline {
   async #end(drain: boolean): Promise<void> {
     this.#closing.abort(closedError());
     if (!drain) for (const job of [...this.#jobs]) job.fail(abortError(closedError()));
-    await Promise.allSettled(this.#attaching);
+    await this.#attaching.ended();
     await this.#queue.idle();
     for (const handle of [...this.#adapters.values(), ...this.#loras.values()]) await handle.dispose();
     this.#model.dispose();
     this.#host.close();
   }
 }
-
-/** Loads with a listener and a signal; an error of the listener ends the load. */
-const watched = async (
-  host: EngineHost,
-  settings: LoadSettings,
-  load: (onProgress: LoadSettings['onProgress'], stop: Stop) => Promise<Model>,
-): Promise<Model> => {
-  const broken = new AbortController();
-  const { onProgress, signal } = settings;
-  const listener: LoadSettings['onProgress'] =
-    onProgress &&
-    ((event) => {
-      try {
-        if (!broken.signal.aborted) onProgress(event);
-      } catch (error) {
-        broken.abort(error);
-      }
-    });
-  const either = AbortSignal.any([broken.signal, ...(signal ? [signal] : [])]);
-  return cancellable(host, either, abortError, (stop) => load(listener, stop));
-};

@@ -1,5 +1,12 @@
 import { type ErrorCode, errorOf, isErrorCode } from './errors.js';
-import type { Logger } from './options/options-load.js';
+
+/** Takes log lines, in the shape of pino: an object of facts, then a sentence. */
+export interface Logger {
+  debug?(facts: object, message: string): void;
+  info?(facts: object, message: string): void;
+  warn(facts: object, message: string): void;
+  error?(facts: object, message: string): void;
+}
 
 /** A warning of a load or a run: `code` is one of the error codes, or a code that only warns. */
 export interface Warning {

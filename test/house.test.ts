@@ -123,44 +123,31 @@ t.test('native: N-API is known to the binding, threads to the pool and the engin
 
 // ---- lib ----
 
-interface Import {
-  readonly to: string;
-  /** Gone after compilation. */
-  readonly typeOnly: boolean;
-}
 interface Source {
-  readonly imports: readonly Import[];
+  /** What it imports and exports from, type imports included. */
+  readonly imports: readonly string[];
   /** Loads with something that is no name in the source. */
   readonly computed: number;
   readonly texts: readonly string[];
   readonly anyOrEnum: readonly string[];
 }
 
-const typesOnly = (node: ts.ImportDeclaration | ts.ExportDeclaration): boolean => {
-  if (ts.isExportDeclaration(node)) return node.isTypeOnly;
-  const clause = node.importClause;
-  if (!clause) return false;
-  if (clause.isTypeOnly) return true;
-  const named = clause.namedBindings;
-  return !clause.name && named !== undefined && ts.isNamedImports(named) && named.elements.every((e) => e.isTypeOnly);
-};
-
 const parse = (name: string, text: string): Source => {
   const file = ts.createSourceFile(name, text, ts.ScriptTarget.Latest, true);
-  const imports: Import[] = [];
+  const imports: string[] = [];
   const texts: string[] = [];
   const anyOrEnum: string[] = [];
   let computed = 0;
   const visit = (node: ts.Node): void => {
     if ((ts.isImportDeclaration(node) || ts.isExportDeclaration(node)) && node.moduleSpecifier)
-      imports.push({ to: (node.moduleSpecifier as ts.StringLiteral).text, typeOnly: typesOnly(node) });
+      imports.push((node.moduleSpecifier as ts.StringLiteral).text);
     if (ts.isImportTypeNode(node) && ts.isLiteralTypeNode(node.argument) && ts.isStringLiteral(node.argument.literal))
-      imports.push({ to: node.argument.literal.text, typeOnly: true });
+      imports.push(node.argument.literal.text);
     if (ts.isCallExpression(node)) {
       const callee = node.expression;
       const [first] = node.arguments;
       if (callee.kind === ts.SyntaxKind.ImportKeyword || (ts.isIdentifier(callee) && callee.text === 'require'))
-        if (first && ts.isStringLiteral(first)) imports.push({ to: first.text, typeOnly: false });
+        if (first && ts.isStringLiteral(first)) imports.push(first.text);
         else computed += 1;
       else if (ts.isPropertyAccessExpression(callee) && callee.name.text === 'dlopen') computed += 1;
     }
@@ -187,14 +174,71 @@ const resolved = (from: string, to: string): string =>
 const importsOf = (folder: string): [string, string][] =>
   [...lib]
     .filter(([path]) => path.startsWith(folder))
-    .flatMap(([path, source]) => source.imports.map(({ to }): [string, string] => [path, resolved(path, to)]));
+    .flatMap(([path, source]) => source.imports.map((to): [string, string] => [path, resolved(path, to)]));
+
+/** Room → the rooms it may import from besides itself, type imports included; the ground is open to all. */
+const ROOMS: Readonly<Record<string, readonly string[]>> = {
+  native: [],
+  options: [],
+  prompt: [],
+  schedulers: [],
+  files: ['schedulers'],
+  images: ['native', 'options'],
+  models: ['native', 'options', 'prompt', 'schedulers', 'files', 'images'],
+  faces: ['native', 'options', 'prompt', 'schedulers', 'files', 'images', 'models'],
+  adapters: ['native', 'options', 'prompt', 'schedulers', 'files', 'images', 'models', 'faces'],
+  loras: ['native', 'options', 'prompt', 'schedulers', 'files', 'images', 'models', 'faces', 'adapters'],
+  inspect: ['native', 'options', 'prompt', 'schedulers', 'files', 'images', 'models', 'faces', 'adapters'],
+  run: ['native', 'options', 'prompt', 'schedulers', 'files', 'images', 'models', 'faces', 'adapters', 'loras'],
+};
+/** Files at the top: what everybody may use, and the doors, which use everybody. */
+const GROUND: readonly string[] = ['errors.ts', 'warnings.ts'];
+const DOORS: readonly string[] = ['pipeline.ts', 'index.ts'];
+
+/** Whether one file of lib may import another; of the command line another test speaks. */
+const mayImport = (from: string, to: string): boolean => {
+  const [room, other] = [from, to].map((path) => path.split('/').slice(1)) as [string[], string[]];
+  if (other.length === 1 && GROUND.includes(other[0]!)) return room.length > 1 || from !== 'lib/errors.ts';
+  if (room.length === 1 && DOORS.includes(room[0]!))
+    return other.length > 1 ? other[0] !== 'cli' : room[0] === 'index.ts';
+  return room.length > 1 && other.length > 1 && (room[0] === other[0] || ROOMS[room[0]!]?.includes(other[0]!) === true);
+};
+
+t.test('lib: every import follows an arrow, types too', async (test) => {
+  for (const path of lib.keys()) {
+    const [, room, file] = path.split('/');
+    if (file === undefined) test.ok([...GROUND, ...DOORS].includes(room!), `${path} may lie at the top`);
+    else test.ok(room === 'cli' || Object.hasOwn(ROOMS, room!), `lib/${room} has its place in the order`);
+    test.ok(read(path).split('\n').length <= 350, `${path} has at most 350 lines`);
+  }
+  for (const [path, to] of importsOf('lib/'))
+    if (to.startsWith('lib/') && !path.startsWith('lib/cli/') && !mayImport(path, to))
+      test.fail(`${path} imports ${to} against the arrows`);
+});
+
+t.test('lib: the arrows are an order, and the check sees what turns back', async (test) => {
+  test.equal(cycle(new Map(Object.entries(ROOMS))), undefined);
+  for (const [room, below] of Object.entries(ROOMS)) {
+    for (const other of below)
+      for (const further of ROOMS[other]!) test.ok(below.includes(further), `${room} may import from ${further}`);
+    // planted: the arrow itself is fine, its reverse and whatever is not listed are seen
+    for (const other of Object.keys(ROOMS)) {
+      if (other === room) continue;
+      test.equal(mayImport(`lib/${room}/a.ts`, `lib/${other}/b.ts`), below.includes(other), `${room} -> ${other}`);
+    }
+    for (const door of [...DOORS.map((name) => `lib/${name}`), 'lib/cli/index.ts'])
+      test.notOk(mayImport(`lib/${room}/a.ts`, door), `${room} may not import ${door}`);
+  }
+  test.notOk(mayImport('lib/errors.ts', 'lib/warnings.ts') || mayImport('lib/warnings.ts', 'lib/run/run.ts'));
+  test.notOk(mayImport('lib/pipeline.ts', 'lib/index.ts') || mayImport('lib/pipeline.ts', 'lib/cli/index.ts'));
+});
 
 t.test('lib: only native.ts may load the addon', async (test) => {
   test.ok(lib.size > 40, 'the sources were found');
   for (const [path, { computed, texts, imports }] of lib) {
     if (path === 'lib/native/native.ts') continue;
     test.equal(computed, 0, `${path} loads nothing by a computed name`);
-    for (const text of [...texts, ...imports.map(({ to }) => to)])
+    for (const text of [...texts, ...imports])
       if (/\.node$|^node-gyp-build/.test(text)) test.fail(`${path} names ${JSON.stringify(text)}`);
   }
 });
@@ -219,17 +263,28 @@ t.test('lib: samplers and prompts are pure, they know errors and nothing else of
     if (!to.startsWith('lib/')) test.equal(to, 'zod', `${path} may not import ${to}`);
 });
 
-t.test('lib: modules do not wait for each other while loading', async (test) => {
-  const graph = new Map<string, string[]>();
-  for (const [path, { imports }] of lib) {
-    const own = imports.filter(({ to, typeOnly }) => to.startsWith('.') && !typeOnly && !to.endsWith('.json'));
-    graph.set(
-      path,
-      own.map(({ to }) => resolved(path, to)),
-    );
-    for (const to of graph.get(path)!) test.ok(lib.has(to), `${path} imports ${to}, a file of lib`);
-  }
+/** Files of lib by what they import, type imports included. */
+const importGraph = (sources: ReadonlyMap<string, Source>): Map<string, string[]> =>
+  new Map(
+    [...sources].map(([path, { imports }]) => {
+      const own = imports.filter((to) => to.startsWith('.') && !to.endsWith('.json'));
+      return [path, own.map((to) => resolved(path, to))];
+    }),
+  );
+
+t.test('lib: no file imports itself on some way, types included', async (test) => {
+  const graph = importGraph(lib);
+  for (const [path, imports] of graph)
+    for (const to of imports) test.ok(lib.has(to), `${path} imports ${to}, a file of lib`);
   test.equal(cycle(graph), undefined);
+  const planted = new Map(lib);
+  const back = "import type { Run } from '../run/request.js';";
+  planted.set('lib/images/source.ts', parse('source.ts', read('lib/images/source.ts') + back));
+  test.match(
+    cycle(importGraph(planted)),
+    /lib\/images\/source\.ts -> lib\/run\/request\.ts/,
+    'a circle of types is seen',
+  );
 });
 
 t.test('lib: no any, no enum', async (test) => {

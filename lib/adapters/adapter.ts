@@ -1,6 +1,6 @@
 import { StateError } from '../errors.js';
 import type { FaceNetworks } from '../faces/face.js';
-import type { NetworkHandle, Tensor } from '../native/native.js';
+import type { NetworkHandle, Tensor } from '../native/types.js';
 import type { ImageEncoder } from './encoder.js';
 import type { EncoderNeed, Needs, Variant, VariantRow } from './variants.js';
 

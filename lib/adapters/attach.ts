@@ -1,13 +1,15 @@
 import { FaceAnalyzer, FaceNetworks } from '../faces/face.js';
+import { faceSettings } from '../faces/options.js';
 import { samePath, stem } from '../files/files.js';
 import { knownFile } from '../files/known-files.js';
 import type { EngineHost } from '../native/engine.js';
-import { type NetworkHandle, type NetworkInfo, native, type Stop } from '../native/native.js';
+import { native } from '../native/native.js';
 import type { Lease, Shared } from '../native/shared.js';
-import { type AdapterSettings, faceSettings } from '../options/options-load.js';
+import type { NetworkHandle, NetworkInfo, Stop } from '../native/types.js';
 import type { Warn } from '../warnings.js';
 import type { AdapterInfo, AdapterParts } from './adapter.js';
 import { findEncoder, type ImageEncoder, loadEncoder } from './encoder.js';
+import type { AdapterSettings } from './options.js';
 import { encoderName, needsOf, type VariantRow, variantRow } from './variants.js';
 
 /** What attaching needs of a pipeline. */

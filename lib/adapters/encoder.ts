@@ -5,7 +5,8 @@ import { ModelFileError, ModelMismatchError, quoted } from '../errors.js';
 import { isFile, kindAt, readJson } from '../files/files.js';
 import { weightsIn } from '../files/weights.js';
 import type { EngineHost } from '../native/engine.js';
-import { type FileInfo, type NetworkHandle, native, type Stop } from '../native/native.js';
+import { native } from '../native/native.js';
+import type { FileInfo, NetworkHandle, Stop } from '../native/types.js';
 import { type EncoderNeed, encoderName } from './variants.js';
 
 /** A CLIP image encoder and how pictures are prepared for it. */

@@ -1,13 +1,16 @@
 import { createHash } from 'node:crypto';
 import { FaceError, NumericError, OptionError } from '../errors.js';
 import { chooseFaces } from '../faces/face-choice.js';
-import { type CapturedImage, type DecodeLimits, decodeImage } from '../images/image.js';
+import { type DecodeLimits, decodeImage } from '../images/decode.js';
+import type { CapturedImage } from '../images/source.js';
 import type { EngineHost } from '../native/engine.js';
-import { native, type Pixels, type SampleSpec, type Stop, type Tensor } from '../native/native.js';
+import { native } from '../native/native.js';
+import type { Pixels, SampleSpec, Stop, Tensor } from '../native/types.js';
 import { expectedFor } from '../options/check.js';
-import { DEFAULTS, type ReferenceSettings } from '../options/options.js';
+import { DEFAULTS } from '../options/defaults.js';
 import type { Warn } from '../warnings.js';
 import type { AdapterParts } from './adapter.js';
+import type { ReferenceSettings } from './reference.js';
 import { type Sites, siteScales } from './scales.js';
 
 /** What resolving needs of the run. */

@@ -1,5 +1,5 @@
 import { OptionError } from '../errors.js';
-import type { NetworkInfo } from '../native/native.js';
+import type { NetworkInfo } from '../native/types.js';
 import { expectedFor, shown } from '../options/check.js';
 
 /** One number for a block, or one per transformer in it. */

@@ -1,4 +1,4 @@
-import type { NetworkInfo } from '../native/native.js';
+import type { NetworkInfo } from '../native/types.js';
 
 /** What is true of a variant beyond its tensors: names, licence, how several pictures are joined. */
 export interface VariantRow {

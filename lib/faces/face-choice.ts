@@ -1,6 +1,6 @@
 import { FaceError } from '../errors.js';
-import type { DetectedFace } from '../native/native.js';
-import type { PickFace } from '../options/options.js';
+import type { DetectedFace } from '../native/types.js';
+import type { PickFace } from './options.js';
 
 /** What a search for faces gave: faces in pixels of the picture, best score first. */
 export interface FaceSearch {

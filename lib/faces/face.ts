@@ -2,13 +2,18 @@ import { z } from 'zod';
 import { abortError, FaceError, quoted, StateError } from '../errors.js';
 import { familyDefaults } from '../files/defaults.js';
 import { knownFile } from '../files/known-files.js';
-import { captureImage, decodeImage, type ImageSource, type RawImage } from '../images/image.js';
+import { decodeImage } from '../images/decode.js';
+import { imageLimits } from '../images/limits.js';
+import { captureImage, type ImageSource, type RawImage } from '../images/source.js';
+import { loadSettings } from '../models/options.js';
 import { cancellable, type EngineHost, startEngine } from '../native/engine.js';
-import { type DetectedFace, type NetworkHandle, native, type Pixels, type Stop } from '../native/native.js';
+import { native } from '../native/native.js';
+import type { DetectedFace, NetworkHandle, Pixels, Stop } from '../native/types.js';
 import { checked, expectedFor, readOnce } from '../options/check.js';
-import { DEFAULTS, type PickFace, pickFaceSchema, signalSchema } from '../options/options.js';
-import { type FaceFiles, type FaceSettings, faceSettings, imageLimits, loadSettings } from '../options/options-load.js';
+import { DEFAULTS } from '../options/defaults.js';
+import { signalSchema } from '../options/schemas.js';
 import { chooseFaces, type FaceSearch } from './face-choice.js';
+import { type FaceFiles, type FaceSettings, faceSettings, type PickFace, pickFaceSchema } from './options.js';
 
 /** Tried in this order until a face is found: a face that fills the picture is too large for a large canvas. */
 const AUTO_SIZES = [640, 576, 512, 448, 384, 320, 256, 192, 128];

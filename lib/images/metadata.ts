@@ -1,6 +1,7 @@
 import { z } from 'zod';
-import { type CapturedImage, captureImage, encodedBytes, type ImageSource } from './image.js';
+import { encodedBytes } from './decode.js';
 import { isPng, type PngText, readTexts } from './png.js';
+import { type CapturedImage, captureImage, type ImageSource } from './source.js';
 
 /** Keywords of the two texts that a picture carries. */
 const PARAMETERS = 'parameters';

@@ -1,9 +1,10 @@
 import type { Adapter } from '../adapters/adapter.js';
 import { adapterParts } from '../adapters/adapter.js';
+import type { ReferenceSettings } from '../adapters/reference.js';
 import { OptionError } from '../errors.js';
 import type { EngineHost } from '../native/engine.js';
-import { type LoraHandle, type NetworkHandle, native, type Stop } from '../native/native.js';
-import type { ReferenceSettings } from '../options/options.js';
+import { native } from '../native/native.js';
+import type { LoraHandle, NetworkHandle, Stop } from '../native/types.js';
 import type { LoraUse } from '../prompt/index.js';
 
 /** What an attached LoRA is. */

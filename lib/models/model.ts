@@ -1,12 +1,13 @@
 import { ModelFileError, quoted } from '../errors.js';
 import { familyDefaults } from '../files/defaults.js';
 import type { EngineHost } from '../native/engine.js';
-import { type NetworkHandle, type NetworkInfo, native, type Stop } from '../native/native.js';
-import { DEFAULTS, type ModelDefaults } from '../options/options.js';
-import type { LoadEvent } from '../options/options-load.js';
+import { native } from '../native/native.js';
+import type { NetworkHandle, NetworkInfo, Stop } from '../native/types.js';
+import { DEFAULTS } from '../options/defaults.js';
 import type { ClipTokenizer } from '../prompt/index.js';
 import { type SchedulerConfig, samplerOf } from '../schedulers/index.js';
 import { modelFiles, type Part } from './model-files.js';
+import type { LoadEvent, ModelDefaults } from './options.js';
 
 /** A text encoder with its tokenizer. */
 export interface TextTower {

@@ -1,5 +1,6 @@
 import { DeviceError, quoted, toError } from '../errors.js';
-import { addon, type Dtype, type Engine, type Stop } from './native.js';
+import { addon } from './native.js';
+import type { Dtype, Engine, Stop } from './types.js';
 
 /** An engine and what makes the flags that cancel its calls. Tests give their own. */
 export interface EngineHost {

@@ -1,15 +1,16 @@
 import { Adapter, adapterParts, disposedHandle } from '../adapters/adapter.js';
+import type { ReferenceSettings } from '../adapters/reference.js';
 import { checkReference, type Influence, referenceScales } from '../adapters/resolve.js';
 import { nearest, OptionError, quoted, StateError } from '../errors.js';
 import { adapterDeltas, type Lora, loraDeltas } from '../loras/lora.js';
 import type { Model } from '../models/model.js';
 import { expectedFor } from '../options/check.js';
-import type { ReferenceSettings, RunSettings } from '../options/options.js';
-import type { Logger } from '../options/options-load.js';
 import { parsePrompt } from '../prompt/index.js';
 import { schedule } from '../schedulers/index.js';
+import type { Logger } from '../warnings.js';
 import { type Warning, warner } from '../warnings.js';
-import type { Run } from './run.js';
+import type { RunSettings } from './options.js';
+import type { Run } from './request.js';
 
 /** What a run may refer to. */
 export interface Attached {

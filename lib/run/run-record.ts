@@ -1,8 +1,8 @@
 import { adapterParts } from '../adapters/adapter.js';
 import type { ResolvedReference } from '../adapters/resolve.js';
 import type { RunRecord } from '../images/metadata.js';
-import { DEFAULTS } from '../options/options.js';
-import type { Run, RunContext } from './run.js';
+import { DEFAULTS } from '../options/defaults.js';
+import type { Run, RunContext } from './request.js';
 import { version } from './version.js';
 
 /** How one picture was made. */

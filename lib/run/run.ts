@@ -1,46 +1,12 @@
-import { type Adapter, adapterParts } from '../adapters/adapter.js';
-import { type Influence, type ResolvedReference, resolveReference } from '../adapters/resolve.js';
+import { adapterParts } from '../adapters/adapter.js';
+import { type ResolvedReference, resolveReference } from '../adapters/resolve.js';
 import { GeneratedImage, seedValue } from '../images/generated-image.js';
-import type { RunRecord } from '../images/metadata.js';
-import type { Delta, UnetWeights } from '../loras/lora.js';
-import type { Model } from '../models/model.js';
-import type { EngineHost } from '../native/engine.js';
-import { native, type SampleRow, type SampleSpec, type Stop, type Tensor, type TextInput } from '../native/native.js';
-import type { ReferenceSettings, RunSettings } from '../options/options.js';
-import type { ImageLimits } from '../options/options-load.js';
-import { chunksOf, equalized, type ParsedPrompt } from '../prompt/index.js';
-import type { Schedule } from '../schedulers/index.js';
-import type { Warning } from '../warnings.js';
+import { native } from '../native/native.js';
+import type { SampleRow, SampleSpec, Tensor, TextInput } from '../native/types.js';
+import { chunksOf, equalized } from '../prompt/index.js';
 import type { GenerateResult, JobControl, Timings } from './job.js';
+import type { Run, RunContext } from './request.js';
 import { recordOf } from './run-record.js';
-
-/** A run that has passed every check at the door. */
-export interface Run {
-  readonly settings: RunSettings;
-  readonly prompt: ParsedPrompt;
-  readonly negative: ParsedPrompt | undefined;
-  readonly schedule: Schedule;
-  readonly references: readonly {
-    readonly settings: ReferenceSettings;
-    readonly adapter: Adapter;
-    readonly influence?: Influence;
-  }[];
-  readonly deltas: readonly Delta[];
-  readonly loras: RunRecord['loras'];
-  readonly warnings: readonly Warning[];
-}
-
-/** What a run works with. */
-export interface RunContext {
-  readonly host: EngineHost;
-  readonly model: Model;
-  readonly weights: UnetWeights;
-  readonly limits: ImageLimits;
-  readonly control: JobControl;
-  readonly stop: Stop;
-  /** When the run was asked for, in ms of `performance.now()`. */
-  readonly asked: number;
-}
 
 interface Encoded {
   readonly context: Tensor;

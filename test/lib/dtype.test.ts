@@ -1,7 +1,7 @@
 // What a pipeline computes with: chosen by the level, named by the caller, told in info and record.
 import t from 'tap';
 import { Pipeline } from '../../lib/index.js';
-import { loadSettings } from '../../lib/options/options-load.js';
+import { loadSettings } from '../../lib/models/options.js';
 import { digestOf, failure, scene, sketch } from './sketch.js';
 import { useLevel } from './stand-ins.js';
 

@@ -1,6 +1,6 @@
 // An engine without numbers: every call answers after a moment, records what it was given, and honours its stop flag.
 import type { EngineHost } from '../../lib/native/engine.js';
-import type { Engine, NetworkHandle, NetworkInfo, Stop, Tensor } from '../../lib/native/native.js';
+import type { Engine, NetworkHandle, NetworkInfo, Stop, Tensor } from '../../lib/native/types.js';
 
 const tensor = (tokens: number, width: number, value = 1): Tensor => ({
   shape: [1, 1, tokens, width],

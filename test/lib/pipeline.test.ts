@@ -5,9 +5,9 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import t, { type Test } from 'tap';
 import { defaultModel } from '../../lib/models/default-model.js';
-import type { GenerateOptions } from '../../lib/options/options.js';
-import type { LoadOptions } from '../../lib/options/options-load.js';
+import type { LoadOptions } from '../../lib/models/options.js';
 import { generateWithin, loadPipelineWith, type Pipeline } from '../../lib/pipeline.js';
+import type { GenerateOptions } from '../../lib/run/options.js';
 import { type FakeEngine, fakeEngine } from './fake-engine.js';
 
 const { path, face, adapters, references } = defaultModel();

@@ -1,6 +1,6 @@
 import t from 'tap';
 import { chooseFaces, type FaceSearch } from '../../../lib/faces/face-choice.js';
-import type { DetectedFace } from '../../../lib/native/native.js';
+import type { DetectedFace } from '../../../lib/native/types.js';
 
 const face = (x1: number, y1: number, x2: number, y2: number, score: number): DetectedFace => ({
   score,

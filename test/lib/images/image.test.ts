@@ -5,10 +5,11 @@ import { pathToFileURL } from 'node:url';
 import sharp from 'sharp';
 import t from 'tap';
 import type { IpAdapterError } from '../../../lib/errors.js';
-import { captureImage, decodeImage, type ImageSource } from '../../../lib/images/image.js';
+import { decodeImage } from '../../../lib/images/decode.js';
+import { imageLimits } from '../../../lib/images/limits.js';
+import { captureImage, type ImageSource } from '../../../lib/images/source.js';
 import { defaultModel } from '../../../lib/models/default-model.js';
-import type { Pixels } from '../../../lib/native/native.js';
-import { imageLimits } from '../../../lib/options/options-load.js';
+import type { Pixels } from '../../../lib/native/types.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'ipa-image-'));
 const { references } = defaultModel();

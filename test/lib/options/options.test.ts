@@ -1,9 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import fc from 'fast-check';
 import t from 'tap';
+import { adapterSettings } from '../../../lib/adapters/options.js';
 import { IpAdapterError, type OptionError } from '../../../lib/errors.js';
-import { type ModelDefaults, type RunSettings, runSettings } from '../../../lib/options/options.js';
-import { adapterSettings, loadSettings, loraSettings } from '../../../lib/options/options-load.js';
+import { loraSettings } from '../../../lib/loras/options.js';
+import { loadSettings, type ModelDefaults } from '../../../lib/models/options.js';
+import { type RunSettings, runSettings } from '../../../lib/run/options.js';
 
 const defaults: ModelDefaults = {
   width: 512,

@@ -4,10 +4,10 @@ import { abortError } from '../errors.js';
 import { sha256 } from '../files/files.js';
 import { knownFile } from '../files/known-files.js';
 import { cancellable, startEngine } from '../native/engine.js';
-import { type FileInfo, type NetworkInfo, native } from '../native/native.js';
+import { native } from '../native/native.js';
+import type { FileInfo, NetworkInfo } from '../native/types.js';
 import { checked, readOnce } from '../options/check.js';
-import { signalSchema } from '../options/options.js';
-import { pathOf } from '../options/options-load.js';
+import { pathOf, signalSchema } from '../options/schemas.js';
 
 /** What kind of IP-Adapter a file is. */
 export interface InspectedVariant {

@@ -1,0 +1,148 @@
+import { z } from 'zod';
+import { OptionError } from '../errors.js';
+import { type PickFace, pickFaceSchema } from '../faces/options.js';
+import { type CapturedImage, captureImage, type ImageSource } from '../images/source.js';
+import { checked, expectedFor, type Names, optionPath, readList, readOnce, readPlain } from '../options/check.js';
+import { real } from '../options/schemas.js';
+import type { Adapter } from './adapter.js';
+import type { Scale } from './scales.js';
+
+/** A face that the caller has analysed: the recogniser's raw numbers and, for FaceID Plus, an aligned close-up. */
+export interface GivenFace {
+  readonly identity: Float32Array;
+  readonly crop?: ImageSource;
+}
+
+/** Where an image prompt comes from: exactly one of these. */
+export type ReferenceSource =
+  | { readonly image: ImageSource; readonly images?: never; readonly face?: never }
+  | { readonly images: readonly ImageSource[]; readonly image?: never; readonly face?: never }
+  | { readonly face: GivenFace; readonly image?: never; readonly images?: never };
+
+/**
+ * One image prompt of a run.
+ *
+ * @example
+ * const reference: Reference = { adapter: 'faceid', image: 'person.jpg', scale: 0.8 }
+ */
+export type Reference = ReferenceSource & {
+  /** Handle or name of an attached adapter. Default: the only one attached. */
+  readonly adapter?: Adapter | string;
+  /** Strength, −1…5, or one of the per-block notations. Default 1. */
+  readonly scale?: Scale;
+  /** Strength of a FaceID adapter's own LoRA in this run, 0…2. Default: as attached. */
+  readonly loraScale?: number;
+  /** One number per image, 0…10, where images are averaged (FaceID). Default: all 1. */
+  readonly weights?: readonly number[];
+  /** FaceID Plus v2: how much the face's picture counts beside its identity, 0…2. Default 1. */
+  readonly structureScale?: number;
+  /** Which face of a picture with several. Default `largest`. */
+  readonly pickFace?: PickFace;
+};
+
+const MAX_IMAGES = 16; // of one reference; the portrait adapters were trained with 5
+
+const referenceShape = {
+  adapter: z.unknown().optional(), // checked against what is attached
+  image: z.unknown().optional(),
+  images: z.unknown().optional(),
+  face: z.unknown().optional(),
+  scale: z.unknown().optional(), // checked against the model's blocks
+  loraScale: real(0, 2).optional(),
+  weights: z.array(real(0, 10)).optional(),
+  structureScale: real(0, 2).optional(),
+  pickFace: pickFaceSchema.optional(),
+};
+
+const REFERENCE: Names = {
+  known: Object.keys(referenceShape),
+  later: [
+    'embedding',
+    'mask',
+    'maskMode',
+    'weightType',
+    'compositionImage',
+    'compositionScale',
+    'boost',
+    'embedsScaling',
+    'combine',
+    'start',
+    'end',
+    'windowMode',
+    'passes',
+    'outliers',
+    'weightMode',
+    'renormalize',
+    'negative',
+    'uncond',
+    'fit',
+    'anchor',
+    'clipMask',
+    'onMissing',
+  ],
+};
+
+const FACE: Names = { known: ['identity', 'crop'], later: [] };
+/** What FaceAnalyzer.identity gives beside what a reference needs: accepted, not read. */
+const FACE_FACTS = ['box', 'landmarks', 'score', 'size', 'normalized'];
+
+/** A reference as the run needs it: pictures copied, numbers checked, defaults filled in. */
+export interface ReferenceSettings {
+  readonly option: string; // "references[0]", for messages
+  readonly adapter: unknown; // a handle, a name, or undefined for the only one
+  readonly images: readonly CapturedImage[];
+  readonly face: { readonly identity: Float32Array; readonly crop: CapturedImage | undefined } | undefined;
+  readonly scale: unknown;
+  readonly loraScale: number | undefined;
+  readonly weights: readonly number[] | undefined;
+  readonly structureScale: number | undefined;
+  readonly pickFace: PickFace | undefined;
+}
+
+const faceOf = (value: unknown, option: string): NonNullable<ReferenceSettings['face']> => {
+  const raw = readOnce(value, option, { ...FACE, known: [...FACE.known, ...FACE_FACTS] });
+  if (!(raw.identity instanceof Float32Array) || raw.identity.length === 0) {
+    throw expectedFor(
+      'OPTION_TYPE',
+      `${option}.identity`,
+      'a Float32Array of the recogniser',
+      raw.identity,
+      'Give the raw output of a face recogniser',
+    );
+  }
+  const crop = raw.crop === undefined ? undefined : captureImage(raw.crop, `${option}.crop`);
+  return { identity: Float32Array.from(raw.identity), crop };
+};
+
+/** Checks one reference; `scale` is the model's own default. Every buffer in it is copied before this returns. */
+export const referenceOf = (value: unknown, index: number, defaultScale: number): ReferenceSettings => {
+  const option = optionPath(['references', index]);
+  const raw = readOnce(value, option, REFERENCE);
+  raw.scale = readPlain(raw.scale, `${option}.scale`);
+  raw.weights = readPlain(raw.weights, `${option}.weights`);
+  const given = checked(z.object(referenceShape), raw, ['references', index]);
+  const sources = ['image', 'images', 'face'].filter((name) => name in raw);
+  if (sources.length !== 1) {
+    throw new OptionError(
+      'OPTION_CONFLICT',
+      `${option} has ${sources.length === 0 ? 'no picture' : sources.join(' and ')}, expected exactly one of image, images and face`,
+      'Give one of them',
+      { details: { option, found: sources } },
+    );
+  }
+  const list =
+    'images' in raw ? readList(raw.images, `${option}.images`, MAX_IMAGES) : 'image' in raw ? [raw.image] : [];
+  const images = list.map((image, i) =>
+    captureImage(image, 'images' in raw ? `${option}.images[${i}]` : `${option}.image`),
+  );
+  const { loraScale, weights, structureScale, pickFace } = given;
+  if (weights && weights.length !== images.length) {
+    throw expectedFor('OPTION_RANGE', `${option}.weights`, `${images.length} numbers, one per image`, weights);
+  }
+  if (weights && !weights.some((weight) => weight > 0)) {
+    throw expectedFor('OPTION_RANGE', `${option}.weights`, 'at least one number above 0', weights);
+  }
+  const face = 'face' in raw ? faceOf(raw.face, `${option}.face`) : undefined;
+  const scale = raw.scale ?? defaultScale;
+  return { option, adapter: raw.adapter, images, face, scale, loraScale, weights, structureScale, pickFace };
+};

@@ -1,0 +1,140 @@
+import { availableParallelism } from 'node:os';
+import { z } from 'zod';
+import { DeviceError, OptionError, quoted } from '../errors.js';
+import { type ImageLimits, imageLimitsOf } from '../images/limits.js';
+import type { Dtype } from '../native/types.js';
+import { checked, type Names, readOnce } from '../options/check.js';
+import { DEFAULTS } from '../options/defaults.js';
+import { flag, func, signalSchema, whole } from '../options/schemas.js';
+import { MAX_PROMPT_CHARS } from '../prompt/index.js';
+import type { SigmaSchedule } from '../schedulers/config.js';
+import type { Sampler } from '../schedulers/index.js';
+import type { Logger } from '../warnings.js';
+
+/** Progress of a load: bytes of the part that is being read. */
+export interface LoadEvent {
+  readonly type: 'load';
+  readonly part: string;
+  readonly bytes: number;
+  readonly totalBytes: number;
+}
+
+/**
+ * How a model is loaded.
+ *
+ * @example
+ * const options: LoadOptions = { device: 'cpu', threads: 4 }
+ */
+export interface LoadOptions {
+  /** Default `auto`; this version has the CPU. `IPA_DEVICE` sets it from outside. */
+  readonly device?: 'auto' | 'cpu';
+  /**
+   * What UNet, VAE decoder and CLIP encoders multiply with; sums are f32 always. Default `auto`: bf16 on a CPU that is
+   * faster with it (AMX, or AVX-512 BF16 of AMD), f32 elsewhere. `f32` works everywhere and draws the same on all.
+   */
+  readonly dtype?: Dtype;
+  /** 1…256. Default: the cores that this process may use. `IPA_THREADS` sets it from outside. */
+  readonly threads?: number;
+  /** Runs that may wait, 1…10,000. Default 64. */
+  readonly maxQueue?: number;
+  /** Longest prompt, 1…100,000 UTF-16 units. Default 100,000. */
+  readonly maxPromptChars?: number;
+  /** Pictures that come in: the colour behind transparent ones (default white), and the most pixels (default 8192 × 4096). */
+  readonly images?: { readonly background?: string; readonly maxPixels?: number };
+  /** Some warnings become errors. Default false. */
+  readonly strict?: boolean;
+  /** Load weights with NaN or infinity in them. Default false. */
+  readonly allowNonFinite?: boolean;
+  readonly logger?: Logger;
+  readonly onProgress?: (event: LoadEvent) => void;
+  readonly signal?: AbortSignal;
+}
+
+const loadShape = {
+  device: z.string('a device').optional(),
+  dtype: z.string('a precision').optional(),
+  threads: whole(1, 256).optional(),
+  maxQueue: whole(1, 10_000).optional(),
+  maxPromptChars: whole(1, MAX_PROMPT_CHARS).optional(),
+  images: z.unknown().optional(),
+  strict: flag().optional(),
+  allowNonFinite: flag().optional(),
+  logger: z
+    .custom<Logger>(
+      (value) => typeof value === 'object' && value !== null && typeof (value as Logger).warn === 'function',
+      'a logger with the methods warn, info …',
+    )
+    .optional(),
+  onProgress: func<(event: LoadEvent) => void>().optional(),
+  signal: signalSchema.optional(),
+} satisfies Record<keyof LoadOptions, z.ZodType>;
+const LOAD: Names = { known: Object.keys(loadShape), later: ['vae', 'memory', 'sha256'] };
+
+/** Load options with every default filled in. */
+export interface LoadSettings {
+  readonly device: 'cpu';
+  readonly dtype: Dtype;
+  readonly threads: number;
+  readonly maxQueue: number;
+  readonly maxPromptChars: number;
+  readonly images: ImageLimits;
+  readonly strict: boolean;
+  readonly allowNonFinite: boolean;
+  readonly logger: Logger | undefined;
+  readonly onProgress: ((event: LoadEvent) => void) | undefined;
+  readonly signal: AbortSignal | undefined;
+}
+
+const deviceOf = (device: string): 'cpu' => {
+  if (device === 'auto' || device === 'cpu') return 'cpu';
+  throw new DeviceError(
+    'DEVICE_UNSUPPORTED',
+    `The device ${quoted(device)} is not in this version`,
+    'Use device "cpu" or "auto"',
+    { details: { option: 'device', found: device, expected: ['auto', 'cpu'] } },
+  );
+};
+
+const dtypeOf = (dtype: string): Dtype => {
+  if (dtype === 'auto' || dtype === 'f32' || dtype === 'bf16') return dtype;
+  const why = dtype === 'f16' ? 'is not in this version' : 'is unknown';
+  throw new OptionError('OPTION_UNKNOWN', `The dtype ${quoted(dtype)} ${why}`, 'Use dtype "auto", "f32" or "bf16"', {
+    details: { option: 'dtype', found: dtype },
+  });
+};
+
+const threadsOf = (given: number | undefined): number => {
+  if (given !== undefined) return given;
+  const named = process.env.IPA_THREADS;
+  if (named === undefined || named === '') return availableParallelism();
+  return checked(whole(1, 256), /^\d+$/.test(named) ? Number(named) : named, ['IPA_THREADS']);
+};
+
+export const loadSettings = (options: unknown = {}): LoadSettings => {
+  const given = checked(z.object(loadShape), readOnce(options, '', LOAD));
+  return {
+    device: deviceOf(given.device ?? (process.env.IPA_DEVICE || 'auto')),
+    dtype: dtypeOf(given.dtype ?? 'auto'),
+    threads: threadsOf(given.threads),
+    maxQueue: given.maxQueue ?? DEFAULTS.maxQueue,
+    maxPromptChars: given.maxPromptChars ?? MAX_PROMPT_CHARS,
+    images: imageLimitsOf(given.images),
+    strict: given.strict ?? false,
+    allowNonFinite: given.allowNonFinite ?? false,
+    logger: given.logger,
+    onProgress: given.onProgress,
+    signal: given.signal,
+  };
+};
+
+/** What a model says about itself where the user says nothing. */
+export interface ModelDefaults {
+  readonly width: number;
+  readonly height: number;
+  readonly steps: number;
+  readonly guidanceScale: number;
+  readonly sampler: Sampler;
+  /** Belongs to that sampler: another one by option starts from the model's own schedule. */
+  readonly schedule: SigmaSchedule | undefined;
+  readonly scale: number;
+}

@@ -1,0 +1,285 @@
+// The addon's shapes, as native/binding of the repository makes them.
+
+/** A value of the core: f32, row-major [N, H, W, C]; tokens are [N, 1, T, C]. */
+export interface Tensor {
+  readonly shape: readonly [number, number, number, number];
+  readonly data: Float32Array;
+}
+
+/** Pixels in memory, interleaved RGB, 8 bit. */
+export interface Pixels {
+  readonly width: number;
+  readonly height: number;
+  readonly data: Uint8Array;
+}
+
+/** Where weights come from: a file (a name dialect and a prefix say how its tensors are called), or generated ones. */
+export type WeightSource =
+  | { readonly path: string; readonly dialect?: 'diffusers' | 'ldm' }
+  | {
+      readonly synthetic: string;
+      readonly tensors: Readonly<Record<string, readonly number[]>>;
+      readonly factors?: Readonly<Record<string, number>>;
+    };
+
+/** Cancels one native call. */
+export interface Stop {
+  raise(): void;
+}
+
+export interface CallOptions {
+  readonly stop?: Stop;
+}
+
+export interface LoadSpec extends CallOptions {
+  readonly kind: 'unet' | 'vae' | 'clip_text' | 'clip_vision' | 'adapter' | 'onnx';
+  readonly source: WeightSource;
+  /** The parsed config.json, for what tensors cannot tell. */
+  readonly config?: Readonly<Record<string, unknown>>;
+  /** Of an adapter: the UNet it must fit. */
+  readonly unet?: NetworkHandle;
+  /** Of a text encoder in an ldm single file: 0 CLIP-L, 1 bigG. */
+  readonly encoder?: number;
+  readonly allowNonFinite?: boolean;
+}
+
+/** A loaded network. `info` holds plain numbers and names by kind, see native/binding/network.cpp. */
+export interface NetworkHandle {
+  readonly info: NetworkInfo;
+  /** Frees the weights; later calls reject with CLOSED. */
+  dispose(): void;
+  /** How often a plan of this network has been run. */
+  runs(plan: string): number;
+  /** FNV-1a over the packed weights: equal before and after attaching and detaching. */
+  digest(): string;
+}
+
+export interface NetworkInfo {
+  readonly kind: string;
+  readonly bytes: number;
+  readonly parameters: number;
+  readonly warnings: readonly { readonly code: string; readonly message: string }[];
+  /** unet */
+  readonly inChannels?: number;
+  readonly outChannels?: number;
+  readonly context?: number;
+  readonly levels?: number;
+  readonly family?: string;
+  readonly pooledWidth?: number;
+  readonly sites?: readonly { readonly path: string; readonly width: number; readonly index: number }[];
+  /** vae */
+  readonly factor?: number;
+  readonly latentChannels?: number;
+  /** clip_text, clip_vision */
+  readonly width?: number;
+  readonly layers?: number;
+  readonly positions?: number;
+  readonly projection?: number;
+  readonly image?: number;
+  readonly tokens?: number;
+  /** adapter */
+  readonly variant?: string;
+  readonly tokensPerImage?: number;
+  readonly encoderOutput?: 'none' | 'image_embeds' | 'penultimate';
+  readonly encoderWidth?: number;
+  readonly identityWidth?: number;
+  readonly rawIdentity?: boolean;
+  readonly loraRank?: number;
+  /** onnx: declared input [N, C, H, W], -1 where free; outputs in graph order with their declared dims */
+  readonly input?: readonly number[];
+  readonly outputs?: readonly (readonly number[])[];
+}
+
+/** Tokens of one prompt for one text encoder. */
+export interface TextInput {
+  readonly network: NetworkHandle;
+  /** One array of token ids per chunk, each as long as the encoder's positions. */
+  readonly chunks: readonly (readonly number[])[];
+  /** One weight per token, in the chunks' shape; absent: all 1. */
+  readonly weights?: readonly (readonly number[])[];
+  /** How many layers from the end are left out. */
+  readonly skip: number;
+  /** last: after the final LayerNorm (SD1.5); penultimate: the last but one layer without it (SDXL). */
+  readonly state: 'last' | 'penultimate';
+  /** Also the pooled, projected end token of the first chunk. */
+  readonly pooled?: boolean;
+}
+
+export interface DetectedFace {
+  readonly score: number;
+  /** x1, y1, x2, y2 in pixels of the picture. */
+  readonly box: readonly [number, number, number, number];
+  /** image-left eye, image-right eye, nose, image-left and image-right mouth corner: x, y each. */
+  readonly landmarks: readonly number[];
+}
+
+export interface SampleRow {
+  readonly step: number;
+  readonly timestep: number;
+  readonly inputScale: number;
+  readonly keepX: number;
+  readonly keepOut: number;
+  readonly store: 'push' | 'replace';
+  readonly updates: readonly {
+    readonly x: number;
+    readonly saved: number;
+    readonly outputs: readonly number[];
+    readonly noise: number;
+    readonly draws: boolean;
+    readonly saveX: boolean;
+  }[];
+}
+
+export interface SampleSpec extends CallOptions {
+  readonly unet: NetworkHandle;
+  readonly width: number; // latent columns
+  readonly height: number; // latent rows
+  readonly rows: readonly SampleRow[];
+  readonly initNoiseSigma: number;
+  /** [1, 1, T, D]; with guidance both, of equal T. */
+  readonly context: Tensor;
+  readonly negativeContext?: Tensor;
+  /** SDXL: [1, 1, 1, P] and six numbers. */
+  readonly pooled?: Tensor;
+  readonly negativePooled?: Tensor;
+  readonly timeIds?: readonly number[];
+  readonly negativeTimeIds?: readonly number[];
+  readonly guidanceScale: number;
+  readonly guidanceRescale: number;
+  readonly seed: bigint;
+  /** Picture `index` of a draw of `count` from one generator; 0 of 1 for a generator of its own. */
+  readonly batch?: { readonly index: number; readonly count: number };
+  readonly prompts: readonly {
+    readonly adapter: NetworkHandle;
+    readonly tokens: Tensor; // [1, 1, T, D]
+    readonly negativeTokens?: Tensor; // same T, with guidance
+    /** One scale per cross-attention in execution order. */
+    readonly scales: readonly number[];
+    /** One factor per outer step: 1 inside the window of influence, 0 outside. */
+    readonly window: readonly number[];
+  }[];
+  /** Also return the latents after every row. */
+  readonly keepSteps?: boolean;
+}
+
+export interface SampleResult {
+  readonly latents: Tensor; // [1, h, w, 4]
+  readonly steps?: readonly Tensor[];
+}
+
+export interface Engine {
+  /** `dtype`: what UNet, VAE decoder and CLIP encoders compute with. */
+  readonly info: { readonly level: string; readonly threads: number; readonly dtype: 'f32' | 'bf16' };
+  load(spec: LoadSpec, onProgress?: (event: { bytes: number; totalBytes: number }) => void): Promise<NetworkHandle>;
+  /** Context of one prompt: the encoders' states side by side (SDXL), chunks one after another, weights applied. */
+  encodeText(
+    inputs: readonly TextInput[],
+    options: CallOptions & { readonly emphasis: 'original' | 'no-norm' | 'none' },
+  ): Promise<{ readonly context: Tensor; readonly pooled?: Tensor }>;
+  /**
+   * CLIP features of pictures: resized (shortest side, bicubic), cropped, normalised; or of an all-zero pixel tensor
+   * for each null. Per picture image_embeds [1, 1, 1, P] or penultimate states [1, 1, T, W].
+   */
+  encodeImages(
+    network: NetworkHandle,
+    images: readonly (Pixels | null)[],
+    options: CallOptions & {
+      readonly output: 'image_embeds' | 'penultimate';
+      readonly size: number;
+      readonly mean: readonly number[];
+      readonly std: readonly number[];
+    },
+  ): Promise<readonly Tensor[]>;
+  /** Image tokens [1, 1, T, D] of one reference: embeds per picture, or identity (+ hidden states) per face. */
+  project(
+    adapter: NetworkHandle,
+    inputs: {
+      readonly features?: readonly Tensor[];
+      readonly identities?: readonly Float32Array[];
+      /** FaceID Plus: off (v1) is structureScale absent. */
+      readonly structureScale?: number;
+    },
+    options: CallOptions,
+  ): Promise<Tensor>;
+  /** Weighted mean, element by element; `renormalize` brings vectors back to length 1. */
+  average(
+    tensors: readonly Tensor[],
+    weights: readonly number[],
+    renormalize: boolean,
+    options: CallOptions,
+  ): Promise<Tensor>;
+  detectFaces(
+    network: NetworkHandle,
+    image: Pixels,
+    options: CallOptions & { readonly size: number; readonly threshold: number; readonly nms: number },
+  ): Promise<readonly DetectedFace[]>;
+  /** Similarity-aligned crop, `size` a multiple of 112 or 128. */
+  alignFace(image: Pixels, landmarks: readonly number[], size: number, options: CallOptions): Promise<Pixels>;
+  /** The recogniser's raw output for an aligned 112 crop. */
+  identify(network: NetworkHandle, crop: Pixels, options: CallOptions): Promise<Float32Array>;
+  /**
+   * Makes the network's weights base + sum of strength x delta, from the file's own numbers; an empty list restores
+   * them byte for byte. A delta comes from an adapter's inside or from a LoRA file.
+   */
+  setLoras(
+    network: NetworkHandle,
+    loras: readonly { readonly lora: NetworkHandle | LoraHandle; readonly strength: number }[],
+    options: CallOptions,
+  ): Promise<{ readonly changed: number }>;
+  openLora(path: string, network: NetworkHandle, options: CallOptions): Promise<LoraHandle>;
+  sample(
+    spec: SampleSpec,
+    onStep?: (event: { readonly row: number; readonly step: number }) => void,
+  ): Promise<SampleResult>;
+  /** RGB, 8 bit, rounded. `scalingFactor` divides the latents. */
+  decode(
+    vae: NetworkHandle,
+    latents: Tensor,
+    options: CallOptions & { readonly scalingFactor: number },
+  ): Promise<Pixels>;
+  /** Names, types and shapes of a weight file, read without its data. */
+  inspect(path: string, options: CallOptions): Promise<FileInfo>;
+  /** Any plan of a network with given inputs, for tests and the golden runner. */
+  run(
+    network: NetworkHandle,
+    plan: string,
+    inputs: Readonly<Record<string, Tensor>>,
+    options: CallOptions & { readonly numbers?: Readonly<Record<string, number>>; readonly taps?: readonly string[] },
+  ): Promise<Readonly<Record<string, Tensor>>>;
+  /** Ends the engine's thread; running and waiting calls reject. */
+  close(): void;
+}
+
+export interface LoraHandle {
+  readonly info: {
+    readonly modules: number;
+    readonly unmatched: readonly string[];
+    readonly rank: number;
+    readonly warnings: readonly { readonly code: string; readonly message: string }[];
+  };
+}
+
+export interface FileInfo {
+  readonly format: string;
+  readonly kind: string;
+  readonly bytes: number;
+  readonly metadata: Readonly<Record<string, string>>;
+  readonly tensors: readonly { readonly name: string; readonly dtype: string; readonly shape: readonly number[] }[];
+  readonly warnings: readonly { readonly code: string; readonly message: string }[];
+  /** Of an adapter: what detection found. */
+  readonly adapter?: NetworkInfo;
+}
+
+/** What networks compute with; auto is what the device is fastest with. */
+export type Dtype = 'auto' | 'f32' | 'bf16';
+
+export interface Addon {
+  /** Levels this CPU and this binary have, slowest first. */
+  levels(): readonly string[];
+  readonly Stop: new () => Stop;
+  readonly Engine: new (options: {
+    readonly level?: string;
+    readonly threads?: number;
+    readonly dtype?: Dtype;
+  }) => Engine;
+}

@@ -1,0 +1,208 @@
+import { z } from 'zod';
+import { type Reference, type ReferenceSettings, referenceOf } from '../adapters/reference.js';
+import { OptionError } from '../errors.js';
+import type { ModelDefaults } from '../models/options.js';
+import { checked, expectedFor, type Names, readList, readOnce, readPlain } from '../options/check.js';
+import { DEFAULTS } from '../options/defaults.js';
+import { flag, func, oneOf, real, side, signalSchema, text, whole } from '../options/schemas.js';
+import { MAX_PROMPT_CHARS, type PromptSyntax } from '../prompt/index.js';
+import type { Prediction, SigmaSchedule, Spacing } from '../schedulers/config.js';
+import { type Sampler, samplers } from '../schedulers/index.js';
+import type { JobEvent } from './job.js';
+
+/**
+ * What one call of `generate` draws. Sizes are in pixels.
+ *
+ * @example
+ * const options: GenerateOptions = { prompt: 'portrait of a woman, smiling', references: [{ image: 'her.png' }], seed: 7 }
+ */
+export interface GenerateOptions {
+  readonly prompt: string;
+  /** What to keep out. Left out is not the same as empty for SDXL, where it is a context of zeros. */
+  readonly negativePrompt?: string;
+  /** `a1111`: emphasis, BREAK and `<lora:name:w>`; `plain`: the text as it stands. Default `a1111`. */
+  readonly promptSyntax?: PromptSyntax;
+  /** Multiples of 8, 64…4096. Default: the model's size. */
+  readonly width?: number;
+  readonly height?: number;
+  /** 1…1000. Default 30, or the model's own. */
+  readonly steps?: number;
+  /** 0…50; 1 or less: off. Default 7.5 (SD1.5) or 5 (SDXL), or the model's own. */
+  readonly guidanceScale?: number;
+  /** 0…1. Default 0. */
+  readonly guidanceRescale?: number;
+  /** Whole number from 0, or BigInt to 2⁶⁴ − 1; picture i has seed + i. Default: drawn and reported. */
+  readonly seed?: number | bigint;
+  /** How many pictures, 1…64. Default 1. */
+  readonly count?: number;
+  /** Default: the model's scheduler. */
+  readonly sampler?: Sampler;
+  readonly schedule?: SigmaSchedule;
+  readonly spacing?: Spacing;
+  /** What the network predicts. Default: the model's. */
+  readonly prediction?: Prediction;
+  /** DDIM's η (default 0) and TCD's γ (default 0.3), 0…1. */
+  readonly eta?: number;
+  /** Layers of the text encoder left out, for both prompts or as `[prompt, negativePrompt]`. Default 0. */
+  readonly clipSkip?: number | readonly [number, number];
+  /** Free text for the metadata: 200 and 2,000 characters at most. */
+  readonly label?: string;
+  readonly note?: string;
+  /** Write the settings into the pictures' files. Default true. */
+  readonly metadata?: boolean;
+  readonly references?: readonly Reference[];
+  readonly signal?: AbortSignal;
+  /** Called with every event, in order; an error thrown here fails the run. */
+  readonly onProgress?: (event: JobEvent) => void;
+}
+
+/** The names that the option `schedule` takes. */
+export const schedules = ['default', 'karras', 'exponential', 'beta'] as const satisfies readonly SigmaSchedule[];
+
+const MAX_REFERENCES = 16;
+const MAX_SEED = 2n ** 64n - 1n;
+
+const clipSkip = whole(0, 47); // of at most 48 layers; the model's own number is checked when the run begins
+
+const generateShape = {
+  prompt: z.string('text'),
+  negativePrompt: z.string('text').optional(),
+  promptSyntax: oneOf(['a1111', 'plain']).optional(),
+  width: side().optional(),
+  height: side().optional(),
+  steps: whole(1, 1000).optional(),
+  guidanceScale: real(0, 50).optional(),
+  guidanceRescale: real(0, 1).optional(),
+  seed: z.custom<number | bigint>(() => true).optional(), // checked by seedOf
+  count: whole(1, 64).optional(),
+  sampler: oneOf(samplers as readonly [Sampler, ...Sampler[]]).optional(),
+  schedule: oneOf(schedules).optional(),
+  spacing: oneOf(['leading', 'trailing', 'linspace']).optional(),
+  prediction: oneOf(['epsilon', 'v', 'sample']).optional(),
+  eta: real(0, 1).optional(),
+  clipSkip: z.union([clipSkip, z.tuple([clipSkip, clipSkip])]).optional(),
+  label: text(200).optional(),
+  note: text(2000).optional(),
+  metadata: flag().optional(),
+  references: z.array(z.unknown()).optional(), // checked one by one
+  signal: signalSchema.optional(),
+  onProgress: func<(event: JobEvent) => void>().optional(),
+} satisfies Record<keyof GenerateOptions, z.ZodType>;
+
+const GENERATE: Names = {
+  known: Object.keys(generateShape),
+  later: [
+    'init',
+    'controls',
+    'hires',
+    'preview',
+    'freeU',
+    'faces',
+    'loras',
+    'size',
+    'prompt2',
+    'negativePrompt2',
+    'zeroSnr',
+    'noise',
+    'rngDtype',
+    'batchNoise',
+  ],
+};
+
+/** The options of a run with every default filled in. */
+export interface RunSettings {
+  readonly prompt: string;
+  readonly negativePrompt: string | undefined;
+  readonly promptSyntax: PromptSyntax;
+  readonly width: number;
+  readonly height: number;
+  readonly steps: number;
+  readonly guidanceScale: number;
+  readonly guidanceRescale: number;
+  readonly seeds: readonly bigint[];
+  readonly sampler: Sampler;
+  readonly schedule: SigmaSchedule | undefined;
+  readonly spacing: Spacing | undefined;
+  readonly prediction: Prediction | undefined;
+  readonly eta: number | undefined;
+  readonly clipSkip: readonly [number, number];
+  readonly label: string | undefined;
+  readonly note: string | undefined;
+  readonly metadata: boolean;
+  readonly references: readonly ReferenceSettings[];
+  readonly signal: AbortSignal | undefined;
+  readonly onProgress: ((event: JobEvent) => void) | undefined;
+}
+
+const drawSeed = (): bigint => BigInt(crypto.getRandomValues(new Uint32Array(1))[0]!);
+
+const seedOf = (seed: unknown): bigint => {
+  if (seed === undefined) return drawSeed();
+  if (typeof seed === 'bigint' && seed >= 0n && seed <= MAX_SEED) return seed;
+  if (typeof seed === 'number' && Number.isSafeInteger(seed) && seed >= 0) return BigInt(seed);
+  throw expectedFor(
+    'OPTION_RANGE',
+    'seed',
+    'a whole number from 0 to 2^53 - 1, or a BigInt to 2^64 - 1',
+    seed,
+    'Give seed such as 42, or leave it out to have one drawn',
+  );
+};
+
+const limitPrompt = (prompt: string | undefined, option: string, most: number): void => {
+  if (prompt === undefined || prompt.length <= most) return;
+  throw new OptionError(
+    'PROMPT_TOO_LONG',
+    `${option} has ${prompt.length} characters, at most ${most} are allowed`,
+    'Shorten it, or raise maxPromptChars when loading',
+    { details: { option, found: prompt.length, expected: most } },
+  );
+};
+
+const nearestSide = (option: string, found: unknown): string | undefined => {
+  if (!['width', 'height'].includes(option) || typeof found !== 'number' || Number.isNaN(found)) return undefined;
+  return `The nearest valid size is ${Math.min(4096, Math.max(64, Math.round(found / 8) * 8))}`;
+};
+
+/** Checks the options of a run and fills in the defaults; every buffer in them is copied before this returns. */
+export const runSettings = (
+  options: unknown,
+  defaults: ModelDefaults,
+  maxPromptChars: number = MAX_PROMPT_CHARS,
+): RunSettings => {
+  const raw = readOnce(options, '', GENERATE);
+  raw.clipSkip = readPlain(raw.clipSkip, 'clipSkip');
+  if (raw.references !== undefined) {
+    const isEmpty = Array.isArray(raw.references) && raw.references.length === 0;
+    raw.references = isEmpty ? [] : readList(raw.references, 'references', MAX_REFERENCES);
+  }
+  const given = checked(z.object(generateShape), raw, [], nearestSide);
+  limitPrompt(given.prompt, 'prompt', maxPromptChars);
+  limitPrompt(given.negativePrompt, 'negativePrompt', maxPromptChars);
+  const first = seedOf(given.seed);
+  const skip = given.clipSkip ?? DEFAULTS.clipSkip;
+  const ownSampler = given.sampler === undefined || given.sampler === defaults.sampler;
+  return {
+    prompt: given.prompt,
+    negativePrompt: given.negativePrompt,
+    promptSyntax: given.promptSyntax ?? DEFAULTS.promptSyntax,
+    width: given.width ?? defaults.width,
+    height: given.height ?? defaults.height,
+    steps: given.steps ?? defaults.steps,
+    guidanceScale: given.guidanceScale ?? defaults.guidanceScale,
+    guidanceRescale: given.guidanceRescale ?? DEFAULTS.guidanceRescale,
+    seeds: Array.from({ length: given.count ?? DEFAULTS.count }, (_, i) => BigInt.asUintN(64, first + BigInt(i))),
+    sampler: given.sampler ?? defaults.sampler,
+    schedule: given.schedule ?? (ownSampler ? defaults.schedule : undefined),
+    spacing: given.spacing,
+    prediction: given.prediction,
+    eta: given.eta,
+    clipSkip: typeof skip === 'number' ? [skip, skip] : skip,
+    label: given.label,
+    note: given.note,
+    metadata: given.metadata ?? DEFAULTS.metadata,
+    references: (given.references ?? []).map((reference, i) => referenceOf(reference, i, defaults.scale)),
+    signal: given.signal,
+    onProgress: given.onProgress,
+  };
+};

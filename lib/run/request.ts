@@ -1,0 +1,42 @@
+import type { Adapter } from '../adapters/adapter.js';
+import type { ReferenceSettings } from '../adapters/reference.js';
+import type { Influence } from '../adapters/resolve.js';
+import type { ImageLimits } from '../images/limits.js';
+import type { RunRecord } from '../images/metadata.js';
+import type { Delta, UnetWeights } from '../loras/lora.js';
+import type { Model } from '../models/model.js';
+import type { EngineHost } from '../native/engine.js';
+import type { Stop } from '../native/types.js';
+import type { ParsedPrompt } from '../prompt/index.js';
+import type { Schedule } from '../schedulers/index.js';
+import type { Warning } from '../warnings.js';
+import type { JobControl } from './job.js';
+import type { RunSettings } from './options.js';
+
+/** A run that has passed every check at the door. */
+export interface Run {
+  readonly settings: RunSettings;
+  readonly prompt: ParsedPrompt;
+  readonly negative: ParsedPrompt | undefined;
+  readonly schedule: Schedule;
+  readonly references: readonly {
+    readonly settings: ReferenceSettings;
+    readonly adapter: Adapter;
+    readonly influence?: Influence;
+  }[];
+  readonly deltas: readonly Delta[];
+  readonly loras: RunRecord['loras'];
+  readonly warnings: readonly Warning[];
+}
+
+/** What a run works with. */
+export interface RunContext {
+  readonly host: EngineHost;
+  readonly model: Model;
+  readonly weights: UnetWeights;
+  readonly limits: ImageLimits;
+  readonly control: JobControl;
+  readonly stop: Stop;
+  /** When the run was asked for, in ms of `performance.now()`. */
+  readonly asked: number;
+}
