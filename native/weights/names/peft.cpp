@@ -80,7 +80,13 @@ const char* foreign_form(std::string_view name) {
 std::vector<std::string> prefixes(LoraPart part) {
   switch (part) {
     case LoraPart::unet:
-      return {"unet.", "", "base_model.model.", "base_model.model.unet."};
+      return {"unet.",
+              "",
+              "base_model.model.",
+              "base_model.model.unet.",
+              "diffusion_model.",
+              "model.diffusion_model.",
+              "base_model.model.diffusion_model."};
     case LoraPart::text:
       return {"text_encoder.", "", "base_model.model.", "base_model.model.text_encoder."};
     case LoraPart::text2:
@@ -126,6 +132,7 @@ void add_peft_names(LoraDictionary& names, LoraPart part, const TensorIndex& net
     if (const std::string ldm = to_ldm(path); !ldm.empty()) {
       names.emplace("diffusion_model." + ldm, target);
       names.emplace("model.diffusion_model." + ldm, target);
+      names.emplace("base_model.model.diffusion_model." + ldm, target);
     }
   }
 }

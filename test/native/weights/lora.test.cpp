@@ -260,8 +260,12 @@ TEST("modules are found under every name they have in LoRA files") {
                               "lora_unet_input_blocks_1_1_transformer_blocks_0_attn1_to_out_0",
                               "down_blocks_0_attentions_0_transformer_blocks_0_attn1_out_proj"})
     EXPECT_EQ(target(spelled, down, up, 32), "0 " + block + "to_out.0.weight");
-  for (const std::string prefix : {"unet.", "", "base_model.model.", "base_model.model.unet."})
+  for (const std::string prefix :
+       {"unet.", "", "base_model.model.", "base_model.model.unet.", "diffusion_model.", "model.diffusion_model."})
     EXPECT_EQ(target(prefix + block + "to_q", A, B, 32), "0 " + block + "to_q.weight");
+  for (const std::string prefix : {"diffusion_model.", "model.diffusion_model.", "base_model.model.diffusion_model."})
+    EXPECT_EQ(target(prefix + "input_blocks.1.1.transformer_blocks.0.attn1.to_q", A, B, 32),
+              "0 " + block + "to_q.weight");
   EXPECT_EQ(target(block + "to_q", ".lora_A.default.weight", ".lora_B.default.weight", 32),
             "0 " + block + "to_q.weight");
   EXPECT_EQ(target("unet." + block + "to_q", ".lora.down.weight", ".lora.up.weight", 32), "0 " + block + "to_q.weight");
