@@ -3,10 +3,9 @@ import type { Sharp } from 'sharp';
 import { ImageInputError, quoted } from '../errors.js';
 import type { Pixels } from '../native/types.js';
 import { lazySharp } from './lazy-sharp.js';
-import { type CapturedImage, refuse } from './source.js';
+import { type CapturedImage, MAX_FILE, refuse } from './source-parts.js';
 
 const MIN_SIDE = 16; // px
-const MAX_FILE = 256 * 2 ** 20; // bytes
 const DECODE_SECONDS = 10;
 
 const startsWith = (bytes: Uint8Array, text: string, at = 0): boolean =>

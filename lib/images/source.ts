@@ -1,48 +1,11 @@
 import { fileURLToPath } from 'node:url';
 import type { Sharp } from 'sharp';
-import { type ErrorCode, ImageInputError, quoted } from '../errors.js';
+import { quoted } from '../errors.js';
 import { expectedFor } from '../options/check.js';
+import { fromDataUrl, looksLikeBase64 } from './data-url.js';
+import { type CapturedImage, type RawImage, refuse } from './source-parts.js';
 
-/** Pixels in memory: 8 bit, interleaved, 1 (grey), 2 (grey, alpha), 3 (RGB) or 4 (RGBA) channels. */
-export interface RawImage {
-  readonly data: Uint8Array | Uint8ClampedArray;
-  readonly width: number;
-  readonly height: number;
-  readonly channels: 1 | 2 | 3 | 4;
-}
-
-/** A picture that comes in: a path, a `file:` URL, the bytes of a JPEG, PNG or WebP file, a sharp instance, or raw pixels. */
-export type ImageSource = string | URL | Uint8Array | ArrayBuffer | Blob | Sharp | RawImage;
-
-/** A source whose memory is ours already: later changes by the caller have no effect. */
-export type CapturedImage = { readonly option: string } & (
-  | { readonly kind: 'file'; readonly path: string }
-  | { readonly kind: 'encoded'; readonly bytes: Uint8Array }
-  | { readonly kind: 'blob'; readonly blob: Blob }
-  | { readonly kind: 'sharp'; readonly sharp: Sharp }
-  | {
-      readonly kind: 'raw';
-      readonly data: Uint8Array;
-      readonly width: number;
-      readonly height: number;
-      readonly channels: 1 | 2 | 3 | 4;
-    }
-);
-
-/** Throws the error of a picture. */
-export const refuse = (
-  code: Extract<ErrorCode, `IMAGE_${string}`>,
-  option: string,
-  message: string,
-  hint: string,
-  details: object = {},
-  cause?: unknown,
-): never => {
-  throw new ImageInputError(code, `${option}: ${message}`, hint, {
-    details: { option, ...details },
-    ...(cause === undefined ? {} : { cause }),
-  });
-};
+export type { CapturedImage, ImageSource, RawImage } from './source-parts.js';
 
 const blocked = (option: string, scheme: string): never =>
   refuse(
@@ -56,13 +19,22 @@ const blocked = (option: string, scheme: string): never =>
 const fromText = (text: string, option: string): CapturedImage => {
   const scheme = /^(data|blob|[a-z][a-z0-9+.-]+(?=:\/\/)):/i.exec(text)?.[1]?.toLowerCase();
   if (scheme === 'file') return fromUrl(new URL(text), option);
+  if (scheme === 'data') return fromDataUrl(text, option);
   if (scheme !== undefined) return blocked(option, `${scheme}:`);
   if (text === '' || text.includes('\0'))
     return refuse('IMAGE_EMPTY', option, `${quoted(text)} is no path`, 'Give the path of a picture');
+  if (looksLikeBase64(text))
+    return refuse(
+      'IMAGE_FORMAT',
+      option,
+      `${text.length} characters of base64 are no path`,
+      "this looks like base64: pass Buffer.from(text, 'base64')",
+    );
   return { option, kind: 'file', path: text };
 };
 
 const fromUrl = (url: URL, option: string): CapturedImage => {
+  if (url.protocol === 'data:') return fromDataUrl(url.href, option);
   if (url.protocol !== 'file:') return blocked(option, url.protocol);
   try {
     return { option, kind: 'file', path: fileURLToPath(url) };

@@ -210,13 +210,53 @@ t.test('I-04, I-08, I-10: sizes, raw pixels, addresses', async (test) => {
   for (const url of [
     'https://example.com/a.png',
     'http://x/y',
-    'data:image/png;base64,AAAA',
+    'blob:https://example.com/1',
     new URL('https://example.com/a.png'),
   ]) {
     test.equal(captured(url), 'IMAGE_URL_BLOCKED', String(url));
   }
   for (const other of [7, null, undefined, true, {}, [], Symbol('x')]) test.equal(captured(other), 'OPTION_TYPE');
   test.equal(captured('C:\\pictures\\a.png'), 'nothing', 'a drive letter is no scheme');
+});
+
+t.test('a data: address holds its picture, nothing is fetched', async (test) => {
+  const bytes = await png();
+  const expected = (await decode(bytes)).data;
+  const text = bytes.toString('base64');
+  for (const source of [
+    `data:image/png;base64,${text}`,
+    new URL(`data:image/png;base64,${text}`),
+    `data:;base64,${bytes.toString('base64url')}`,
+    `data:image/png;name=a.png;base64,${encodeURIComponent(text)}`,
+    `data:image/png;base64,${text.replace(/.{76}/g, '$&\n')}`,
+    `data:application/octet-stream,${[...bytes].map((b) => `%${b.toString(16).padStart(2, '0')}`).join('')}`,
+  ])
+    test.same((await decode(source)).data, expected, String(source).slice(0, 50));
+  test.equal(await code('data:image/png;base64,AAAA'), 'IMAGE_FORMAT');
+  test.equal(await code('data:image/png;base64,'), 'IMAGE_EMPTY');
+  test.equal(await code('data:image/png;base64,A*A'), 'IMAGE_FORMAT');
+  test.equal(await code('data:image/png;base64'), 'IMAGE_FORMAT');
+  test.equal(await code('data:,%zz'), 'IMAGE_FORMAT');
+  const huge = `data:image/png;base64,${'A'.repeat(359_000_000)}`; // of 269 MB
+  test.equal(await code(huge), 'IMAGE_TOO_LARGE');
+});
+
+t.test('base64 without its address is refused by name, a path is not', async (test) => {
+  const text = (await png()).toString('base64');
+  const given = (source: string) => {
+    try {
+      return captureImage(source, 'image').kind;
+    } catch (e) {
+      return e;
+    }
+  };
+  for (const source of [text, `${text.slice(0, 100)}\n${text.slice(100)}`, 'A'.repeat(300)])
+    test.match(given(source), {
+      code: 'IMAGE_FORMAT',
+      hint: "this looks like base64: pass Buffer.from(text, 'base64')",
+    });
+  for (const path of ['iVBORw0KGgo', `/9j/${'a/'.repeat(20)}x`, `${'a/'.repeat(200)}x.png`])
+    test.equal(given(path), 'file', path);
 });
 
 t.test('a buffer that changes after the call has no effect', async (test) => {
