@@ -41,4 +41,5 @@ export { type GenerateOptions, schedules } from './run/options.js';
 export { version } from './run/version.js';
 export type { Prediction, SigmaSchedule, Spacing } from './schedulers/config.js';
 export { type Sampler, samplers } from './schedulers/index.js';
+export { type ForeignName, foreignName } from './schedulers/names.js';
 export type { Logger, Warning } from './warnings.js';

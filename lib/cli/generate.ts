@@ -4,6 +4,7 @@ import { Command, InvalidArgumentError, Option } from 'commander';
 import {
   type Adapter,
   defaultModel,
+  foreignName,
   type GenerateOptions,
   inspect,
   type LoadOptions,
@@ -48,6 +49,7 @@ const number = (text: string): number => {
 };
 
 const seed = (text: string): bigint => {
+  if (text.trim() === '-1') throw new InvalidArgumentError('-1 means random elsewhere: leave --seed out.');
   if (!/^\d+$/.test(text)) throw new InvalidArgumentError('Expected a whole number from 0 to 2^64 - 1.');
   return BigInt(text);
 };
@@ -57,6 +59,20 @@ const size = (text: string): [number, number] => {
   if (!found) throw new InvalidArgumentError('Expected WIDTHxHEIGHT, such as 512x768.');
   return [Number(found[1]), Number(found[2])];
 };
+
+/** Takes one of the names; another tool's name is answered with the flags to give. */
+const named =
+  <T extends string>(option: 'sampler' | 'schedule', names: readonly T[]) =>
+  (text: string): T => {
+    const found = names.find((name) => name === text);
+    if (found !== undefined) return found;
+    const { nearest, ...here } = foreignName(option, text) ?? {};
+    const flags = Object.entries(here).map(([name, value]) => `--${name} ${value}`);
+    const why = nearest ? 'It is not in this version; the nearest is' : 'Give';
+    throw new InvalidArgumentError(
+      flags.length > 0 ? `${why} ${flags.join(' ')}` : `Allowed choices are ${names.join(', ')}.`,
+    );
+  };
 
 const collect = (value: string, before: readonly string[] = []): string[] => [...before, value];
 
@@ -225,8 +241,8 @@ export const generateCommand = (): Command => {
     .option('--guidance-scale <n>', '0 to 50; 1 or less is off', number)
     .option('--seed <n>', 'the same seed gives the same picture', seed)
     .option('--count <n>', 'pictures, 1 to 64', number)
-    .addOption(new Option('--sampler <name>', 'how steps are taken').choices(samplers))
-    .addOption(new Option('--schedule <name>', 'how noise levels are spaced').choices(schedules))
+    .option('--sampler <name>', `how steps are taken: ${samplers.join(', ')}`, named('sampler', samplers))
+    .option('--schedule <name>', `how noise levels are spaced: ${schedules.join(', ')}`, named('schedule', schedules))
     .option('--clip-skip <n>', 'layers of the text encoder left out', number)
     .addOption(new Option('--dtype <type>', 'precision').choices(['auto', 'f32', 'bf16']))
     .option('--threads <n>', 'CPU threads', number)

@@ -158,7 +158,7 @@ export const checked = <T>(
     throw new OptionError(
       'OPTION_UNKNOWN',
       `There is no ${option} ${quoted(found)}`,
-      near ? `Did you mean "${near}"?` : `Use one of ${names.join(', ')}`,
+      mend(option, found) ?? (near ? `Did you mean "${near}"?` : `Use one of ${names.join(', ')}`),
       { details: { option, found, nearest: near } },
     );
   }
@@ -167,5 +167,12 @@ export const checked = <T>(
     typeof found === 'number' &&
     (issue.code === 'invalid_union' || (issue.code === 'invalid_type' && ['number', 'int'].includes(issue.expected)));
   const isRange = isNumber || ['too_small', 'too_big', 'not_multiple_of'].includes(issue.code);
-  throw expectedFor(isRange ? 'OPTION_RANGE' : 'OPTION_TYPE', option, issue.message, found, mend(option, found));
+  const required = found === undefined ? `Give ${option}: nothing can stand in for it` : undefined;
+  throw expectedFor(
+    isRange ? 'OPTION_RANGE' : 'OPTION_TYPE',
+    option,
+    issue.message,
+    found,
+    mend(option, found) ?? required,
+  );
 };

@@ -5,9 +5,16 @@ export interface Directive {
   readonly name: string;
   readonly args: readonly string[];
   readonly named: Readonly<Record<string, string>>;
+  /** As it stands in the prompt. */
+  readonly source: string;
 }
 
 const OPENING = /<([\p{L}\p{N}_]+):/gu;
+
+const malformed = (source: string, why: string): OptionError =>
+  new OptionError('OPTION_RANGE', `The directive ${quoted(source)} of the prompt ${why}`, 'Write <lora:name:0.8>', {
+    details: { option: 'prompt', found: source },
+  });
 
 /** Takes the directives out of a prompt. One pass: after each opening only the next `>` is looked for. */
 export const withoutDirectives = (prompt: string): { readonly text: string; readonly found: readonly Directive[] } => {
@@ -17,8 +24,10 @@ export const withoutDirectives = (prompt: string): { readonly text: string; read
   OPENING.lastIndex = 0;
   for (let opening = OPENING.exec(prompt); opening; opening = OPENING.exec(prompt)) {
     const close = prompt.indexOf('>', OPENING.lastIndex);
+    const isLora = opening[1] === 'lora';
+    if (close < 0 && isLora) throw malformed(prompt.slice(opening.index, opening.index + 40), 'has no end');
     if (close < 0) break;
-    if (close === OPENING.lastIndex) continue; // no arguments: not a directive
+    if (close === OPENING.lastIndex && !isLora) continue; // no arguments: not a directive
     const items = prompt.slice(OPENING.lastIndex, close).split(':');
     const named = items
       .filter((item) => item.includes('='))
@@ -30,6 +39,7 @@ export const withoutDirectives = (prompt: string): { readonly text: string; read
       name: opening[1]!,
       args: items.filter((item) => !item.includes('=')),
       named: Object.fromEntries(named),
+      source: prompt.slice(opening.index, close + 1),
     });
     text += prompt.slice(copied, opening.index);
     copied = close + 1;
@@ -49,22 +59,15 @@ export interface LoraUse {
   readonly rank: number | undefined;
 }
 
-const amount = (value: string, what: string): number => {
+const amount = (value: string, what: string, source: string): number => {
   const number = value.trim() === '' ? Number.NaN : Number(value);
-  if (!Number.isFinite(number)) {
-    throw new OptionError(
-      'OPTION_TYPE',
-      `Expected a number for ${what} of <lora:…> but received ${quoted(value)}`,
-      'Write <lora:name:0.8>',
-      { details: { option: 'prompt', found: value } },
-    );
-  }
+  if (!Number.isFinite(number)) throw malformed(source, `has ${quoted(value)} for ${what}, expected a number`);
   return number;
 };
 
 /** The LoRAs named by directives, `<lora:name:text:unet>`. Names are looked up among `attached`; they are never a path. */
 export const loraUses = (directives: readonly Directive[], attached: readonly string[]): LoraUse[] =>
-  directives.map(({ name: kind, args, named }) => {
+  directives.map(({ name: kind, args, named, source }) => {
     if (kind !== 'lora') {
       throw new OptionError(
         'OPTION_UNKNOWN',
@@ -74,6 +77,11 @@ export const loraUses = (directives: readonly Directive[], attached: readonly st
       );
     }
     const name = args[0] ?? '';
+    if (name.trim() === '') throw malformed(source, 'names no LoRA');
+    if (args.length > 3) throw malformed(source, `has ${args.length} parts, expected at most a name and two numbers`);
+    const textScale = amount(named.te ?? args[1] ?? '1', 'the text strength', source);
+    const scale = amount(named.unet ?? args[2] ?? String(textScale), 'the UNet strength', source);
+    const rank = named.dyn === undefined ? undefined : amount(named.dyn, 'dyn', source);
     if (!attached.includes(name)) {
       const near = nearest(name, attached);
       const names =
@@ -87,7 +95,5 @@ export const loraUses = (directives: readonly Directive[], attached: readonly st
         { details: { option: 'prompt', found: name } },
       );
     }
-    const textScale = amount(named.te ?? args[1] ?? '1', 'the text strength');
-    const scale = amount(named.unet ?? args[2] ?? String(textScale), 'the UNet strength');
-    return { name, textScale, scale, rank: named.dyn === undefined ? undefined : amount(named.dyn, 'dyn') };
+    return { name, textScale, scale, rank };
   });

@@ -8,6 +8,7 @@ import { flag, func, oneOf, real, side, signalSchema, text, whole } from '../opt
 import { MAX_PROMPT_CHARS, type PromptSyntax } from '../prompt/index.js';
 import type { Prediction, SigmaSchedule, Spacing } from '../schedulers/config.js';
 import { type Sampler, samplers } from '../schedulers/index.js';
+import { foreignNameHint } from '../schedulers/names.js';
 import type { JobEvent } from './job.js';
 
 /**
@@ -145,7 +146,9 @@ const seedOf = (seed: unknown): bigint => {
     'seed',
     'a whole number from 0 to 2^53 - 1, or a BigInt to 2^64 - 1',
     seed,
-    'Give seed such as 42, or leave it out to have one drawn',
+    seed === -1 || seed === -1n
+      ? '-1 means random elsewhere: leave seed out'
+      : 'Give seed such as 42, or leave it out to have one drawn',
   );
 };
 
@@ -176,7 +179,9 @@ export const runSettings = (
     const isEmpty = Array.isArray(raw.references) && raw.references.length === 0;
     raw.references = isEmpty ? [] : readList(raw.references, 'references', MAX_REFERENCES);
   }
-  const given = checked(z.object(generateShape), raw, [], nearestSide);
+  const mend = (option: string, found: unknown): string | undefined =>
+    nearestSide(option, found) ?? foreignNameHint(option, found);
+  const given = checked(z.object(generateShape), raw, [], mend);
   limitPrompt(given.prompt, 'prompt', maxPromptChars);
   limitPrompt(given.negativePrompt, 'negativePrompt', maxPromptChars);
   const first = seedOf(given.seed);

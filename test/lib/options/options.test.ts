@@ -6,6 +6,7 @@ import { IpAdapterError, type OptionError } from '../../../lib/errors.js';
 import { loraSettings } from '../../../lib/loras/options.js';
 import { loadSettings, type ModelDefaults } from '../../../lib/models/options.js';
 import { type RunSettings, runSettings } from '../../../lib/run/options.js';
+import { foreignName } from '../../../lib/schedulers/names.js';
 
 const defaults: ModelDefaults = {
   width: 512,
@@ -187,6 +188,42 @@ t.test('X-04: whatever is given, the answer is settings or an error of ours', as
     }),
     { numRuns: 500 },
   );
+});
+
+t.test('what other tools call it is answered with the exact options', async (test) => {
+  for (const [sampler, hint] of [
+    ['Euler a', "Give sampler: 'euler_ancestral'"],
+    ['DPM++ 2M Karras', "Give sampler: 'dpmpp_2m', schedule: 'karras'"],
+    ['DPM++ 2M SDE Exponential', "Give sampler: 'dpmpp_2m_sde', schedule: 'exponential'"],
+    ['k_euler', "Give sampler: 'euler'"],
+    ['k_euler_ancestral', "Give sampler: 'euler_ancestral'"],
+    ['sample_dpmpp_2m', "Give sampler: 'dpmpp_2m'"],
+    ['PLMS', "Give sampler: 'pndm'"],
+    ['UniPC', "Give sampler: 'unipc'"],
+    ['DPMSolverMultistepScheduler', "Give sampler: 'dpmpp_2m'"],
+    ['EulerAncestralDiscreteScheduler', "Give sampler: 'euler_ancestral'"],
+    ['DPM++ SDE Karras', "It is not in this version; the nearest is sampler: 'dpmpp_2m_sde', schedule: 'karras'"],
+    ['LMS', "It is not in this version; the nearest is sampler: 'euler'"],
+  ] as const)
+    test.match(
+      failure(() => settingsOf({ sampler })),
+      { code: 'OPTION_UNKNOWN', hint },
+      sampler,
+    );
+  test.match(
+    failure(() => settingsOf({ schedule: 'Karras' })),
+    { code: 'OPTION_UNKNOWN', hint: "Give schedule: 'karras'" },
+  );
+  test.equal(foreignName('sampler', 'constructor'), undefined);
+});
+
+t.test('hints fit: an option that is required, a seed that means random elsewhere', async (test) => {
+  test.match(
+    failure(() => settingsOf({ prompt: undefined })),
+    { code: 'OPTION_TYPE', message: 'prompt', hint: 'Give prompt: nothing can stand in for it' },
+  );
+  for (const seed of [-1, -1n])
+    test.match(failure(() => settingsOf({ seed })).hint, /^-1 means random elsewhere: leave seed out/);
 });
 
 t.test('X-05: seeds', async (test) => {

@@ -131,8 +131,10 @@ t.test('LoRA directives are names of what is attached', async (test) => {
   test.throws(() => uses('<lora:inc:1>'), { code: 'OPTION_UNKNOWN', hint: /ink/ });
   test.throws(() => uses('<lora:../../x:1>'), { code: 'OPTION_UNKNOWN' });
   test.throws(() => uses('<hypernet:ink:1>'), { code: 'OPTION_UNKNOWN' });
-  for (const text of ['<lora:ink:high>', '<lora:ink::2>', '<lora:ink:1e999>'])
-    test.throws(() => uses(text), { code: 'OPTION_TYPE' }, text);
+  const malformed = ['<lora:>', '<lora::1>', '<lora: :1>', '<lora:ink:high>', '<lora:ink::2>', '<lora:ink:1e999>'];
+  for (const text of [...malformed, '<lora:ink:1:1:1>', '<lora:ink:dyn=x>', '<lora:nobody:y>', '<lora:ink'])
+    test.throws(() => uses(`a ${text}`), { code: 'OPTION_RANGE', message: text }, text);
+  test.same(parsePrompt('a <b:> c', 'a1111').loras, [], 'no directive, no error');
 });
 
 t.test('hostile prompts take linear time and end in text or a typed error', async (test) => {
