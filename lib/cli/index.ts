@@ -6,6 +6,7 @@ import { devicesCommand } from './devices.js';
 import { doctorCommand } from './doctor.js';
 import { generateCommand } from './generate.js';
 import { infoCommand } from './info.js';
+import { metadataCommand } from './metadata.js';
 import { exitCodes, say } from './output.js';
 
 const program = new Command('node-ip-adapter')
@@ -14,6 +15,7 @@ const program = new Command('node-ip-adapter')
   .showHelpAfterError('(run with --help for all options)')
   .addCommand(generateCommand())
   .addCommand(infoCommand())
+  .addCommand(metadataCommand())
   .addCommand(devicesCommand())
   .addCommand(doctorCommand())
   .addCommand(buildCommand());
