@@ -5,8 +5,6 @@ export interface Directive {
   readonly name: string;
   readonly args: readonly string[];
   readonly named: Readonly<Record<string, string>>;
-  /** As it stands in the prompt. */
-  readonly source: string;
 }
 
 const OPENING = /<([\p{L}\p{N}_]+):/gu;
@@ -39,7 +37,6 @@ export const withoutDirectives = (prompt: string): { readonly text: string; read
       name: opening[1]!,
       args: items.filter((item) => !item.includes('=')),
       named: Object.fromEntries(named),
-      source: prompt.slice(opening.index, close + 1),
     });
     text += prompt.slice(copied, opening.index);
     copied = close + 1;
@@ -59,6 +56,10 @@ export interface LoraUse {
   readonly rank: number | undefined;
 }
 
+/** A directive in the prompt's words; what it names by `=` stands last. */
+const written = ({ name, args, named }: Directive): string =>
+  `<${[name, ...args, ...Object.entries(named).map(([key, value]) => `${key}=${value}`)].join(':')}>`;
+
 const amount = (value: string, what: string, source: string): number => {
   const number = value.trim() === '' ? Number.NaN : Number(value);
   if (!Number.isFinite(number)) throw malformed(source, `has ${quoted(value)} for ${what}, expected a number`);
@@ -67,7 +68,8 @@ const amount = (value: string, what: string, source: string): number => {
 
 /** The LoRAs named by directives, `<lora:name:text:unet>`. Names are looked up among `attached`; they are never a path. */
 export const loraUses = (directives: readonly Directive[], attached: readonly string[]): LoraUse[] =>
-  directives.map(({ name: kind, args, named, source }) => {
+  directives.map((directive) => {
+    const { name: kind, args, named } = directive;
     if (kind !== 'lora') {
       throw new OptionError(
         'OPTION_UNKNOWN',
@@ -76,6 +78,7 @@ export const loraUses = (directives: readonly Directive[], attached: readonly st
         { details: { option: 'prompt', found: kind } },
       );
     }
+    const source = written(directive);
     const name = args[0] ?? '';
     if (name.trim() === '') throw malformed(source, 'names no LoRA');
     if (args.length > 3) throw malformed(source, `has ${args.length} parts, expected at most a name and two numbers`);
