@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "core/error.h"
+#include "weights/names/ip_adapter.h"
 #include "weights/names/ldm.h"
 #include "weights/names/lora_keys.h"
 #include "weights/rename.h"
@@ -79,9 +80,10 @@ FileIdentity with_family(FileKind kind, const UNetFacts& f) {
 }
 
 FileIdentity adapter_identity(const TensorIndex& index) {
-  for (const char* group : {"ip_adapter.", "adapter_modules."}) {
-    const int64_t context = dim(index, std::string(group) + "1.to_k_ip.weight", 1);
-    const int64_t width = dim(index, std::string(group) + "1.to_k_ip.weight", 0);
+  for (const Rename& rename : adapter_names(index)) {
+    if (rename.to != "ip_adapter.1.to_k_ip.weight") continue;
+    const int64_t context = dim(index, rename.from, 1);
+    const int64_t width = dim(index, rename.from, 0);
     if (width == 320 && context == 768) return {FileKind::ip_adapter, "SD1.5", true};
     if (width == 640 && context == 2048) return {FileKind::ip_adapter, "SDXL", true};
     if (width == 320 && context == 1024)

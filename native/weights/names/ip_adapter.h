@@ -3,13 +3,17 @@
 #include <map>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "core/tensor_index.h"
+#include "weights/rename.h"
 
 namespace ipa {
 
-// Aliases of both groups (training checkpoints, Kolors) become the authors' names, a training checkpoint's UNet is left
-// out; everything else keeps its name, for detect_adapter to judge.
+// Aliases of both groups (training checkpoints, Kolors) and weights named by their place in the UNet (converters)
+// become the authors' names, a training checkpoint's UNet is left out; everything else keeps its name, for
+// detect_adapter to judge.
+std::vector<Rename> adapter_names(const TensorIndex& index);
 TensorSource adapter_groups(TensorSource source);
 
 // N of `ip_adapter.N` (odd) -> path of the cross-attention: "down_blocks.0.attentions.0.transformer_blocks.0.attn2".

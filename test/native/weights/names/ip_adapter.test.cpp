@@ -38,6 +38,40 @@ TEST("an adapter's groups are found under every alias") {
             tensor_values(synthetic("s", training), "adapter_modules.31.to_v_ip.weight"));
 }
 
+TEST("an adapter's weights named by their place in the UNet are numbered as the authors do") {
+  for (const char* unet : {"true-unet15", "true-unetxl"}) {
+    const CrossAttentions sites = sites_of(unet);
+    for (const std::string prefix : {"", "unet."})
+      for (const std::string list : {"", "0."}) {
+        TensorIndex index;
+        index["image_proj_model.proj.weight"] = {DType::f32, {4}};
+        index["unet.conv_in.weight"] = {DType::f32, {4}};
+        for (const auto& [n, path] : sites) {
+          index[prefix + path + ".processor.to_k_ip." + list + "weight"] = {DType::f32, {n, 2}};
+          std::string self = path;
+          self.back() = '1';
+          index[prefix + self + ".processor.to_q_lora.down.weight"] = {DType::f32, {n, 3}};
+        }
+        const TensorIndex read = adapter_groups(synthetic("s", index)).index;
+        EXPECT_EQ(read.size(), 2 * sites.size() + 1);
+        EXPECT(read.contains("image_proj.proj.weight"));
+        for (const auto& [n, path] : sites) {
+          EXPECT_EQ(read.at("ip_adapter." + std::to_string(n) + ".to_k_ip.weight").dims, (Dims{n, 2}));
+          EXPECT_EQ(read.at("ip_adapter." + std::to_string(n - 1) + ".to_q_lora.down.weight").dims, (Dims{n, 3}));
+        }
+      }
+  }
+}
+
+TEST("an adapter's weights under both names are read by their numbers") {
+  TensorIndex index;
+  index["adapter_modules.1.to_k_ip.weight"] = {DType::f32, {5, 2}};
+  index["unet.mid_block.attentions.0.transformer_blocks.0.attn2.processor.to_k_ip.weight"] = {DType::f32, {7, 2}};
+  const TensorIndex read = adapter_groups(synthetic("s", index)).index;
+  EXPECT_EQ(read.size(), size_t{1});
+  EXPECT_EQ(read.at("ip_adapter.1.to_k_ip.weight").dims, (Dims{5, 2}));
+}
+
 TEST("an inner LoRA's number names its attention: down, up, then mid") {
   const CrossAttentions sd15 = sites_of("true-unet15"), sdxl = sites_of("true-unetxl");
   const auto target = [&](const CrossAttentions& sites, const std::string& name) {
