@@ -6,14 +6,13 @@ import type { Influence } from './adapters/resolve.js';
 import { abortError, OptionError, quoted, StateError } from './errors.js';
 import type { FaceNetworks } from './faces/face.js';
 import { stem } from './files/files.js';
-import { Lora, loraHandle, UnetWeights } from './loras/lora.js';
+import { Lora, loraHandle, openLora, UnetWeights } from './loras/lora.js';
 import { type AddLoraOptions, loraSettings } from './loras/options.js';
 import { loadModel, type Model } from './models/model.js';
 import { type LoadOptions, type LoadSettings, loadSettings } from './models/options.js';
 import { watched } from './models/watched.js';
 import { Attaching } from './native/attaching.js';
 import { type EngineHost, released, startEngine } from './native/engine.js';
-import { native } from './native/native.js';
 import { Shared } from './native/shared.js';
 import type { Dtype } from './native/types.js';
 import { pathOf } from './options/schemas.js';
@@ -216,7 +215,7 @@ export class Pipeline {
     const name = settings.name ?? stem(path);
     this.#checkName('LoRA', name, this.#loras);
     return this.#attaching.load(settings.signal, async (stop) => {
-      const handle = await native(this.#host.engine.openLora(path, this.#model.unet, { stop }));
+      const handle = await openLora(this.#host, this.#model.unet, path, stop);
       for (const { code, message } of handle.info.warnings) this.#warn(code, message);
       const lora = new Lora(name, settings.scale, handle, (it) => this.#detachLora(it));
       return {

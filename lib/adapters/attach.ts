@@ -1,6 +1,7 @@
 import { FaceAnalyzer, FaceNetworks } from '../faces/face.js';
 import { faceSettings } from '../faces/options.js';
 import { samePath, stem } from '../files/files.js';
+import { checkKind } from '../files/kinds.js';
 import { knownFile } from '../files/known-files.js';
 import type { EngineHost } from '../native/engine.js';
 import { native } from '../native/native.js';
@@ -94,7 +95,8 @@ export const attach = async (
   const { host, unet, modelFolder, allowNonFinite, warn } = context;
   const open = (): Promise<NetworkHandle> =>
     native(host.engine.load({ kind: 'adapter', source: { path: file }, unet, allowNonFinite, stop }));
-  const facts = (await native(host.engine.inspect(file, { stop }))).adapter;
+  const { kind, adapter: facts } = await native(host.engine.inspect(file, { stop }));
+  checkKind(file, kind, 'addAdapter');
   // no adapter, or one for another base: the loader refuses it in its own words, from the header
   if (!facts || facts.context !== unet.info.context) (await open()).dispose();
   const found: NetworkInfo = facts ?? { kind: 'adapter', bytes: 0, parameters: 0, warnings: [] };

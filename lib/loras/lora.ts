@@ -1,7 +1,8 @@
 import type { Adapter } from '../adapters/adapter.js';
 import { adapterParts } from '../adapters/adapter.js';
 import type { ReferenceSettings } from '../adapters/reference.js';
-import { OptionError } from '../errors.js';
+import { ModelMismatchError, OptionError } from '../errors.js';
+import { checkKind } from '../files/kinds.js';
 import type { EngineHost } from '../native/engine.js';
 import { native } from '../native/native.js';
 import type { LoraHandle, NetworkHandle, Stop } from '../native/types.js';
@@ -151,6 +152,27 @@ export class UnetWeights {
     return this.#merged === undefined || this.#merged.some((delta) => delta.lora === lora);
   }
 }
+
+/** Reads a LoRA's header and finds the UNet's layers that it changes; of a file that fits none it is said what it is. */
+export const openLora = async (
+  { engine }: EngineHost,
+  unet: NetworkHandle,
+  path: string,
+  stop: Stop,
+): Promise<LoraHandle> => {
+  try {
+    return await native(engine.openLora(path, unet, { stop }));
+  } catch (error) {
+    if (!(error instanceof ModelMismatchError) || error.code !== 'LORA_KEYS_UNMATCHED') throw error;
+    // a file that cannot be told keeps the first error
+    const kind = await engine.inspect(path, { stop }).then(
+      (info) => info.kind,
+      () => '',
+    );
+    checkKind(path, kind, 'addLora');
+    throw error;
+  }
+};
 
 /** The addon's handle of an attached LoRA. */
 export const loraHandle = (lora: Lora): LoraHandle => handles.get(lora)!;

@@ -9,6 +9,7 @@ import type { FileInfo, LoadSpec, Stop } from '../native/types.js';
 import { type ClipTokenizer, loadTokenizer, publicTokenizer } from '../prompt/index.js';
 import { publicConfigs, readSchedulerConfig, type SchedulerConfig } from '../schedulers/index.js';
 import { defaultModel } from './default-model.js';
+import { checkSingleFile } from './single-file.js';
 
 /** A network of a model, ready to be loaded. */
 export type Part = Pick<LoadSpec, 'kind' | 'source' | 'config' | 'encoder'>;
@@ -171,7 +172,9 @@ const bundledFacts = async (): Promise<FileFacts> => {
 };
 
 const singleFile = async (host: EngineHost, path: string, stop: Stop): Promise<ModelFiles> => {
-  const facts = isBundled(await native(host.engine.inspect(path, { stop }))) ? await bundledFacts() : publicFacts;
+  const info = await native(host.engine.inspect(path, { stop }));
+  checkSingleFile(path, info);
+  const facts = isBundled(info) ? await bundledFacts() : publicFacts;
   const part = (kind: Part['kind'], config: Part['config'], encoder?: number): Part => ({
     kind,
     source: { path, dialect: 'ldm' },

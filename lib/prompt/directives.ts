@@ -22,10 +22,8 @@ export const withoutDirectives = (prompt: string): { readonly text: string; read
   OPENING.lastIndex = 0;
   for (let opening = OPENING.exec(prompt); opening; opening = OPENING.exec(prompt)) {
     const close = prompt.indexOf('>', OPENING.lastIndex);
-    const isLora = opening[1] === 'lora';
-    if (close < 0 && isLora) throw malformed(prompt.slice(opening.index, opening.index + 40), 'has no end');
     if (close < 0) break;
-    if (close === OPENING.lastIndex && !isLora) continue; // no arguments: not a directive
+    if (close === OPENING.lastIndex) continue; // no arguments: not a directive
     const items = prompt.slice(OPENING.lastIndex, close).split(':');
     const named = items
       .filter((item) => item.includes('='))
@@ -43,6 +41,15 @@ export const withoutDirectives = (prompt: string): { readonly text: string; read
     OPENING.lastIndex = copied;
   }
   return { text: text + prompt.slice(copied), found };
+};
+
+/** Refuses a `<lora:` that is left in a prompt without its directives: it has no end, or names nothing. */
+export const checkRest = (text: string): void => {
+  const at = text.indexOf('<lora:');
+  if (at < 0) return;
+  const end = text.indexOf('>', at);
+  if (end < 0) throw malformed(text.slice(at, at + 40), 'has no end');
+  throw malformed(text.slice(at, end + 1), 'names no LoRA');
 };
 
 /** A LoRA that the prompt asks for. */

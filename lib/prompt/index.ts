@@ -1,5 +1,5 @@
 import { OptionError } from '../errors.js';
-import { type LoraUse, loraUses, withoutDirectives } from './directives.js';
+import { checkRest, type LoraUse, loraUses, withoutDirectives } from './directives.js';
 import { type Fragment, weighted } from './weighting.js';
 
 export { type Chunk, chunksOf, emptyChunk, equalized } from './chunks.js';
@@ -35,5 +35,6 @@ export const parsePrompt = (prompt: string, syntax: PromptSyntax, attached: read
   }
   if (syntax === 'plain') return { fragments: [{ text: prompt, weight: 1 }], loras: [] };
   const { text, found } = withoutDirectives(prompt);
+  checkRest(text);
   return { fragments: weighted(text), loras: loraUses(found, attached) };
 };

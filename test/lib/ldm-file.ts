@@ -8,7 +8,8 @@ interface Entry {
   readonly bytes: Buffer;
 }
 
-const read = (path: string): Map<string, Entry> => {
+/** The tensors of a safetensors file. */
+export const readSafetensors = (path: string): Map<string, Entry> => {
   const file = readFileSync(path);
   const length = Number(file.readBigUInt64LE(0));
   const header = JSON.parse(file.toString('utf8', 8, 8 + length)) as Record<
@@ -97,12 +98,12 @@ const vaeName = (name: string, levels: number): string =>
     .replace('.conv_shortcut.', '.nin_shortcut.');
 
 /** `folder` (unet, vae, text_encoder) in one file at `path`. */
-export const writeLdmFile = (folder: string, path: string): void => {
+export const writeLdmFile = (folder: string, path: string, keep: (name: string) => boolean = () => true): void => {
   const all = new Map<string, Entry>();
-  const unet = read(join(folder, 'unet', 'diffusion_pytorch_model.safetensors'));
+  const unet = readSafetensors(join(folder, 'unet', 'diffusion_pytorch_model.safetensors'));
   const names = new Set(unet.keys());
   for (const [name, entry] of unet) all.set(`model.diffusion_model.${unetName(name, names)}`, entry);
-  const vae = read(join(folder, 'vae', 'diffusion_pytorch_model.safetensors'));
+  const vae = readSafetensors(join(folder, 'vae', 'diffusion_pytorch_model.safetensors'));
   const levels = new Set([...vae.keys()].flatMap((name) => /^decoder\.up_blocks\.(\d)/.exec(name)?.[1] ?? [])).size;
   for (const [name, entry] of vae) {
     const renamed = vaeName(name, levels);
@@ -113,7 +114,7 @@ export const writeLdmFile = (folder: string, path: string): void => {
         : entry.shape;
     all.set(`first_stage_model.${renamed}`, { ...entry, shape });
   }
-  for (const [name, entry] of read(join(folder, 'text_encoder', 'model.safetensors')))
+  for (const [name, entry] of readSafetensors(join(folder, 'text_encoder', 'model.safetensors')))
     all.set(`cond_stage_model.transformer.${name}`, entry);
-  writeSafetensors(path, all);
+  writeSafetensors(path, new Map([...all].filter(([name]) => keep(name))));
 };
