@@ -1,9 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { join } from 'node:path';
 import { type FamilyDefaults, readFamilyDefaults } from '../files/defaults.js';
-
-const folder = join(dirname(dirname(dirname(fileURLToPath(import.meta.url)))), 'models', 'sketch');
+import { packageRoot } from '../native/package.js';
 
 /** The bundled model family: where its files are, and what it does best. Paths are absolute. */
 export interface DefaultModel {
@@ -28,6 +26,7 @@ export interface DefaultModel {
  * const { path, adapters, face, references } = defaultModel()
  */
 export const defaultModel = (): DefaultModel => {
+  const folder = join(packageRoot(), 'models', 'sketch');
   const at = (...parts: string[]): string => join(folder, ...parts);
   const defaults = readFamilyDefaults(JSON.parse(readFileSync(at('defaults.json'), 'utf8')), at('defaults.json'));
   const adapters = {

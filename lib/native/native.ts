@@ -1,12 +1,8 @@
 import { existsSync } from 'node:fs';
-import { createRequire } from 'node:module';
-import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { join } from 'node:path';
 import { BinaryError, toError } from '../errors.js';
+import { packageRequire, packageRoot } from './package.js';
 import type { Addon } from './types.js';
-
-const require = createRequire(import.meta.url);
-const root = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
 
 let loaded: { addon: Addon; path: string } | undefined;
 
@@ -21,7 +17,7 @@ const load = (): { addon: Addon; path: string } => {
   const tried: string[] = [];
   const attempt = (path: string): { addon: Addon; path: string } => {
     try {
-      return { addon: require(path) as Addon, path };
+      return { addon: packageRequire(path) as Addon, path };
     } catch (error) {
       throw new BinaryError(
         'BINARY_INCOMPATIBLE',
@@ -39,13 +35,17 @@ const load = (): { addon: Addon; path: string } => {
     loaded = attempt(named);
     return loaded;
   }
+  const root = packageRoot();
   const local = join(root, 'build-cmake', 'Release', 'node_ip_adapter.node');
   tried.push(local);
   if (existsSync(local)) {
     loaded = attempt(local);
     return loaded;
   }
-  const find = require('node-gyp-build') as { resolve?: (dir: string) => string; path?: (dir: string) => string };
+  const find = packageRequire('node-gyp-build') as {
+    resolve?: (dir: string) => string;
+    path?: (dir: string) => string;
+  };
   let prebuilt: string | undefined;
   try {
     prebuilt = (find.resolve ?? find.path)?.(root);

@@ -1,0 +1,43 @@
+import { readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { BinaryError } from '../errors.js';
+
+const NAME = 'node-ip-adapter';
+// a bundler leaves nothing here, or the place of its own output
+const here: string | undefined = import.meta.url;
+
+interface Manifest {
+  readonly name: string;
+  readonly version: string;
+}
+
+const manifestAt = (root: string): Manifest | undefined => {
+  try {
+    return JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as Manifest;
+  } catch {
+    return undefined;
+  }
+};
+
+const found = (): { readonly root: string; readonly manifest: Manifest } => {
+  const root = here?.startsWith('file:') ? dirname(dirname(dirname(fileURLToPath(here)))) : undefined;
+  const manifest = root === undefined ? undefined : manifestAt(root);
+  if (root !== undefined && manifest?.name === NAME) return { root, manifest };
+  throw new BinaryError(
+    'BINARY_NOT_FOUND',
+    `The code of ${NAME} stands apart from its native addon and model files. It was bundled: mark ${NAME} external`,
+    `esbuild: --external:${NAME}; webpack: externals: ['${NAME}']; Next.js: serverExternalPackages: ['${NAME}']`,
+    { details: { found: here } },
+  );
+};
+
+/** The package's folder: `package.json`, the native addon and the bundled models are in it. */
+export const packageRoot = (): string => found().root;
+
+/** The version of this package, such as `0.1.0`. */
+export const packageVersion = (): string => found().manifest.version;
+
+/** CommonJS `require` from the package's folder. */
+export const packageRequire = (name: string): unknown => createRequire(join(packageRoot(), 'package.json'))(name);
