@@ -133,7 +133,7 @@ export async function ensureBuilt({ nativeTests = false, golden = false } = {}) 
       await step({
         what,
         product,
-        sources: [...native, at('test', 'native')],
+        sources: [...native, at('test', 'native'), at('tools')],
         extensions: ['.cpp', '.h'],
         command: nativeBuild('--target', target),
       });

@@ -9,7 +9,7 @@ const require = createRequire(import.meta.url);
 export const root = fileURLToPath(new URL('..', import.meta.url));
 
 const scriptFolders = ['lib', 'test', 'scripts', 'bench', 'examples'];
-const nativeFolders = ['native', 'test/native'];
+const nativeFolders = ['native', 'test/native', 'tools'];
 const nativeExtensions = ['.cpp', '.h', '.cu', '.cuh'];
 
 const present = (folders) => folders.filter((folder) => existsSync(path.join(root, folder)));

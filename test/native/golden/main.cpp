@@ -1,5 +1,6 @@
 // The native half of the golden runner.
 //   ipa_golden --levels                   the CPU levels here, one a line, slowest first
+//   ipa_golden --to-onnx FOLDER OUT       writes networks of FOLDER as ONNX graphs (to_onnx.h)
 //   ipa_golden FOLDER LEVEL[,LEVEL …]     reads lines "kind TAB case", writes one JSON object per case and level
 #include <cmath>
 #include <cstdio>
@@ -14,6 +15,7 @@
 #include "cpu/table.h"
 #include "golden.h"
 #include "golden/kinds.h"
+#include "golden/to_onnx.h"
 
 namespace {
 
@@ -103,11 +105,16 @@ int main(int argc, char** argv) {
       for (const cpu::Level* level : cpu::levels()) std::cout << level->name << "\n";
       return 0;
     }
+    if (arguments.size() == 3 && arguments[0] == "--to-onnx") {
+      test::golden_folder() = std::filesystem::canonical(arguments[1]);
+      networks_to_onnx(arguments[2]);
+      return 0;
+    }
     if (arguments.size() == 2) return run(arguments[0], arguments[1]);
   } catch (const std::exception& e) {
     std::cerr << e.what() << "\n";
     return 2;
   }
-  std::cerr << "usage: ipa_golden --levels | ipa_golden FOLDER LEVEL,LEVEL < cases\n";
+  std::cerr << "usage: ipa_golden --levels | ipa_golden --to-onnx FOLDER OUT | ipa_golden FOLDER LEVEL,LEVEL < cases\n";
   return 2;
 }

@@ -35,10 +35,8 @@ struct Machine {
   std::string compute() const { return with == Compute::bf16 ? "bf16" : "f32"; }
 };
 
-// Folded and placed; a weightless plan needs no source. Every input of the plan must be in `in`.
-inline Tensors run(Machine& m, const Plan& recorded, const Tensors& in, const TensorSource& source, Compute with) {
-  Plan plan = fold(recorded);
-  plan.compute_with(with);
+// Placed and run with its nodes as they are. Every input of the plan must be in `in`.
+inline Tensors run_as_it_is(Machine& m, const Plan& plan, const Tensors& in, const TensorSource& source) {
   const Layout layout = place(plan);
   const Store store(m.backend, m.pool, plan.weights, source);
   const Arena arena = allocate(static_cast<size_t>(std::max<int64_t>(layout.bytes, 64)));
@@ -62,6 +60,13 @@ inline Tensors run(Machine& m, const Plan& recorded, const Tensors& in, const Te
   if (m.backend.run(*program, bindings, stop, true) != RunStatus::done)
     throw std::runtime_error("not finite: " + m.backend.status_path(*program));
   return out;
+}
+
+// Folded first; a weightless plan needs no source.
+inline Tensors run(Machine& m, const Plan& recorded, const Tensors& in, const TensorSource& source, Compute with) {
+  Plan plan = fold(recorded);
+  plan.compute_with(with);
+  return run_as_it_is(m, plan, in, source);
 }
 
 inline Tensors run(Machine& m, const Plan& recorded, const Tensors& in, const TensorSource& source = {}) {
