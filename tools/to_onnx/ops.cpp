@@ -9,8 +9,8 @@ namespace ipa::to_onnx {
 
 namespace {
 
-[[noreturn]] void unknown(const std::string& what) {
-  fail(Code::INTERNAL, "there is no ONNX form of " + what, "add it to tools/to_onnx/ops.cpp");
+[[noreturn]] void unknown(const Writing& w, const std::string& what) {
+  fail(Code::INTERNAL, w.path + ": there is no ONNX form of " + what, "add it to tools/to_onnx/ops.cpp");
 }
 
 // [C] along the channels of a layout
@@ -29,7 +29,7 @@ std::string applied(Writing& w, Function function, const std::string& x) {
     case Function::quick_gelu:
       return g.node("Mul", {x, g.node("Sigmoid", {g.node("Mul", {x, w.numbers({}, 1.702f)})})});
     default:
-      unknown("function " + std::to_string(static_cast<int>(function)) + " of ops.h");
+      unknown(w, "function " + std::to_string(static_cast<int>(function)) + " of ops.h");
   }
 }
 
@@ -169,8 +169,8 @@ Placed write(Writing& w, const Rearrange& op) {
 }
 
 template <typename T>
-Placed write(Writing&, const T& op) {
-  unknown(std::string("operation ") + op_name(Op(op)));
+Placed write(Writing& w, const T& op) {
+  unknown(w, std::string("operation ") + op_name(Op(op)));
 }
 
 }  // namespace
@@ -207,8 +207,8 @@ std::string scaled(Writing& w, std::string x, Layout layout, ValueId row, int ce
   return mask == kNone ? x : w.graph.node("Mul", {x, w.values.get(mask, layout)});
 }
 
-Placed write(Writing& w, const Op& op, const std::string& path) {
-  w.graph.stand_for(path);
+Placed write(Writing& w, const Op& op) {
+  w.graph.stand_for(w.path);
   return std::visit(Overloaded{[&](const Attend& attend) { return write_attend(w, attend); },
                                [&](const auto& other) { return write(w, other); }},
                     op);

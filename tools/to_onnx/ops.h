@@ -15,6 +15,7 @@ struct Writing {
   Values& values;
   const Plan& plan;
   const TensorSource& source;
+  const std::string& path;
   Shape shape;  // of the result
 
   std::string weight(SlotId slot, const Dims& dims) const;  // under another shape of as many numbers
@@ -23,7 +24,7 @@ struct Writing {
 };
 
 // Writes the op; a kind that it does not know is an error that names it.
-Placed write(Writing& w, const Op& op, const std::string& path);
+Placed write(Writing& w, const Op& op);
 Placed write_attend(Writing& w, const Attend& op);  // attend.cpp
 
 // x * row[cell] * mask, all of them in `layout`

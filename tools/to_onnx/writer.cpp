@@ -50,8 +50,8 @@ void write_plan(const std::filesystem::path& folder, const Plan& plan, const Ten
     values.set(id, {name, layout});
   }
   for (const Node& node : plan.nodes) {
-    Writing w{graph, values, plan, source, values.shape(node.output)};
-    values.set(node.output, write(w, node.op, node.path));
+    Writing w{graph, values, plan, source, node.path, values.shape(node.output)};
+    values.set(node.output, write(w, node.op));
   }
   for (const auto& [name, id] : plan.outputs) {
     graph.stand_for(name);
