@@ -1,10 +1,11 @@
-// The same shapes here and in ONNX Runtime, one repetition of each in turn, as ratios. onnxruntime-node is no dependency
-// of the project: it is used where somebody has installed it.
+// The same shapes, and a whole forward, here and in ONNX Runtime, one repetition of each in turn, as ratios.
+// onnxruntime-node is no dependency of the project: it is used where somebody has installed it.
 import { spawn } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import os from 'node:os';
 import { createInterface } from 'node:readline';
 import { setTimeout as pause } from 'node:timers/promises';
+import { obstacle, relativeError, withForward } from './onnx-forward.mjs';
 import { attention, conv, matmul, values } from './onnx-graph.mjs';
 
 const SHAPES = [
@@ -18,61 +19,33 @@ const SHAPES = [
   ['attention 8x4096x4096x40', () => attention(8, 4096, 4096, 40)],
   ['attention 8x1024x1024x80', () => attention(8, 1024, 1024, 80)],
 ];
+const FORWARD = 'forward sd15 512 batch 1';
 
+// Its first runs of a whole network take a third longer, while its memory grows.
+const WARM_UP = 3;
 // Between turns, in ms: nobody's threads shall be awake in the other's turn.
 const REST = 20;
 
-const median = (values) =>
-  quantile(
-    [...values].sort((a, b) => a - b),
-    0.5,
-  );
-const quantile = (sorted, part) => sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * part))];
+const quantile = (values, part) => {
+  const sorted = [...values].sort((a, b) => a - b);
+  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * part))];
+};
 
-/** Prints one line per shape; returns the exit status. */
-export async function compare(program, options) {
-  let ort;
+const sessionOf = (ort, graph, threads) =>
+  ort.InferenceSession.create(graph, {
+    intraOpNumThreads: threads,
+    interOpNumThreads: 1,
+    extra: { session: { intra_op: { allow_spinning: '0' } } }, // or its threads run on into our turn, for over 20 ms
+  });
+
+/** Seconds of the bench's row `name` and of `theirs`, in pairs, one of each in turn. */
+async function pairsOf(program, name, { threads, repetitions, level }, theirs) {
+  const options = { only: name, 'on-request': 1, threads, repetitions, ...(level && { level }) };
+  const args = Object.entries(options).flatMap(([option, value]) => [`--${option}`, String(value)]);
+  const child = spawn(program, args, { stdio: ['pipe', 'pipe', 'inherit'] });
+  const pairs = [];
   try {
-    ort = await import('onnxruntime-node');
-  } catch {
-    console.error('onnxruntime-node is not installed. npm install --no-save onnxruntime-node, then run this again.');
-    return 1;
-  }
-  const threads = Number(options.threads ?? os.availableParallelism());
-  const repetitions = Number(options.repetitions ?? 15);
-  const rows = [];
-  console.log('ONNX Runtime over node-ip-adapter, f32, equal threads: median [quartiles] of interleaved pairs');
-  for (const [name, make] of SHAPES) {
-    if (!name.includes(options.only ?? '')) continue;
-    const { graph, inputs } = make();
-    const session = await ort.InferenceSession.create(graph, {
-      intraOpNumThreads: threads,
-      interOpNumThreads: 1,
-      extra: { session: { intra_op: { allow_spinning: '0' } } }, // or its threads run on into our turn, for over 20 ms
-    });
-    const feeds = Object.fromEntries(
-      Object.entries(inputs).map(([input, dims]) => [input, new ort.Tensor('float32', values(dims), dims)]),
-    );
-    await session.run(feeds);
-    const level = options.level === undefined ? [] : ['--level', options.level];
-    const child = spawn(
-      program,
-      [
-        '--only',
-        name,
-        '--on-request',
-        '1',
-        '--threads',
-        String(threads),
-        '--repetitions',
-        String(repetitions),
-        ...level,
-      ],
-      { stdio: ['pipe', 'pipe', 'inherit'] },
-    );
     const answers = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
-    const ratios = [];
-    const seconds = [];
     for (let i = 0; i < repetitions; ++i) {
       await pause(REST);
       child.stdin.write('\n');
@@ -81,30 +54,94 @@ export async function compare(program, options) {
       const { repetition } = JSON.parse(line);
       await pause(REST);
       const started = performance.now();
-      await session.run(feeds);
-      const took = (performance.now() - started) / 1000;
-      ratios.push(took / repetition);
-      seconds.push([repetition, took]);
+      await theirs();
+      pairs.push([repetition, (performance.now() - started) / 1000]);
     }
+  } finally {
     child.stdin.end();
     child.kill();
-    if (ratios.length === 0) return 1;
-    ratios.sort((a, b) => a - b);
-    const [low, middle, high] = [0.25, 0.5, 0.75].map((part) => quantile(ratios, part).toFixed(2));
-    const [ours, theirs] = [0, 1].map((who) => median(seconds.map((pair) => pair[who])) * 1000);
-    console.log(
-      `${name.padEnd(28)}${middle}x  [${low}, ${high}]  ${ratios.length} pairs, ${ours.toFixed(2)} and ${theirs.toFixed(2)} ms`,
-    );
-    rows.push({
-      name,
-      ratio: Number(middle),
-      quartiles: [Number(low), Number(high)],
-      pairs: ratios.length,
-      ours,
-      theirs,
-    });
   }
-  if (options.json)
-    writeFileSync(options.json, `${JSON.stringify({ machine: os.cpus()[0]?.model, threads, rows }, null, 1)}\n`);
+  if (pairs.length === 0) throw new Error(`ipa_bench has no row "${name}"`);
+  return pairs;
+}
+
+const printed = (name, pairs, error) => {
+  const [low, ratio, high] = [0.25, 0.5, 0.75].map((part) =>
+    quantile(
+      pairs.map(([ours, theirs]) => theirs / ours),
+      part,
+    ).toFixed(2),
+  );
+  const [ours, theirs] = [0, 1].map(
+    (who) =>
+      1000 *
+      quantile(
+        pairs.map((pair) => pair[who]),
+        0.5,
+      ),
+  );
+  const agreement = error === undefined ? '' : `, results differ by ${error.toExponential(1)}`;
+  console.log(
+    `${name.padEnd(28)}${ratio}x  [${low}, ${high}]  ${pairs.length} pairs, ${ours.toFixed(2)} and ${theirs.toFixed(2)} ms${agreement}`,
+  );
+  const quartiles = [Number(low), Number(high)];
+  return { name, ratio: Number(ratio), quartiles, pairs: pairs.length, ours, theirs, ...(error && { error }) };
+};
+
+async function shapeRow(ort, program, options, name, { graph, inputs }) {
+  const session = await sessionOf(ort, graph, options.threads);
+  const feeds = Object.fromEntries(
+    Object.entries(inputs).map(([input, dims]) => [input, new ort.Tensor('float32', values(dims), dims)]),
+  );
+  await session.run(feeds);
+  const pairs = await pairsOf(program, name, options, () => session.run(feeds));
+  await session.release();
+  return printed(name, pairs);
+}
+
+const forwardRow = (ort, program, options) =>
+  withForward(program, options, async ({ graph, inputs, outputs }) => {
+    const session = await sessionOf(ort, graph, options.threads);
+    const feeds = Object.fromEntries(
+      Object.entries(inputs).map(([input, { data, dims }]) => [input, new ort.Tensor('float32', data, dims)]),
+    );
+    for (let i = 1; i < WARM_UP; ++i) await session.run(feeds);
+    const { eps } = await session.run(feeds);
+    const error = relativeError(eps.data, outputs.eps.data);
+    const pairs = await pairsOf(program, FORWARD, options, () => session.run(feeds));
+    await session.release();
+    return printed(FORWARD, pairs, error);
+  });
+
+/** Prints one line per shape and one of the forward; returns the exit status. */
+export async function compare(program, given) {
+  let ort;
+  try {
+    ort = await import('onnxruntime-node');
+  } catch {
+    console.error('onnxruntime-node is not installed. npm install --no-save onnxruntime-node, then run this again.');
+    return 1;
+  }
+  const options = {
+    threads: Number(given.threads ?? os.availableParallelism()),
+    repetitions: Number(given.repetitions ?? 15),
+    level: given.level,
+  };
+  const wanted = (name) => name.includes(given.only ?? '');
+  const rows = [];
+  console.log('ONNX Runtime in f32 over node-ip-adapter, equal threads: median [quartiles] of interleaved pairs');
+  try {
+    for (const [name, make] of SHAPES) if (wanted(name)) rows.push(await shapeRow(ort, program, options, name, make()));
+    const reason = wanted(FORWARD) ? obstacle() : undefined;
+    if (reason) console.log(`${FORWARD.padEnd(28)}skipped: ${reason}`);
+    else if (wanted(FORWARD)) rows.push(await forwardRow(ort, program, options));
+  } catch (error) {
+    console.error(error.message);
+    return 1;
+  }
+  if (given.json) {
+    const { threads } = options;
+    writeFileSync(given.json, `${JSON.stringify({ machine: os.cpus()[0]?.model, threads, rows }, null, 1)}\n`);
+  }
   return 0;
 }

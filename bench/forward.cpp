@@ -7,6 +7,7 @@
 
 #include "rows.h"
 #include "runtime/recorders.h"
+#include "to_onnx/writer.h"
 #include "weights/synthetic.h"
 
 namespace ipa::bench {
@@ -133,6 +134,12 @@ RecordRequest step(int64_t batch, int64_t side, bool rows_differ) {
   return {{{"x", {batch, side, side, 4}}}, step_numbers(c), {}};
 }
 
+Case single_sd15(Compute compute) {
+  const double flop = 805.5e9;  // of SD1.5 at 512 x 512
+  return {"forward sd15 512 batch 1", unet_plans(sd15(), compute), "step", step(1, 64, false), step(1, 16, false),
+          flop};
+}
+
 }  // namespace
 
 UNetConfig sd15() {
@@ -148,14 +155,12 @@ void forward_rows(Bench& b, const std::string& level, int threads) {
   const Compute compute = device->backend.fastest;
   VaeConfig vae;
   vae.widths = {128, 256, 512, 512};
-  const double item = 805.5e9;  // FLOP of SD1.5 at 512 x 512
-  const Case single{"forward sd15 512 batch 1", unet_plans(sd15(), compute), "step", step(1, 64, false),
-                    step(1, 16, false), item};
+  const Case single = single_sd15(compute);
   run_case(b, device, single);
   thread_row(b, level, single, threads);
   run_case(b, device,
            {"forward sd15 512 batch 2", unet_plans(sd15(), compute), "step", step(2, 64, false), step(2, 8, false),
-            2 * item});
+            2 * single.flop});
   run_case(b, device,
            {"decode 512",
             vae_plans(vae, compute),
@@ -168,6 +173,24 @@ void forward_rows(Bench& b, const std::string& level, int threads) {
   if (there > kNeeded)
     run_case(b, device,
              {"forward sdxl 1024 batch 1", unet_plans(sdxl(), compute), "step", step(1, 128, true), step(1, 8, true)});
+}
+
+void forward_to_onnx(const std::string& folder, const std::string& level, int threads) {
+  const std::shared_ptr<Device> device = cpu_device(level, threads);
+  const Case c = single_sd15(device->backend.fastest);
+  Network network(device, c.plans, weights_of(c), {});
+  Prepared& prepared = network.prepare(c.plan, c.request);
+  const Plan& plan = prepared.plan();
+  Ports ports(plan);
+  prepared.run(ports.bindings, StopFlag());
+  const auto by_name = [](const std::map<std::string, ValueId>& names, std::vector<std::vector<float>>& numbers) {
+    to_onnx::Numbers all;
+    size_t i = 0;
+    for (const auto& [name, id] : names) all[name] = std::move(numbers[i++]);
+    return all;
+  };
+  to_onnx::write_plan(folder, plan, network.store().source(), by_name(plan.inputs, ports.in),
+                      by_name(plan.outputs, ports.out));
 }
 
 }  // namespace ipa::bench

@@ -1,5 +1,6 @@
 // npm run bench: speed of the CPU core as a share of what this CPU can do, on standard output one JSON object a line.
 //   ipa_bench [--level L] [--threads N] [--repetitions N] [--only PART OF A NAME,…] [--on-request 1]
+//   ipa_bench --to-onnx FOLDER [--level L] [--threads N]    writes a forward for the comparison, measures nothing
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
@@ -27,6 +28,10 @@ int run(std::map<std::string, std::string>& options) {
   const std::string named = value("--level", "");
   const cpu::Level& level = named.empty() ? cpu::default_level() : cpu::level(named);
   const int threads = std::max(1, std::atoi(value("--threads", std::to_string(available_cores())).c_str()));
+  if (const std::string folder = value("--to-onnx", ""); !folder.empty()) {
+    bench::forward_to_onnx(folder, level.name, threads);
+    return 0;
+  }
   const int repetitions = std::max(1, std::atoi(value("--repetitions", "15").c_str()));
   ThreadPool pool(threads);
   const bool on_request = value("--on-request", "0") == "1";

@@ -10,6 +10,8 @@ namespace ipa::bench {
 void kernel_rows(Bench& bench, const cpu::Level& level);
 // Whole forwards on weights made from their names.
 void forward_rows(Bench& bench, const std::string& level, int threads);
+// Writes the row "forward sd15 512 batch 1" as an ONNX graph with its inputs and outputs: to_onnx/writer.h.
+void forward_to_onnx(const std::string& folder, const std::string& level, int threads);
 // From a file in the page cache to packed weights.
 void load_rows(Bench& bench, const std::string& level, int threads);
 
