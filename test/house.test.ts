@@ -46,10 +46,11 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
   io: ['core'],
   image: ['core'],
   models: ['core', 'plan'],
+  onnx: ['core', 'plan'],
   weights: ['core', 'io'],
   cpu: ['core', 'plan'],
-  runtime: ['core', 'plan', 'io', 'image', 'models', 'weights'],
-  binding: ['core', 'plan', 'io', 'image', 'models', 'weights', 'runtime'],
+  runtime: ['core', 'plan', 'io', 'image', 'models', 'onnx', 'weights'],
+  binding: ['core', 'plan', 'io', 'image', 'models', 'onnx', 'weights', 'runtime'],
 };
 
 /** Single arrows with a reason, `file or folder → header`. */
@@ -95,6 +96,9 @@ t.test('native: the arrows are an order, and the check sees what turns back', as
     ['core/arena.h', 'plan/plan.h'],
     ['models/unet.cpp', 'weights/store.h'],
     ['models/unet.cpp', 'cpu/backend.h'],
+    ['onnx/graph.cpp', 'io/onnx.h'],
+    ['models/unet.cpp', 'onnx/graph.h'],
+    ['onnx/layers.cpp', 'models/blocks.h'],
     ['cpu/steps.cpp', 'models/unet.h'],
     ['io/open.cpp', 'models/configs.h'],
     ['runtime/load.cpp', 'cpu/backend.h'],

@@ -1,5 +1,5 @@
 #pragma once
-// An ONNX graph as plain structs: io/onnx.h reads it from a file, models/onnx_graph.h records it as a plan.
+// An ONNX graph as plain structs: io/onnx.h reads it from a file, onnx/graph.h records it as a plan.
 #include <cstddef>
 #include <cstdint>
 #include <map>

@@ -2,7 +2,7 @@
 
 #include "core/error.h"
 #include "io/onnx.h"
-#include "models/onnx_graph.h"
+#include "onnx/graph.h"
 
 namespace ipa {
 

@@ -2,7 +2,7 @@
 // spaced places only change the view, the others copy.
 #include <algorithm>
 
-#include "models/onnx_recorder.h"
+#include "onnx/recorder.h"
 
 namespace ipa::onnx {
 

@@ -1,4 +1,4 @@
-#include "models/onnx_recorder.h"
+#include "onnx/recorder.h"
 
 #include <algorithm>
 #include <cstring>

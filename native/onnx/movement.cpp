@@ -2,7 +2,7 @@
 #include <algorithm>
 #include <limits>
 
-#include "models/onnx_recorder.h"
+#include "onnx/recorder.h"
 
 namespace ipa::onnx {
 

@@ -9,8 +9,8 @@
 #include <tuple>
 
 #include "core/error.h"
-#include "models/onnx_graph.h"
-#include "models/onnx_view.h"
+#include "onnx/graph.h"
+#include "onnx/view.h"
 
 namespace ipa::onnx {
 

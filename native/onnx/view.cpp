@@ -1,4 +1,4 @@
-#include "models/onnx_view.h"
+#include "onnx/view.h"
 
 #include <algorithm>
 #include <numeric>

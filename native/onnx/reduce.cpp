@@ -1,7 +1,7 @@
 // Operators along axes: Softmax, ReduceMean, ReduceL2.
 #include <algorithm>
 
-#include "models/onnx_recorder.h"
+#include "onnx/recorder.h"
 
 namespace ipa::onnx {
 

@@ -3,7 +3,7 @@
 #include <cmath>
 #include <limits>
 
-#include "models/onnx_recorder.h"
+#include "onnx/recorder.h"
 
 namespace ipa::onnx {
 

@@ -12,7 +12,7 @@
 
 #include "core/onnx_model.h"
 #include "io/onnx.h"
-#include "models/onnx_graph.h"
+#include "onnx/graph.h"
 #include "plan/builder.h"
 #include "ranges.h"
 #include "run_plan.h"

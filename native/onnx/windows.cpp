@@ -4,7 +4,7 @@
 #include <array>
 #include <cmath>
 
-#include "models/onnx_recorder.h"
+#include "onnx/recorder.h"
 
 namespace ipa::onnx {
 

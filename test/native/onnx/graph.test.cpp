@@ -1,6 +1,6 @@
 // ONNX graphs recorded as plans: the goldens unfolded, the bundled face networks, and the same numbers whatever
-// the order in memory. Faults are in onnx_faults.test.cpp.
-#include "models/onnx_graph.h"
+// the order in memory. Faults are in faults.test.cpp.
+#include "onnx/graph.h"
 
 #include <algorithm>
 #include <cstdlib>
@@ -9,7 +9,7 @@
 
 #include "golden.h"
 #include "io/onnx.h"
-#include "onnx_graphs.h"
+#include "onnx/graphs.h"
 #include "run_plan.h"
 #include "test.h"
 

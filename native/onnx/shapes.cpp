@@ -1,7 +1,7 @@
 // Operators that make numbers known while recording: the arithmetic on sizes that exporters leave in a graph.
 #include <cmath>
 
-#include "models/onnx_recorder.h"
+#include "onnx/recorder.h"
 
 namespace ipa::onnx {
 

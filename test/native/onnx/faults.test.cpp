@@ -5,8 +5,8 @@
 #include <string>
 #include <vector>
 
-#include "models/onnx_graph.h"
-#include "onnx_graphs.h"
+#include "onnx/graph.h"
+#include "onnx/graphs.h"
 #include "run_plan.h"
 #include "test.h"
 

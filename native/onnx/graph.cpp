@@ -1,11 +1,11 @@
-#include "models/onnx_graph.h"
+#include "onnx/graph.h"
 
 #include <algorithm>
 #include <set>
 #include <utility>
 
 #include "core/error.h"
-#include "models/onnx_recorder.h"
+#include "onnx/recorder.h"
 
 namespace ipa {
 
