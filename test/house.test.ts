@@ -112,6 +112,11 @@ t.test('native: the arrows are an order, and the check sees what turns back', as
   }
 });
 
+t.test('native: no file of the binding is long', async (test) => {
+  for (const path of sources.filter((source) => source.startsWith('native/binding/')))
+    test.ok(read(path).split('\n').length <= 350, `${path} has at most 350 lines`);
+});
+
 t.test('native: no header includes itself on some way', async (test) => {
   test.equal(cycle(includes), undefined);
 });

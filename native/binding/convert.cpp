@@ -156,4 +156,26 @@ Napi::Object from_image(Napi::Env env, const Image8& image) {
   return object;
 }
 
+Napi::Array from_tensors(Napi::Env env, const std::vector<Tensor>& tensors) {
+  Napi::Array list = Napi::Array::New(env, tensors.size());
+  for (size_t i = 0; i < tensors.size(); ++i) list.Set(static_cast<uint32_t>(i), from_tensor(env, tensors[i]));
+  return list;
+}
+
+std::vector<Tensor> to_tensors(const Napi::Value& value, const char* what) {
+  std::vector<Tensor> tensors;
+  if (value.IsUndefined()) return tensors;
+  const Napi::Array array = array_of(value, what);
+  for (uint32_t i = 0; i < array.Length(); ++i) tensors.push_back(to_tensor(array.Get(i), what));
+  return tensors;
+}
+
+std::vector<std::vector<float>> to_float_lists(const Napi::Value& value, const char* what) {
+  std::vector<std::vector<float>> lists;
+  if (value.IsUndefined()) return lists;
+  const Napi::Array array = array_of(value, what);
+  for (uint32_t i = 0; i < array.Length(); ++i) lists.push_back(to_floats(array.Get(i), what));
+  return lists;
+}
+
 }  // namespace ipa::binding

@@ -18,6 +18,10 @@ std::vector<float> to_floats(const Napi::Value& value, const std::string& what);
 std::vector<double> to_doubles(const Napi::Value& value, const std::string& what);
 ConfigFacts to_facts(const Napi::Value& value);  // a parsed config.json; undefined: none
 
+// Lists; undefined: an empty one.
+std::vector<Tensor> to_tensors(const Napi::Value& value, const char* what);
+std::vector<std::vector<float>> to_float_lists(const Napi::Value& value, const char* what);
+
 std::string text_of(const Napi::Object& object, const char* name);  // required
 std::string text_or(const Napi::Object& object, const char* name, const std::string& otherwise);
 double number_of(const Napi::Object& object, const char* name);  // required, finite
@@ -29,6 +33,7 @@ Napi::Value optional_value(const Napi::Value& object, const char* name);  // und
 
 Napi::Object from_tensor(Napi::Env env, const Tensor& tensor);
 Napi::Object from_image(Napi::Env env, const Image8& image);
+Napi::Array from_tensors(Napi::Env env, const std::vector<Tensor>& tensors);
 Napi::Float32Array from_floats(Napi::Env env, const std::vector<float>& values);
 template <typename T>
 Napi::Array from_numbers(Napi::Env env, const std::vector<T>& values) {

@@ -1,6 +1,6 @@
 #pragma once
 // class Engine: a device and the thread that works on it. Every method unwraps its arguments on the JavaScript thread,
-// posts one job and wraps the result; see lib/native.ts for the shapes.
+// posts one job and wraps the result; see lib/native/types.ts for the shapes.
 #include <napi.h>
 
 #include <memory>

@@ -197,4 +197,15 @@ std::shared_ptr<Lora> LoraHandle::get(const Napi::Value& value) {
   return Unwrap(object)->lora_;
 }
 
+Network& network_of(const std::shared_ptr<Loaded>& loaded, NetworkKind kind, const char* what) {
+  if (loaded->kind != kind || !loaded->network)
+    fail(Code::OPTION_TYPE, std::string("Expected another kind of network for ") + what, "pass the right handle");
+  return *loaded->network;
+}
+
+OnnxNetwork& onnx_of(const std::shared_ptr<Loaded>& loaded) {
+  if (!loaded->onnx) fail(Code::OPTION_TYPE, "Expected an ONNX network", "pass a network loaded from .onnx");
+  return *loaded->onnx;
+}
+
 }  // namespace ipa::binding

@@ -47,6 +47,10 @@ struct Constructors {
   Napi::FunctionReference network, lora;
 };
 
+// The network behind a handle; OPTION_TYPE when it is of another kind.
+Network& network_of(const std::shared_ptr<Loaded>& loaded, NetworkKind kind, const char* what);
+OnnxNetwork& onnx_of(const std::shared_ptr<Loaded>& loaded);
+
 Napi::Object network_info(Napi::Env env, const Loaded& loaded);
 Napi::Object adapter_info(Napi::Env env, const AdapterInfo& adapter);
 Napi::Array warnings_of(Napi::Env env, const std::vector<std::pair<std::string, std::string>>& warnings);

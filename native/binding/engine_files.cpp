@@ -1,0 +1,154 @@
+// Calls of Engine that read weight files: what one is, loading, LoRAs.
+#include "binding/convert.h"
+#include "binding/engine.h"
+#include "binding/handles.h"
+#include "core/error.h"
+#include "runtime/inspect.h"
+#include "weights/synthetic.h"
+
+namespace ipa::binding {
+
+namespace {
+
+NetworkKind kind_of(const std::string& text) {
+  static constexpr const char* kNames[] = {"unet", "vae", "clip_text", "clip_vision", "adapter", "onnx"};
+  for (size_t i = 0; i < std::size(kNames); ++i)
+    if (text == kNames[i]) return static_cast<NetworkKind>(i);
+  fail(Code::OPTION_RANGE, "no kind of network is called " + quoted(text),
+       "pass unet, vae, clip_text, clip_vision, "
+       "adapter or onnx",
+       {{"option", "kind"}});
+}
+
+TensorSource generated(const Napi::Object& source) {
+  const Napi::Object tensors = object_of(source.Get("tensors"), "tensors");
+  TensorIndex index;
+  const Napi::Array names = tensors.GetPropertyNames();
+  for (uint32_t i = 0; i < names.Length(); ++i) {
+    const std::string name = names.Get(i).ToString();
+    TensorInfo info;
+    for (double d : to_doubles(tensors.Get(name), name)) info.dims.push_back(static_cast<int64_t>(d));
+    index[name] = info;
+  }
+  std::vector<std::pair<std::string, float>> factors;
+  if (const Napi::Value value = source.Get("factors"); value.IsObject()) {
+    const Napi::Object object = value.As<Napi::Object>();
+    const Napi::Array ends = object.GetPropertyNames();
+    for (uint32_t i = 0; i < ends.Length(); ++i) {
+      const std::string end = ends.Get(i).ToString();
+      factors.emplace_back(end, static_cast<float>(number_of(object, end.c_str())));
+    }
+  }
+  return synthetic(text_of(source, "synthetic"), std::move(index), std::move(factors));
+}
+
+}  // namespace
+
+Napi::Value EngineHandle::inspect(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&]() -> Napi::Value {
+    const std::string path = info[0].ToString();
+    return post(info.Env(), info[1], info.Env().Undefined(), [path](Job&) -> Finish {
+      auto found = std::make_shared<Inspection>(ipa::inspect(path));
+      return [found](Napi::Env env) -> Napi::Value {
+        Napi::Object out = Napi::Object::New(env);
+        out.Set("format", found->format);
+        out.Set("kind", found->kind);
+        out.Set("bytes", static_cast<double>(found->bytes));
+        Napi::Object metadata = Napi::Object::New(env);
+        for (const auto& [key, value] : found->source.metadata) metadata.Set(key, value);
+        out.Set("metadata", metadata);
+        Napi::Array tensors = Napi::Array::New(env, found->source.index.size());
+        uint32_t i = 0;
+        for (const auto& [name, tensor] : found->source.index) {
+          Napi::Object row = Napi::Object::New(env);
+          row.Set("name", name);
+          row.Set("dtype", dtype_text(tensor.dtype));
+          row.Set("shape", from_numbers(env, tensor.dims));
+          tensors.Set(i++, row);
+        }
+        out.Set("tensors", tensors);
+        out.Set("warnings", warnings_of(env, found->source.warnings));
+        if (found->adapter) out.Set("adapter", adapter_info(env, *found->adapter));
+        return out;
+      };
+    });
+  });
+}
+
+Napi::Value EngineHandle::load(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&]() -> Napi::Value {
+    const Napi::Object spec = object_of(info[0], "load");
+    const Napi::Object source = object_of(spec.Get("source"), "source");
+    auto request = std::make_shared<LoadRequest>();
+    request->kind = kind_of(text_of(spec, "kind"));
+    request->path = text_or(source, "path", "");
+    if (request->path.empty()) request->generated = generated(source);
+    request->ldm = text_or(source, "dialect", "diffusers") == "ldm";
+    request->compute = compute_;
+    request->encoder = static_cast<int>(number_or(spec, "encoder", 0));
+    request->facts = to_facts(spec.Get("config"));
+    request->options.allow_nonfinite = flag_or(spec, "allowNonFinite", false);
+    std::shared_ptr<Loaded> unet;
+    if (!spec.Get("unet").IsUndefined()) unet = NetworkHandle::get(spec.Get("unet"), "unet");
+    return post(info.Env(), spec, info[1], [device = device_, request, unet](Job& job) -> Finish {
+      request->unet = unet.get();
+      request->options.stop = &job.stop();
+      request->options.progress = [&job](uint64_t bytes, uint64_t total) {
+        job.emit([bytes, total](Napi::Env env) -> Napi::Value {
+          Napi::Object event = Napi::Object::New(env);
+          event.Set("bytes", static_cast<double>(bytes));
+          event.Set("totalBytes", static_cast<double>(total));
+          return event;
+        });
+      };
+      std::shared_ptr<Loaded> loaded = ipa::load(device, std::move(*request));
+      return [loaded](Napi::Env env) -> Napi::Value { return NetworkHandle::make(env, loaded); };
+    });
+  });
+}
+
+Napi::Value EngineHandle::open_lora(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&]() -> Napi::Value {
+    const std::string path = info[0].ToString();
+    const auto unet = NetworkHandle::get(info[1], "network");
+    network_of(unet, NetworkKind::unet, "network");
+    return post(info.Env(), info[2], info.Env().Undefined(), [path, unet](Job&) -> Finish {
+      auto lora = std::make_shared<Lora>(read_lora(path, *unet));
+      return [lora](Napi::Env env) -> Napi::Value { return LoraHandle::make(env, lora); };
+    });
+  });
+}
+
+Napi::Value EngineHandle::set_loras(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&]() -> Napi::Value {
+    const auto unet = NetworkHandle::get(info[0], "network");
+    network_of(unet, NetworkKind::unet, "network");
+    const Napi::Array list = array_of(info[1], "loras");
+    struct Active {
+      std::shared_ptr<const Lora> lora;
+      float strength;
+    };
+    std::vector<Active> active;
+    for (uint32_t i = 0; i < list.Length(); ++i) {
+      const Napi::Object o = object_of(list.Get(i), "loras");
+      std::shared_ptr<const Lora> lora = LoraHandle::get(o.Get("lora"));
+      if (!lora) {
+        const auto adapter = NetworkHandle::get(o.Get("lora"), "lora");
+        lora = {adapter, &adapter->inner_lora};
+      }
+      active.push_back({std::move(lora), static_cast<float>(number_of(o, "strength"))});
+    }
+    return post(info.Env(), info[2], info.Env().Undefined(), [unet, active](Job&) -> Finish {
+      std::vector<ActiveLora> loras;
+      for (const Active& a : active) loras.push_back({a.lora.get(), a.strength});
+      const size_t changed = ipa::set_loras(*unet, loras);
+      return [changed](Napi::Env env) -> Napi::Value {
+        Napi::Object out = Napi::Object::New(env);
+        out.Set("changed", static_cast<double>(changed));
+        return out;
+      };
+    });
+  });
+}
+
+}  // namespace ipa::binding

@@ -1,0 +1,126 @@
+// Calls of Engine that turn prompts and pictures into what a run is steered by.
+#include <optional>
+#include <utility>
+
+#include "binding/convert.h"
+#include "binding/engine.h"
+#include "binding/handles.h"
+#include "core/error.h"
+#include "runtime/image_prompt.h"
+#include "runtime/prompt.h"
+
+namespace ipa::binding {
+
+namespace {
+
+std::array<float, 3> three(const Napi::Value& value, const char* what) {
+  const std::vector<float> v = to_floats(value, what);
+  if (v.size() != 3) fail(Code::OPTION_TYPE, std::string("Expected three numbers for ") + what, "pass three numbers");
+  return {v[0], v[1], v[2]};
+}
+
+}  // namespace
+
+Napi::Value EngineHandle::encode_text(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&]() -> Napi::Value {
+    const Napi::Array list = array_of(info[0], "inputs");
+    const std::string how = text_of(object_of(info[1], "options"), "emphasis");
+    const Emphasis emphasis = how == "original"  ? Emphasis::original
+                              : how == "no-norm" ? Emphasis::no_norm
+                                                 : Emphasis::none;
+    std::vector<std::shared_ptr<Loaded>> encoders;
+    std::vector<PromptInput> inputs;
+    for (uint32_t i = 0; i < list.Length(); ++i) {
+      const Napi::Object o = object_of(list.Get(i), "inputs");
+      encoders.push_back(NetworkHandle::get(o.Get("network"), "network"));
+      PromptInput in;
+      in.network = &network_of(encoders.back(), NetworkKind::clip_text, "network");
+      in.config = &encoders.back()->clip_text;
+      in.chunks = to_float_lists(o.Get("chunks"), "chunks");
+      in.weights = to_float_lists(o.Get("weights"), "weights");
+      in.skip = static_cast<int>(number_of(o, "skip"));
+      in.penultimate = text_of(o, "state") == "penultimate";
+      in.pooled = flag_or(o, "pooled", false);
+      const bool weights_fit = in.weights.empty() || in.weights.size() == in.chunks.size();
+      if (in.chunks.empty() || !weights_fit || in.skip < 0 || in.skip + in.penultimate >= in.config->layers)
+        fail(Code::OPTION_RANGE, "a prompt's chunks, weights and skipped layers do not fit the text encoder",
+             "leave out fewer layers than the encoder has", {{"option", "clipSkip"}});
+      for (size_t c = 0; c < in.chunks.size(); ++c)
+        if (in.chunks[c].empty() || in.chunks[c].size() > static_cast<size_t>(in.config->positions) ||
+            (!in.weights.empty() && in.weights[c].size() != in.chunks[c].size()))
+          fail(Code::OPTION_RANGE, "a prompt chunk is longer than the text encoder's positions", "cut the prompt");
+      inputs.push_back(std::move(in));
+    }
+    if (inputs.empty()) fail(Code::OPTION_TYPE, "Expected at least one text encoder", "pass one");
+    return post(info.Env(), info[1], info.Env().Undefined(),
+                [encoders, inputs = std::move(inputs), emphasis](Job& job) -> Finish {
+                  auto out = std::make_shared<PromptEncoding>(encode_prompt(inputs, emphasis, job.stop()));
+                  return [out](Napi::Env env) -> Napi::Value {
+                    Napi::Object object = Napi::Object::New(env);
+                    object.Set("context", from_tensor(env, out->context));
+                    if (!out->pooled.data.empty()) object.Set("pooled", from_tensor(env, out->pooled));
+                    return object;
+                  };
+                });
+  });
+}
+
+Napi::Value EngineHandle::encode_images(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&]() -> Napi::Value {
+    const auto loaded = NetworkHandle::get(info[0], "network");
+    network_of(loaded, NetworkKind::clip_vision, "network");
+    const Napi::Array list = array_of(info[1], "images");
+    const Napi::Object options = object_of(info[2], "options");
+    std::vector<std::optional<Image8>> images;
+    for (uint32_t i = 0; i < list.Length(); ++i)
+      images.push_back(list.Get(i).IsNull() ? std::nullopt : std::optional(to_image(list.Get(i), "images")));
+    const std::string output = text_of(options, "output") == "image_embeds" ? "image_embeds" : "hidden";
+    ClipPreprocess how;
+    how.size = how.shortest_edge = static_cast<int>(number_of(options, "size"));
+    how.mean = three(options.Get("mean"), "mean");
+    how.std = three(options.Get("std"), "std");
+    return post(info.Env(), options, info.Env().Undefined(),
+                [loaded, images = std::move(images), output, how](Job& job) -> Finish {
+                  auto out = std::make_shared<std::vector<Tensor>>(
+                      ipa::encode_images(*loaded->network, loaded->clip_vision, images, output, how, job.stop()));
+                  return [out](Napi::Env env) -> Napi::Value { return from_tensors(env, *out); };
+                });
+  });
+}
+
+Napi::Value EngineHandle::project(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&]() -> Napi::Value {
+    const auto loaded = NetworkHandle::get(info[0], "adapter");
+    network_of(loaded, NetworkKind::adapter, "adapter");
+    const Napi::Object o = object_of(info[1], "inputs");
+    ProjectInput in{to_tensors(o.Get("features"), "features"), to_float_lists(o.Get("identities"), "identities"), {}};
+    if (!o.Get("structureScale").IsUndefined()) in.structure_scale = static_cast<float>(number_of(o, "structureScale"));
+    if (in.features.empty() && in.identities.empty())
+      fail(Code::OPTION_TYPE, "Expected features or identities to project", "pass at least one");
+    return post(info.Env(), info[2], info.Env().Undefined(), [loaded, in = std::move(in)](Job& job) -> Finish {
+      auto out = std::make_shared<Tensor>(ipa::project(*loaded->network, loaded->adapter, in, job.stop()));
+      return [out](Napi::Env env) -> Napi::Value { return from_tensor(env, *out); };
+    });
+  });
+}
+
+Napi::Value EngineHandle::average(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&]() -> Napi::Value {
+    std::vector<Tensor> tensors = to_tensors(info[0], "tensors");
+    std::vector<float> weights = to_floats(info[1], "weights");
+    const bool renormalise = info[2].ToBoolean();
+    if (tensors.empty() || weights.size() != tensors.size())
+      fail(Code::OPTION_RANGE, "Expected one weight per tensor", "pass as many weights as pictures",
+           {{"option", "weights"}});
+    for (const Tensor& t : tensors)
+      if (t.shape != tensors[0].shape)
+        fail(Code::OPTION_RANGE, "tensors of different shapes cannot be averaged", "pass tensors of one shape");
+    return post(info.Env(), info[3], info.Env().Undefined(),
+                [tensors = std::move(tensors), weights = std::move(weights), renormalise](Job&) -> Finish {
+                  auto out = std::make_shared<Tensor>(ipa::average(tensors, weights, renormalise));
+                  return [out](Napi::Env env) -> Napi::Value { return from_tensor(env, *out); };
+                });
+  });
+}
+
+}  // namespace ipa::binding
