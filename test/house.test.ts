@@ -57,7 +57,6 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
 const SINGLE: readonly (readonly [from: RegExp, to: RegExp, why: string])[] = [
   [/^weights\//, /^plan\/backend\.h$/, 'the store checks the wants of plans and packs as the backend says'],
   [/^runtime\/device\.cpp$/, /^cpu\/(backend|table)\.h$/, 'the one place that chooses a backend'],
-  [/^binding\/addon\.cpp$/, /^cpu\/table\.h$/, 'levels()'],
 ];
 
 const sources = files('native').filter((path) => /\.(h|cpp)$/.test(path));
@@ -102,6 +101,7 @@ t.test('native: the arrows are an order, and the check sees what turns back', as
     ['cpu/steps.cpp', 'models/unet.h'],
     ['io/open.cpp', 'models/configs.h'],
     ['runtime/load.cpp', 'cpu/backend.h'],
+    ['binding/addon.cpp', 'cpu/table.h'],
     ['weights/lora.cpp', 'plan/builder.h'],
     ['image/warp.cpp', 'io/file.h'],
   ] as const)

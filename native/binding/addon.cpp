@@ -3,18 +3,16 @@
 
 #include "binding/engine.h"
 #include "binding/handles.h"
-#include "cpu/table.h"
+#include "runtime/device.h"
 
 namespace ipa::binding {
 
 namespace {
 
 Napi::Value levels(const Napi::CallbackInfo& info) {
-  const auto& present = cpu::levels();
   Napi::Array list = Napi::Array::New(info.Env());
   uint32_t count = 0;
-  for (const cpu::Level* level : present)
-    if (std::string_view(level->name) != "naive") list.Set(count++, Napi::String::New(info.Env(), level->name));
+  for (const std::string& level : cpu_levels()) list.Set(count++, Napi::String::New(info.Env(), level));
   return list;
 }
 

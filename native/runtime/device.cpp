@@ -33,4 +33,11 @@ std::shared_ptr<Device> cpu_device(const std::string& level, int threads) {
   return {made, &made->device};
 }
 
+std::vector<std::string> cpu_levels() {
+  std::vector<std::string> names;
+  for (const cpu::Level* level : cpu::levels())
+    if (std::string_view(level->name) != "naive") names.emplace_back(level->name);
+  return names;
+}
+
 }  // namespace ipa
