@@ -24,8 +24,9 @@ export {
   StateError,
 } from './errors.js';
 export { type Face, FaceAnalyzer } from './faces/face.js';
-export type { FaceFiles, PickFace } from './faces/options.js';
+export type { AnalyzerOptions, FaceFiles, IdentityOptions, PickFace } from './faces/options.js';
 export type { GeneratedImage, OutputFormat } from './images/generated-image.js';
+export type { ImageOptions, MoreFormat } from './images/limits.js';
 export { type Metadata, type RunRecord, readMetadata } from './images/metadata.js';
 export type { ImageSource, RawImage } from './images/source.js';
 export { type InspectedVariant, type Inspection, inspect } from './inspect/inspect.js';
@@ -37,9 +38,9 @@ export { type Device, devices } from './native/devices.js';
 export type { DetectedFace } from './native/types.js';
 export { Pipeline, type PipelineInfo } from './pipeline.js';
 export type { GenerateResult, Job, JobEvent, Timings } from './run/job.js';
-export { type GenerateOptions, schedules } from './run/options.js';
+export type { GenerateOptions } from './run/options.js';
 export { version } from './run/version.js';
-export type { Prediction, SigmaSchedule, Spacing } from './schedulers/config.js';
+export { type Prediction, type SigmaSchedule, type Spacing, schedules } from './schedulers/config.js';
 export { type Sampler, samplers } from './schedulers/index.js';
 export { type ForeignName, foreignName } from './schedulers/names.js';
 export type { Logger, Warning } from './warnings.js';

@@ -1,9 +1,9 @@
 import { z } from 'zod';
 import type { FaceAnalyzer } from '../faces/face.js';
 import type { FaceFiles } from '../faces/options.js';
-import { checked, expectedFor, type Names, readOnce } from '../options/check.js';
-import { DEFAULTS } from '../options/defaults.js';
-import { name, path, real, signalSchema, whole } from '../options/schemas.js';
+import { readOptions } from '../options/read.js';
+import { defaultOf } from '../options/row.js';
+import { ADAPTER } from '../options/table/attach.js';
 
 /**
  * How an adapter is attached.
@@ -22,21 +22,10 @@ export interface AddAdapterOptions {
   readonly loraScale?: number;
   /** FaceID Plus: v1 and v2 have the same tensors. Default: known by the file's hash, else v2 with a warning. */
   readonly version?: 'v1' | 'v2';
-  /** Side of the face's picture for FaceID Plus in px, a multiple of 112 or 128 up to 1024. Default 224. */
+  /** Side of the face's picture for FaceID Plus in px, 112…1,024, a multiple of 112 or 128. Default 224. */
   readonly faceCrop?: number;
   readonly signal?: AbortSignal;
 }
-
-const adapterShape = {
-  encoder: path.optional(),
-  face: z.unknown().optional(),
-  name,
-  loraScale: real(0, 2).optional(),
-  version: z.enum(['v1', 'v2'], 'one of v1, v2').optional(),
-  faceCrop: whole(112, 1024).optional(),
-  signal: signalSchema.optional(),
-} satisfies Record<keyof AddAdapterOptions, z.ZodType>;
-const ADAPTER: Names = { known: Object.keys(adapterShape), later: ['lora', 'cropFace', 'preset', 'sha256'] };
 
 export interface AdapterSettings {
   readonly encoder: string | undefined;
@@ -49,24 +38,14 @@ export interface AdapterSettings {
 }
 
 export const adapterSettings = (options: unknown = {}): AdapterSettings => {
-  const given = checked(z.object(adapterShape), readOnce(options, '', ADAPTER));
-  const faceCrop = given.faceCrop ?? DEFAULTS.faceCrop;
-  if (faceCrop % 112 !== 0 && faceCrop % 128 !== 0) {
-    throw expectedFor(
-      'OPTION_RANGE',
-      'faceCrop',
-      'a multiple of 112 or 128 from 112 to 1024',
-      faceCrop,
-      'Give faceCrop 224',
-    );
-  }
+  const given = readOptions(ADAPTER, options, { face: z.unknown() });
   return {
     encoder: given.encoder,
     face: given.face,
     name: given.name,
-    loraScale: given.loraScale ?? DEFAULTS.loraScale,
+    loraScale: given.loraScale ?? defaultOf(ADAPTER, 'loraScale'),
     version: given.version,
-    faceCrop,
+    faceCrop: given.faceCrop ?? defaultOf(ADAPTER, 'faceCrop'),
     signal: given.signal,
   };
 };

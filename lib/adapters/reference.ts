@@ -1,9 +1,12 @@
 import { z } from 'zod';
 import { OptionError } from '../errors.js';
-import { type PickFace, pickFaceSchema } from '../faces/options.js';
+import type { PickFace } from '../faces/options.js';
 import { type CapturedImage, captureImage, type ImageSource } from '../images/source.js';
-import { checked, expectedFor, type Names, optionPath, readList, readOnce, readPlain } from '../options/check.js';
+import { expectedFor, optionPath, readList, readOnce, readPlain } from '../options/check.js';
+import { readOptions } from '../options/read.js';
+import { namesOf } from '../options/row.js';
 import { real } from '../options/schemas.js';
+import { GIVEN_FACE, REFERENCE } from '../options/table/reference.js';
 import type { Adapter } from './adapter.js';
 import type { Scale } from './scales.js';
 
@@ -36,53 +39,21 @@ export type Reference = ReferenceSource & {
   readonly weights?: readonly number[];
   /** FaceID Plus v2: how much the face's picture counts beside its identity, 0…2. Default 1. */
   readonly structureScale?: number;
-  /** Which face of a picture with several. Default `largest`. */
+  /** Which face of a picture with several: a rule, or a place 0…999, best score first. Default `largest`. */
   readonly pickFace?: PickFace;
 };
 
 const MAX_IMAGES = 16; // of one reference; the portrait adapters were trained with 5
 
-const referenceShape = {
-  adapter: z.unknown().optional(), // checked against what is attached
-  image: z.unknown().optional(),
-  images: z.unknown().optional(),
-  face: z.unknown().optional(),
-  scale: z.unknown().optional(), // checked against the model's blocks
-  loraScale: real(0, 2).optional(),
-  weights: z.array(real(0, 10)).optional(),
-  structureScale: real(0, 2).optional(),
-  pickFace: pickFaceSchema.optional(),
+const own = {
+  adapter: z.unknown(), // checked against what is attached
+  image: z.unknown(),
+  images: z.unknown(),
+  face: z.unknown(),
+  scale: z.unknown(), // checked against the model's blocks
+  weights: z.array(real(...REFERENCE.rows.weights.range)),
 };
 
-const REFERENCE: Names = {
-  known: Object.keys(referenceShape),
-  later: [
-    'embedding',
-    'mask',
-    'maskMode',
-    'weightType',
-    'compositionImage',
-    'compositionScale',
-    'boost',
-    'embedsScaling',
-    'combine',
-    'start',
-    'end',
-    'windowMode',
-    'passes',
-    'outliers',
-    'weightMode',
-    'renormalize',
-    'negative',
-    'uncond',
-    'fit',
-    'anchor',
-    'clipMask',
-    'onMissing',
-  ],
-};
-
-const FACE: Names = { known: ['identity', 'crop'], later: [] };
 /** What FaceAnalyzer.identity gives beside what a reference needs: accepted, not read. */
 const FACE_FACTS = ['box', 'landmarks', 'score', 'size', 'normalized'];
 
@@ -100,7 +71,10 @@ export interface ReferenceSettings {
 }
 
 const faceOf = (value: unknown, option: string): NonNullable<ReferenceSettings['face']> => {
-  const raw = readOnce(value, option, { ...FACE, known: [...FACE.known, ...FACE_FACTS] });
+  const raw = readOnce(value, option, {
+    known: [...namesOf(GIVEN_FACE).known, ...FACE_FACTS],
+    later: GIVEN_FACE.later,
+  });
   if (!(raw.identity instanceof Float32Array) || raw.identity.length === 0) {
     throw expectedFor(
       'OPTION_TYPE',
@@ -117,11 +91,11 @@ const faceOf = (value: unknown, option: string): NonNullable<ReferenceSettings['
 /** Checks one reference; `scale` is the model's own default. Every buffer in it is copied before this returns. */
 export const referenceOf = (value: unknown, index: number, defaultScale: number): ReferenceSettings => {
   const option = optionPath(['references', index]);
-  const raw = readOnce(value, option, REFERENCE);
-  raw.scale = readPlain(raw.scale, `${option}.scale`);
-  raw.weights = readPlain(raw.weights, `${option}.weights`);
-  const given = checked(z.object(referenceShape), raw, ['references', index]);
-  const sources = ['image', 'images', 'face'].filter((name) => name in raw);
+  const raw = readOptions(REFERENCE, value, own, ['references', index], (read) => {
+    read.scale = readPlain(read.scale, `${option}.scale`);
+    read.weights = readPlain(read.weights, `${option}.weights`);
+  });
+  const sources = (['image', 'images', 'face'] as const).filter((name) => raw[name] !== undefined);
   if (sources.length !== 1) {
     throw new OptionError(
       'OPTION_CONFLICT',
@@ -131,18 +105,22 @@ export const referenceOf = (value: unknown, index: number, defaultScale: number)
     );
   }
   const list =
-    'images' in raw ? readList(raw.images, `${option}.images`, MAX_IMAGES) : 'image' in raw ? [raw.image] : [];
+    raw.images !== undefined
+      ? readList(raw.images, `${option}.images`, MAX_IMAGES)
+      : raw.image !== undefined
+        ? [raw.image]
+        : [];
   const images = list.map((image, i) =>
-    captureImage(image, 'images' in raw ? `${option}.images[${i}]` : `${option}.image`),
+    captureImage(image, raw.images !== undefined ? `${option}.images[${i}]` : `${option}.image`),
   );
-  const { loraScale, weights, structureScale, pickFace } = given;
+  const { loraScale, weights, structureScale, pickFace } = raw;
   if (weights && weights.length !== images.length) {
     throw expectedFor('OPTION_RANGE', `${option}.weights`, `${images.length} numbers, one per image`, weights);
   }
   if (weights && !weights.some((weight) => weight > 0)) {
     throw expectedFor('OPTION_RANGE', `${option}.weights`, 'at least one number above 0', weights);
   }
-  const face = 'face' in raw ? faceOf(raw.face, `${option}.face`) : undefined;
+  const face = raw.face !== undefined ? faceOf(raw.face, `${option}.face`) : undefined;
   const scale = raw.scale ?? defaultScale;
   return { option, adapter: raw.adapter, images, face, scale, loraScale, weights, structureScale, pickFace };
 };

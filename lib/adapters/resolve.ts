@@ -1,13 +1,15 @@
 import { createHash } from 'node:crypto';
 import { FaceError, NumericError, OptionError } from '../errors.js';
 import { chooseFaces } from '../faces/face-choice.js';
-import { type DecodeLimits, decodeImage } from '../images/decode.js';
+import { decodeImage } from '../images/decode.js';
+import type { ImageLimits } from '../images/limits.js';
 import type { CapturedImage } from '../images/source.js';
 import type { EngineHost } from '../native/engine.js';
 import { native } from '../native/native.js';
 import type { Pixels, SampleSpec, Stop, Tensor } from '../native/types.js';
 import { expectedFor } from '../options/check.js';
-import { DEFAULTS } from '../options/defaults.js';
+import { defaultOf } from '../options/row.js';
+import { REFERENCE } from '../options/table/reference.js';
 import type { Warn } from '../warnings.js';
 import type { AdapterParts } from './adapter.js';
 import type { ReferenceSettings } from './reference.js';
@@ -17,7 +19,7 @@ import { type Sites, siteScales } from './scales.js';
 export interface ResolveContext {
   readonly host: EngineHost;
   readonly sites: Sites;
-  readonly limits: DecodeLimits;
+  readonly limits: ImageLimits;
   readonly guided: boolean;
   /** Outer steps of the run. */
   readonly steps: number;
@@ -111,7 +113,11 @@ class Resolver {
     const from: number[] = [];
     for (const [i, image] of images.entries()) {
       const option = images.length > 1 ? `${reference.option}.images[${i}]` : `${reference.option}.image`;
-      const chosen = chooseFaces(await faces.find(image, stop), reference.pickFace ?? DEFAULTS.pickFace, option);
+      const chosen = chooseFaces(
+        await faces.find(image, stop),
+        reference.pickFace ?? defaultOf(REFERENCE, 'pickFace'),
+        option,
+      );
       for (const face of chosen) {
         identities.push(await this.identity(await faces.identify(image, face, stop)));
         if (adapter.encoder) crops.push(await faces.align(image, face, adapter.faceCrop, stop));
@@ -249,7 +255,8 @@ export const resolveReference = async (
       'Give fewer pictures, or another pickFace',
     );
   }
-  const structureScale = adapter.version === 'v2' ? (reference.structureScale ?? DEFAULTS.structureScale) : undefined;
+  const structureScale =
+    adapter.version === 'v2' ? (reference.structureScale ?? defaultOf(REFERENCE, 'structureScale')) : undefined;
   const tokens = await resolver.project(await resolver.combined(inputs, reference.weights), structureScale);
   return {
     prompt: {

@@ -1,13 +1,10 @@
+import type { Option } from 'commander';
 import { OptionError } from '../index.js';
 
-/** What the command line says about one reference picture. */
+/** What the command line says about one reference: its pictures, and its options by name. */
 export interface ReferenceFlags {
-  readonly images: string[];
-  adapter?: string;
-  scale?: string;
-  loraScale?: number;
-  structureScale?: number;
-  pickFace?: string;
+  readonly images: readonly string[];
+  readonly flags: Readonly<Record<string, unknown>>;
 }
 
 /**
@@ -16,17 +13,26 @@ export interface ReferenceFlags {
  * an adapter of its own is one more picture for the same adapter.
  */
 export class ReferenceList {
-  private readonly seen: ReferenceFlags[] = [];
-  private ahead: Partial<ReferenceFlags> = {};
+  private readonly seen: { readonly image: string; readonly flags: Record<string, unknown> }[] = [];
+  private ahead: Record<string, unknown> = {};
 
-  add(image: string): void {
-    this.seen.push({ images: [image], ...this.ahead });
+  /** Makes a flag of the command line speak of a reference. */
+  collect(option: Option, name: string): void {
+    const parse = option.parseArg;
+    option.argParser((text) => {
+      if (name === 'image') this.add(text);
+      else this.set(name, parse ? parse(text, undefined) : text);
+    });
+  }
+
+  private add(image: string): void {
+    this.seen.push({ image, flags: this.ahead });
     this.ahead = {};
   }
 
-  set<K extends Exclude<keyof ReferenceFlags, 'images'>>(key: K, value: ReferenceFlags[K]): void {
-    const target = this.seen.at(-1) ?? this.ahead;
-    target[key] = value as ReferenceFlags[K] & undefined;
+  private set(name: string, value: unknown): void {
+    const flags = this.seen.at(-1)?.flags ?? this.ahead;
+    flags[name] = value;
   }
 
   /** References in order, pictures of one adapter joined. */
@@ -38,12 +44,11 @@ export class ReferenceList {
         'Add --reference FILE',
       );
     }
-    const groups: ReferenceFlags[] = [];
-    for (const one of this.seen) {
+    const groups: { images: string[]; flags: Record<string, unknown> }[] = [];
+    for (const { image, flags } of this.seen) {
       const before = groups.at(-1);
-      const { images, ...own } = one;
-      if (before && Object.values(own).every((value) => value === undefined)) before.images.push(...images);
-      else groups.push({ ...own, images: [...images] });
+      if (before && Object.keys(flags).length === 0) before.images.push(image);
+      else groups.push({ images: [image], flags });
     }
     return groups;
   }

@@ -1,19 +1,25 @@
-import { z } from 'zod';
 import { abortError, FaceError, quoted, StateError } from '../errors.js';
 import { familyDefaults } from '../files/defaults.js';
 import { knownFile } from '../files/known-files.js';
 import { decodeImage } from '../images/decode.js';
-import { imageLimits } from '../images/limits.js';
+import type { ImageLimits } from '../images/limits.js';
 import { captureImage, type ImageSource, type RawImage } from '../images/source.js';
 import { loadSettings } from '../models/options.js';
 import { cancellable, type EngineHost, startEngine } from '../native/engine.js';
 import { native } from '../native/native.js';
 import type { DetectedFace, NetworkHandle, Pixels, Stop } from '../native/types.js';
-import { checked, expectedFor, readOnce } from '../options/check.js';
-import { DEFAULTS } from '../options/defaults.js';
-import { signalSchema } from '../options/schemas.js';
+import { expectedFor, readOnce } from '../options/check.js';
+import { readOptions } from '../options/read.js';
+import { defaultOf, namesOf } from '../options/row.js';
+import { ANALYZER, DETECT, IDENTITY as IDENTITY_OPTIONS } from '../options/table/face.js';
 import { chooseFaces, type FaceSearch } from './face-choice.js';
-import { type FaceFiles, type FaceSettings, faceSettings, type PickFace, pickFaceSchema } from './options.js';
+import {
+  type AnalyzerOptions,
+  type FaceFiles,
+  type FaceSettings,
+  faceSettings,
+  type IdentityOptions,
+} from './options.js';
 
 /** Tried in this order until a face is found: a face that fills the picture is too large for a large canvas. */
 const AUTO_SIZES = [640, 576, 512, 448, 384, 320, 256, 192, 128];
@@ -160,16 +166,6 @@ const sizesOf = async (settings: FaceSettings, detector: NetworkHandle): Promise
   return side > 0 ? [side] : AUTO_SIZES;
 };
 
-const identityShape = z.object({
-  pickFace: pickFaceSchema.optional(),
-  faceCrop: z
-    .int('a multiple of 112 or 128')
-    .min(112, 'a multiple of 112 or 128')
-    .max(1024, 'a multiple of 112 or 128 to 1024')
-    .optional(),
-  signal: signalSchema.optional(),
-});
-
 /**
  * Finds faces and measures identities.
  *
@@ -179,10 +175,12 @@ const identityShape = z.object({
  */
 export class FaceAnalyzer {
   readonly #networks: FaceNetworks;
+  readonly #limits: ImageLimits;
   #closed = false;
 
-  private constructor(networks: FaceNetworks) {
+  private constructor(networks: FaceNetworks, limits: ImageLimits) {
     this.#networks = networks;
+    this.#limits = limits;
   }
 
   /**
@@ -191,16 +189,14 @@ export class FaceAnalyzer {
    * @example
    * const analyzer = await FaceAnalyzer.load({ detector, recognizer, detSize: 640 })
    */
-  static async load(
-    files: FaceFiles,
-    options: { readonly threads?: number; readonly signal?: AbortSignal } = {},
-  ): Promise<FaceAnalyzer> {
+  static async load(files: FaceFiles, options: AnalyzerOptions = {}): Promise<FaceAnalyzer> {
     const settings = faceSettings(files);
-    const { threads, signal } = loadSettings(readOnce(options, '', { known: ['threads', 'signal'], later: [] }));
+    const { threads, signal, images } = loadSettings(readOnce(options, '', namesOf(ANALYZER)));
     const host = startEngine(threads);
     try {
       return new FaceAnalyzer(
         await cancellable(host, signal, abortError, (stop) => FaceNetworks.load(host, settings, stop)),
+        images,
       );
     } catch (error) {
       host.close();
@@ -216,13 +212,10 @@ export class FaceAnalyzer {
    */
   async detect(image: ImageSource, options: { readonly signal?: AbortSignal } = {}): Promise<readonly DetectedFace[]> {
     const captured = captureImage(image, 'image');
-    const { signal } = checked(
-      z.object({ signal: signalSchema.optional() }),
-      readOnce(options, '', { known: ['signal'], later: [] }),
-    );
+    const { signal } = readOptions(DETECT, options, {});
     return this.#work(
       signal,
-      async (stop) => (await this.#networks.find(await decodeImage(captured, imageLimits), stop)).faces,
+      async (stop) => (await this.#networks.find(await decodeImage(captured, this.#limits), stop)).faces,
     );
   }
 
@@ -232,17 +225,13 @@ export class FaceAnalyzer {
    * @example
    * const face = await analyzer.identity('person.jpg', { pickFace: 'only' })
    */
-  async identity(
-    image: ImageSource,
-    options: { readonly pickFace?: PickFace; readonly faceCrop?: number; readonly signal?: AbortSignal } = {},
-  ): Promise<Face> {
+  async identity(image: ImageSource, options: IdentityOptions = {}): Promise<Face> {
     const captured = captureImage(image, 'image');
-    const names = { known: ['pickFace', 'faceCrop', 'signal'], later: [] };
     const {
-      pickFace = DEFAULTS.pickFace,
-      faceCrop = DEFAULTS.faceCrop,
+      pickFace = defaultOf(IDENTITY_OPTIONS, 'pickFace'),
+      faceCrop = defaultOf(IDENTITY_OPTIONS, 'faceCrop'),
       signal,
-    } = checked(identityShape, readOnce(options, '', names));
+    } = readOptions(IDENTITY_OPTIONS, options, {});
     if (pickFace === 'all')
       throw expectedFor(
         'OPTION_RANGE',
@@ -252,7 +241,7 @@ export class FaceAnalyzer {
         'Use detect for all faces',
       );
     return this.#work(signal, async (stop) => {
-      const pixels = await decodeImage(captured, imageLimits);
+      const pixels = await decodeImage(captured, this.#limits);
       const search = await this.#networks.find(pixels, stop);
       const face = chooseFaces(search, pickFace, 'image')[0]!;
       const crop = await this.#networks.align(pixels, face, faceCrop, stop);

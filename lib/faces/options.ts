@@ -1,32 +1,48 @@
-import { z } from 'zod';
-import { checked, expectedFor, type Names, readOnce } from '../options/check.js';
-import { path, real } from '../options/schemas.js';
+import type { ImageOptions } from '../images/limits.js';
+import { readOptions } from '../options/read.js';
+import { defaultOf } from '../options/row.js';
+import { FACE_FILES } from '../options/table/face.js';
 
 /** Which faces of a picture are meant, when there are several: by rule, or by place in the detector's order (best first). */
 export type PickFace = 'largest' | 'score' | 'center' | 'left' | 'only' | 'all' | number;
-
-export const pickFaceSchema: z.ZodType<PickFace> = z.union(
-  [z.enum(['largest', 'score', 'center', 'left', 'only', 'all']), z.int().min(0).max(999)],
-  'largest, score, center, left, only, all or an index from 0 to 999',
-);
 
 /** Files of a face detector and a face recogniser (ONNX). */
 export interface FaceFiles {
   readonly detector: string;
   readonly recognizer: string;
-  /** Side of the detector's canvas, a multiple of 32. Default `auto`: the family's own, else 640 and then smaller ones. */
+  /** Side of the detector's canvas in px, 32…4,096, a multiple of 32. Default `auto`: the family's own, else 640 and then smaller ones. */
   readonly detSize?: 'auto' | number;
   /** Lowest score of a face, 0…1. Default 0.5. */
   readonly detThreshold?: number;
 }
 
-const faceShape = {
-  detector: path,
-  recognizer: path,
-  detSize: z.unknown().optional(),
-  detThreshold: real(0, 1).optional(),
-};
-const FACE: Names = { known: Object.keys(faceShape), later: ['pickFace', 'warpFilter', 'maxNum'] };
+/**
+ * How a FaceAnalyzer is loaded.
+ *
+ * @example
+ * const analyzer = await FaceAnalyzer.load(files, { threads: 2 })
+ */
+export interface AnalyzerOptions {
+  /** 1…256. Default: the cores that this process may use. `IPA_THREADS` sets it from outside. */
+  readonly threads?: number;
+  /** How pictures that come in are read. */
+  readonly images?: ImageOptions;
+  readonly signal?: AbortSignal;
+}
+
+/**
+ * How one face is measured.
+ *
+ * @example
+ * const face = await analyzer.identity('person.jpg', { pickFace: 'only' })
+ */
+export interface IdentityOptions {
+  /** Which face of a picture with several: a rule, or a place 0…999, best score first. Default `largest`. */
+  readonly pickFace?: PickFace;
+  /** Side of the close-up in px, 112…1,024, a multiple of 112 or 128. Default 224. */
+  readonly faceCrop?: number;
+  readonly signal?: AbortSignal;
+}
 
 export interface FaceSettings {
   readonly detector: string;
@@ -35,25 +51,12 @@ export interface FaceSettings {
   readonly detThreshold: number;
 }
 
-const detSizeOf = (given: unknown, option: string): 'auto' | number => {
-  if (given === undefined || given === 'auto') return 'auto';
-  const legal =
-    typeof given === 'number' && Number.isInteger(given) && given >= 32 && given <= 4096 && given % 32 === 0;
-  if (legal) return given;
-  throw expectedFor(
-    typeof given === 'number' ? 'OPTION_RANGE' : 'OPTION_TYPE',
-    option,
-    '"auto" or a multiple of 32 from 32 to 4096',
-    given,
-  );
-};
-
 export const faceSettings = (options: unknown, where = ''): FaceSettings => {
-  const given = checked(z.object(faceShape), readOnce(options, where, FACE), where === '' ? [] : [where]);
+  const given = readOptions(FACE_FILES, options, {}, where === '' ? [] : [where]);
   return {
     detector: given.detector,
     recognizer: given.recognizer,
-    detSize: detSizeOf(given.detSize, where === '' ? 'detSize' : `${where}.detSize`),
-    detThreshold: given.detThreshold ?? 0.5,
+    detSize: given.detSize ?? defaultOf(FACE_FILES, 'detSize'),
+    detThreshold: given.detThreshold ?? defaultOf(FACE_FILES, 'detThreshold'),
   };
 };

@@ -2,37 +2,13 @@ import { readFile, stat } from 'node:fs/promises';
 import type { Sharp } from 'sharp';
 import { ImageInputError, quoted } from '../errors.js';
 import type { Pixels } from '../native/types.js';
+import { formatOf } from './formats.js';
 import { lazySharp } from './lazy-sharp.js';
+import type { ImageLimits } from './limits.js';
 import { type CapturedImage, MAX_FILE, refuse } from './source-parts.js';
 
 const MIN_SIDE = 16; // px
 const DECODE_SECONDS = 10;
-
-const startsWith = (bytes: Uint8Array, text: string, at = 0): boolean =>
-  Buffer.from(bytes.subarray(at, at + text.length)).toString('latin1') === text;
-
-const isDecodable = (bytes: Uint8Array): boolean =>
-  startsWith(bytes, '\xff\xd8\xff') ||
-  startsWith(bytes, '\x89PNG\r\n\x1a\n') ||
-  (startsWith(bytes, 'RIFF') && startsWith(bytes, 'WEBP', 8));
-
-/** What a file is that is none of ours, for the message. */
-const formatName = (bytes: Uint8Array): string => {
-  const head = Buffer.from(bytes.subarray(0, 512))
-    .toString('latin1')
-    .replace(/^\xef\xbb\xbf/, '')
-    .trimStart();
-  if (startsWith(bytes, 'GIF8')) return 'a GIF';
-  if (startsWith(bytes, 'II*\0') || startsWith(bytes, 'MM\0*')) return 'a TIFF';
-  if (startsWith(bytes, 'BM')) return 'a BMP';
-  if (startsWith(bytes, '%PDF')) return 'a PDF';
-  if (startsWith(bytes, 'PK')) return 'a zip archive';
-  if (startsWith(bytes, 'ftyp', 4)) return 'an AVIF, HEIF or video file';
-  if (/<svg[\s>]/i.test(head)) return 'an SVG';
-  if (head.startsWith('<')) return 'a web page or XML';
-  if (head.startsWith('version https://git-lfs')) return 'a git-LFS pointer';
-  return /^[\s\x20-\x7e]+$/.test(head) ? 'text' : 'of no known format';
-};
 
 /** The bytes of a picture's file. Raw pixels and sharp instances are none: IMAGE_FORMAT. */
 export const encodedBytes = async (image: CapturedImage): Promise<Uint8Array> => {
@@ -85,11 +61,6 @@ const oneOfTwo = async <T>(work: () => Promise<T>): Promise<T> => {
     else decoding -= 1;
   }
 };
-
-export interface DecodeLimits {
-  readonly background: string;
-  readonly maxPixels: number;
-}
 
 const checkSize = (option: string, width: number, height: number, maxPixels: number): void => {
   if (width * height > maxPixels) {
@@ -145,19 +116,19 @@ const normalForm = async (input: Sharp, background: string, option: string): Pro
 
 const decodeBytes = async (
   bytes: Uint8Array,
-  { background, maxPixels }: DecodeLimits,
+  { background, maxPixels, formats }: ImageLimits,
   option: string,
 ): Promise<Pixels> => {
   if (bytes.length === 0) return refuse('IMAGE_EMPTY', option, 'the picture has no bytes', 'Save or download it again');
-  // trap: libvips would also open SVG, PDF and others, which can read further files; only these three are handed to it
-  if (!isDecodable(bytes)) {
-    const found = formatName(bytes);
+  // trap: libvips would also open PDF and others, which can read further files; only what is allowed is handed to it
+  const { name, format } = formatOf(bytes);
+  if (format !== 'plain' && !(format && formats.includes(format))) {
     return refuse(
       'IMAGE_FORMAT',
       option,
-      `the file is ${found}, expected JPEG, PNG or WebP`,
-      'Save it as PNG or JPEG',
-      { found },
+      `the file is ${name}, expected ${['JPEG', 'PNG', 'WebP', ...formats].join(', ')}`,
+      `Save it as PNG or JPEG${format ? `, or allow it with images.formats: ['${format}'] when loading` : ''}`,
+      { found: name },
     );
   }
   const open = (): Sharp =>
@@ -180,7 +151,7 @@ const decodeBytes = async (
 };
 
 /** The picture in normal form: upright, sRGB, 8 bit, no alpha. */
-export const decodeImage = async (image: CapturedImage, limits: DecodeLimits): Promise<Pixels> => {
+export const decodeImage = async (image: CapturedImage, limits: ImageLimits): Promise<Pixels> => {
   const { option } = image;
   if (image.kind === 'raw') {
     const { data, width, height, channels } = image;

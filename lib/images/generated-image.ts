@@ -1,10 +1,11 @@
 import { extname } from 'node:path';
 import type { Sharp } from 'sharp';
-import { z } from 'zod';
 import { nearest, OptionError, quoted } from '../errors.js';
 import type { Pixels } from '../native/types.js';
-import { checked, readOnce } from '../options/check.js';
+import { readOptions } from '../options/read.js';
+import { defaultOf } from '../options/row.js';
 import { pathOf } from '../options/schemas.js';
+import { TO_FILE } from '../options/table/small.js';
 import { lazySharp } from './lazy-sharp.js';
 import { metadataTexts, type RunRecord } from './metadata.js';
 import { writeWhole } from './output-file.js';
@@ -103,11 +104,8 @@ export class GeneratedImage {
    */
   async toFile(path: string, options: { readonly overwrite?: boolean } = {}): Promise<void> {
     const target = pathOf(path, 'path');
-    const { overwrite } = checked(
-      z.object({ overwrite: z.boolean('true or false').optional() }),
-      readOnce(options, '', { known: ['overwrite'], later: [] }),
-    );
-    await writeWhole(target, await this.toBuffer(formatOf(target)), overwrite ?? false);
+    const { overwrite } = readOptions(TO_FILE, options, {});
+    await writeWhole(target, await this.toBuffer(formatOf(target)), overwrite ?? defaultOf(TO_FILE, 'overwrite'));
   }
 
   /**

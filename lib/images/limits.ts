@@ -1,27 +1,52 @@
 import { z } from 'zod';
-import { checked, type Names, readOnce } from '../options/check.js';
-import { DEFAULTS } from '../options/defaults.js';
-import { whole } from '../options/schemas.js';
+import { readList } from '../options/check.js';
+import { readOptions } from '../options/read.js';
+import { defaultOf } from '../options/row.js';
+import { IMAGES, MORE_FORMATS } from '../options/table/load.js';
 
-/** How pictures are read. */
+/** Formats of pictures that are taken when the option `images.formats` names them. */
+export type MoreFormat = (typeof MORE_FORMATS)[number];
+
+/**
+ * How pictures that come in are read.
+ *
+ * @example
+ * const pipe = await Pipeline.load(path, { images: { formats: ['gif', 'avif'] } })
+ */
+export interface ImageOptions {
+  /** The colour behind transparent pictures. Default `#ffffff`. */
+  readonly background?: string;
+  /** The most pixels of a picture, 256…2,147,483,647. Default 33,554,432 (8192 × 4096). */
+  readonly maxPixels?: number;
+  /**
+   * Formats that are taken beside JPEG, PNG and WebP. Default: none of them. Of an animation the first frame is taken, an
+   * SVG is drawn in its own size; whoever takes pictures from strangers should know that each is one more decoder.
+   */
+  readonly formats?: readonly MoreFormat[];
+}
+
+/** How pictures are read, with every default filled in. */
 export interface ImageLimits {
   readonly background: string;
   readonly maxPixels: number;
+  readonly formats: readonly MoreFormat[];
 }
 
-export const imageLimits: ImageLimits = { background: DEFAULTS.background, maxPixels: DEFAULTS.maxPixels };
-
-const imagesShape = {
-  background: z
-    .string('a colour such as "#ffffff"')
-    .regex(/^#[0-9a-f]{6}$/i, 'a colour such as "#ffffff"')
-    .optional(),
-  maxPixels: whole(256, 2 ** 31 - 1).optional(),
+const COLOUR = 'a colour such as "#ffffff"';
+const own = {
+  background: z.string(COLOUR).regex(/^#[0-9a-f]{6}$/i, COLOUR),
+  formats: z.array(z.enum(MORE_FORMATS, `one of ${MORE_FORMATS.join(', ')}`)),
 };
-const IMAGES: Names = { known: Object.keys(imagesShape), later: ['formats'] };
 
 /** The option `images` with its defaults. */
-export const imageLimitsOf = (value: unknown): ImageLimits =>
-  value === undefined
-    ? imageLimits
-    : { ...imageLimits, ...checked(z.object(imagesShape), readOnce(value, 'images', IMAGES), ['images']) };
+export const imageLimitsOf = (value: unknown = {}): ImageLimits => {
+  const given = readOptions(IMAGES, value, own, ['images'], (raw) => {
+    if (raw.formats !== undefined && !(Array.isArray(raw.formats) && raw.formats.length === 0))
+      raw.formats = readList(raw.formats, 'images.formats', MORE_FORMATS.length);
+  });
+  return {
+    background: given.background ?? defaultOf(IMAGES, 'background'),
+    maxPixels: given.maxPixels ?? defaultOf(IMAGES, 'maxPixels'),
+    formats: given.formats ?? [],
+  };
+};

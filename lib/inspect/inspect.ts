@@ -1,4 +1,3 @@
-import { z } from 'zod';
 import { encoderName, needsOf, type Variant, variantRow } from '../adapters/variants.js';
 import { abortError } from '../errors.js';
 import { sha256 } from '../files/files.js';
@@ -6,8 +5,10 @@ import { knownFile } from '../files/known-files.js';
 import { cancellable, startEngine } from '../native/engine.js';
 import { native } from '../native/native.js';
 import type { FileInfo, NetworkInfo } from '../native/types.js';
-import { checked, readOnce } from '../options/check.js';
-import { pathOf, signalSchema } from '../options/schemas.js';
+import { readOptions } from '../options/read.js';
+import { defaultOf } from '../options/row.js';
+import { pathOf } from '../options/schemas.js';
+import { INSPECT } from '../options/table/small.js';
 
 /** What kind of IP-Adapter a file is. */
 export interface InspectedVariant {
@@ -31,8 +32,6 @@ export interface Inspection extends Omit<FileInfo, 'adapter'> {
   /** Of an IP-Adapter. */
   readonly variant?: InspectedVariant;
 }
-
-const options = z.object({ sha256: z.boolean('true or false').optional(), signal: signalSchema.optional() });
 
 const variantOf = (adapter: NetworkInfo, knownLicence: string | undefined): InspectedVariant => {
   const row = variantRow(adapter.variant);
@@ -70,10 +69,7 @@ export const inspect = async (
   given: { readonly sha256?: boolean; readonly signal?: AbortSignal } = {},
 ): Promise<Inspection> => {
   const path = pathOf(file, 'file');
-  const { sha256: hashed = true, signal } = checked(
-    options,
-    readOnce(given, '', { known: ['sha256', 'signal'], later: [] }),
-  );
+  const { sha256: hashed = defaultOf(INSPECT, 'sha256'), signal } = readOptions(INSPECT, given, {});
   const host = startEngine(1);
   try {
     const { adapter, ...rest } = await cancellable(host, signal, abortError, (stop) =>

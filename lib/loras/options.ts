@@ -1,6 +1,6 @@
-import { z } from 'zod';
-import { checked, type Names, readOnce } from '../options/check.js';
-import { name, real, signalSchema } from '../options/schemas.js';
+import { readOptions } from '../options/read.js';
+import { defaultOf } from '../options/row.js';
+import { LORA } from '../options/table/attach.js';
 
 /**
  * How a LoRA is attached.
@@ -16,12 +16,6 @@ export interface AddLoraOptions {
   readonly signal?: AbortSignal;
 }
 
-const loraShape = { name, scale: real(-2, 2).optional(), signal: signalSchema.optional() } satisfies Record<
-  keyof AddLoraOptions,
-  z.ZodType
->;
-const LORA: Names = { known: Object.keys(loraShape), later: ['textScale'] };
-
 export interface LoraSettings {
   readonly name: string | undefined;
   readonly scale: number;
@@ -29,6 +23,6 @@ export interface LoraSettings {
 }
 
 export const loraSettings = (options: unknown = {}): LoraSettings => {
-  const given = checked(z.object(loraShape), readOnce(options, '', LORA));
-  return { name: given.name, scale: given.scale ?? 1, signal: given.signal };
+  const given = readOptions(LORA, options, {});
+  return { name: given.name, scale: given.scale ?? defaultOf(LORA, 'scale'), signal: given.signal };
 };

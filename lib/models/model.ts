@@ -3,7 +3,10 @@ import { familyDefaults } from '../files/defaults.js';
 import type { EngineHost } from '../native/engine.js';
 import { native } from '../native/native.js';
 import type { NetworkHandle, NetworkInfo, Stop } from '../native/types.js';
-import { DEFAULTS } from '../options/defaults.js';
+import { MODEL_DEFAULTS } from '../options/defaults.js';
+import { defaultOf } from '../options/row.js';
+import { GENERATE } from '../options/table/generate.js';
+import { REFERENCE } from '../options/table/reference.js';
 import type { ClipTokenizer } from '../prompt/index.js';
 import { type SchedulerConfig, samplerOf } from '../schedulers/index.js';
 import { modelFiles, type Part } from './model-files.js';
@@ -83,7 +86,7 @@ export const loadModel = async (host: EngineHost, path: string, options: LoadMod
     const scheduler = files.scheduler(isXl);
     const family = isXl ? 'sdxl' : 'sd15';
     const factor = vae.info.factor ?? 8;
-    const side = files.sampleSize === undefined ? DEFAULTS.size[family] : files.sampleSize * factor;
+    const side = files.sampleSize === undefined ? MODEL_DEFAULTS.size[family] : files.sampleSize * factor;
     const own = await familyDefaults(files.family);
     return {
       name: files.name,
@@ -101,11 +104,11 @@ export const loadModel = async (host: EngineHost, path: string, options: LoadMod
       defaults: {
         width: own.width ?? side,
         height: own.height ?? side,
-        steps: own.steps ?? DEFAULTS.steps,
-        guidanceScale: own.guidanceScale ?? DEFAULTS.guidanceScale[family],
+        steps: own.steps ?? defaultOf(GENERATE, 'steps'),
+        guidanceScale: own.guidanceScale ?? MODEL_DEFAULTS.guidanceScale[family],
         sampler: own.sampler ?? samplerOf(scheduler),
         schedule: own.schedule,
-        scale: own.scale ?? DEFAULTS.scale,
+        scale: own.scale ?? defaultOf(REFERENCE, 'scale'),
       },
       warnings: opened.flatMap((network) => network.info.warnings),
       dispose: () => {

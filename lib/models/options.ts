@@ -1,12 +1,14 @@
 import { availableParallelism } from 'node:os';
 import { z } from 'zod';
 import { DeviceError, OptionError, quoted } from '../errors.js';
-import { type ImageLimits, imageLimitsOf } from '../images/limits.js';
+import { type ImageLimits, type ImageOptions, imageLimitsOf } from '../images/limits.js';
 import type { Dtype } from '../native/types.js';
-import { checked, type Names, readOnce } from '../options/check.js';
-import { DEFAULTS } from '../options/defaults.js';
-import { flag, func, signalSchema, whole } from '../options/schemas.js';
-import { MAX_PROMPT_CHARS } from '../prompt/index.js';
+import { checked } from '../options/check.js';
+import { schemaOf } from '../options/kinds.js';
+import { readOptions } from '../options/read.js';
+import { defaultOf } from '../options/row.js';
+import { func } from '../options/schemas.js';
+import { LOAD } from '../options/table/load.js';
 import type { SigmaSchedule } from '../schedulers/config.js';
 import type { Sampler } from '../schedulers/index.js';
 import type { Logger } from '../warnings.js';
@@ -39,8 +41,8 @@ export interface LoadOptions {
   readonly maxQueue?: number;
   /** Longest prompt, 1…100,000 UTF-16 units. Default 100,000. */
   readonly maxPromptChars?: number;
-  /** Pictures that come in: the colour behind transparent ones (default white), and the most pixels (default 8192 × 4096). */
-  readonly images?: { readonly background?: string; readonly maxPixels?: number };
+  /** How pictures that come in are read. */
+  readonly images?: ImageOptions;
   /** Some warnings become errors. Default false. */
   readonly strict?: boolean;
   /** Load weights with NaN or infinity in them. Default false. */
@@ -50,25 +52,16 @@ export interface LoadOptions {
   readonly signal?: AbortSignal;
 }
 
-const loadShape = {
-  device: z.string('a device').optional(),
-  dtype: z.string('a precision').optional(),
-  threads: whole(1, 256).optional(),
-  maxQueue: whole(1, 10_000).optional(),
-  maxPromptChars: whole(1, MAX_PROMPT_CHARS).optional(),
-  images: z.unknown().optional(),
-  strict: flag().optional(),
-  allowNonFinite: flag().optional(),
-  logger: z
-    .custom<Logger>(
-      (value) => typeof value === 'object' && value !== null && typeof (value as Logger).warn === 'function',
-      'a logger with the methods warn, info …',
-    )
-    .optional(),
-  onProgress: func<(event: LoadEvent) => void>().optional(),
-  signal: signalSchema.optional(),
-} satisfies Record<keyof LoadOptions, z.ZodType>;
-const LOAD: Names = { known: Object.keys(loadShape), later: ['vae', 'memory', 'sha256'] };
+const own = {
+  device: z.string('a device'),
+  dtype: z.string('a precision'),
+  images: z.unknown(),
+  logger: z.custom<Logger>(
+    (value) => typeof value === 'object' && value !== null && typeof (value as Logger).warn === 'function',
+    LOAD.rows.logger.expects,
+  ),
+  onProgress: func<(event: LoadEvent) => void>(),
+};
 
 /** Load options with every default filled in. */
 export interface LoadSettings {
@@ -107,20 +100,22 @@ const threadsOf = (given: number | undefined): number => {
   if (given !== undefined) return given;
   const named = process.env.IPA_THREADS;
   if (named === undefined || named === '') return availableParallelism();
-  return checked(whole(1, 256), /^\d+$/.test(named) ? Number(named) : named, ['IPA_THREADS']);
+  return checked(schemaOf(LOAD.rows.threads) as z.ZodType<number>, /^\d+$/.test(named) ? Number(named) : named, [
+    'IPA_THREADS',
+  ]);
 };
 
 export const loadSettings = (options: unknown = {}): LoadSettings => {
-  const given = checked(z.object(loadShape), readOnce(options, '', LOAD));
+  const given = readOptions(LOAD, options, own);
   return {
-    device: deviceOf(given.device ?? (process.env.IPA_DEVICE || 'auto')),
-    dtype: dtypeOf(given.dtype ?? 'auto'),
+    device: deviceOf(given.device ?? (process.env.IPA_DEVICE || defaultOf(LOAD, 'device'))),
+    dtype: dtypeOf(given.dtype ?? defaultOf(LOAD, 'dtype')),
     threads: threadsOf(given.threads),
-    maxQueue: given.maxQueue ?? DEFAULTS.maxQueue,
-    maxPromptChars: given.maxPromptChars ?? MAX_PROMPT_CHARS,
+    maxQueue: given.maxQueue ?? defaultOf(LOAD, 'maxQueue'),
+    maxPromptChars: given.maxPromptChars ?? defaultOf(LOAD, 'maxPromptChars'),
     images: imageLimitsOf(given.images),
-    strict: given.strict ?? false,
-    allowNonFinite: given.allowNonFinite ?? false,
+    strict: given.strict ?? defaultOf(LOAD, 'strict'),
+    allowNonFinite: given.allowNonFinite ?? defaultOf(LOAD, 'allowNonFinite'),
     logger: given.logger,
     onProgress: given.onProgress,
     signal: given.signal,

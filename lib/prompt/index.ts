@@ -9,6 +9,7 @@ export type { Fragment } from './weighting.js';
 
 /** `a1111`: emphasis, BREAK, `<lora:name:w>`; `plain`: the text as it stands. */
 export type PromptSyntax = 'a1111' | 'plain';
+export const promptSyntaxes = ['a1111', 'plain'] as const satisfies readonly PromptSyntax[];
 
 /** Longest prompt, in UTF-16 units. */
 export const MAX_PROMPT_CHARS = 100_000;

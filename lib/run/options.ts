@@ -2,12 +2,14 @@ import { z } from 'zod';
 import { type Reference, type ReferenceSettings, referenceOf } from '../adapters/reference.js';
 import { OptionError } from '../errors.js';
 import type { ModelDefaults } from '../models/options.js';
-import { checked, expectedFor, type Names, readList, readOnce, readPlain } from '../options/check.js';
-import { DEFAULTS } from '../options/defaults.js';
-import { flag, func, oneOf, real, side, signalSchema, text, whole } from '../options/schemas.js';
+import { expectedFor, readList, readPlain } from '../options/check.js';
+import { readOptions } from '../options/read.js';
+import { defaultOf } from '../options/row.js';
+import { func, whole } from '../options/schemas.js';
+import { GENERATE } from '../options/table/generate.js';
 import { MAX_PROMPT_CHARS, type PromptSyntax } from '../prompt/index.js';
 import type { Prediction, SigmaSchedule, Spacing } from '../schedulers/config.js';
-import { type Sampler, samplers } from '../schedulers/index.js';
+import type { Sampler } from '../schedulers/index.js';
 import { foreignNameHint } from '../schedulers/names.js';
 import type { JobEvent } from './job.js';
 
@@ -23,10 +25,11 @@ export interface GenerateOptions {
   readonly negativePrompt?: string;
   /** `a1111`: emphasis, BREAK and `<lora:name:w>`; `plain`: the text as it stands. Default `a1111`. */
   readonly promptSyntax?: PromptSyntax;
-  /** Multiples of 8, 64…4096. Default: the model's size. */
+  /** In pixels, 64…4,096, a multiple of 8. Default: the model's size. */
   readonly width?: number;
+  /** In pixels, 64…4,096, a multiple of 8. Default: the model's size. */
   readonly height?: number;
-  /** 1…1000. Default 30, or the model's own. */
+  /** 1…1,000. Default 30, or the model's own. */
   readonly steps?: number;
   /** 0…50; 1 or less: off. Default 7.5 (SD1.5) or 5 (SDXL), or the model's own. */
   readonly guidanceScale?: number;
@@ -38,11 +41,13 @@ export interface GenerateOptions {
   readonly count?: number;
   /** Default: the model's scheduler. */
   readonly sampler?: Sampler;
+  /** How noise levels are spaced. Default: the model's. */
   readonly schedule?: SigmaSchedule;
+  /** Which of the training timesteps are taken. Default: the sampler's. */
   readonly spacing?: Spacing;
   /** What the network predicts. Default: the model's. */
   readonly prediction?: Prediction;
-  /** DDIM's η (default 0) and TCD's γ (default 0.3), 0…1. */
+  /** DDIM's η and TCD's γ, 0…1. Default: 0 for DDIM, 0.3 for TCD. */
   readonly eta?: number;
   /** Layers of the text encoder left out, for both prompts or as `[prompt, negativePrompt]`. Default 0. */
   readonly clipSkip?: number | readonly [number, number];
@@ -57,57 +62,18 @@ export interface GenerateOptions {
   readonly onProgress?: (event: JobEvent) => void;
 }
 
-/** The names that the option `schedule` takes. */
-export const schedules = ['default', 'karras', 'exponential', 'beta'] as const satisfies readonly SigmaSchedule[];
-
 const MAX_REFERENCES = 16;
 const MAX_SEED = 2n ** 64n - 1n;
 
-const clipSkip = whole(0, 47); // of at most 48 layers; the model's own number is checked when the run begins
+const clipSkip = whole(...GENERATE.rows.clipSkip.range); // of at most 48 layers; the model's own number is checked when the run begins
 
-const generateShape = {
-  prompt: z.string('text'),
-  negativePrompt: z.string('text').optional(),
-  promptSyntax: oneOf(['a1111', 'plain']).optional(),
-  width: side().optional(),
-  height: side().optional(),
-  steps: whole(1, 1000).optional(),
-  guidanceScale: real(0, 50).optional(),
-  guidanceRescale: real(0, 1).optional(),
-  seed: z.custom<number | bigint>(() => true).optional(), // checked by seedOf
-  count: whole(1, 64).optional(),
-  sampler: oneOf(samplers as readonly [Sampler, ...Sampler[]]).optional(),
-  schedule: oneOf(schedules).optional(),
-  spacing: oneOf(['leading', 'trailing', 'linspace']).optional(),
-  prediction: oneOf(['epsilon', 'v', 'sample']).optional(),
-  eta: real(0, 1).optional(),
-  clipSkip: z.union([clipSkip, z.tuple([clipSkip, clipSkip])]).optional(),
-  label: text(200).optional(),
-  note: text(2000).optional(),
-  metadata: flag().optional(),
-  references: z.array(z.unknown()).optional(), // checked one by one
-  signal: signalSchema.optional(),
-  onProgress: func<(event: JobEvent) => void>().optional(),
-} satisfies Record<keyof GenerateOptions, z.ZodType>;
-
-const GENERATE: Names = {
-  known: Object.keys(generateShape),
-  later: [
-    'init',
-    'controls',
-    'hires',
-    'preview',
-    'freeU',
-    'faces',
-    'loras',
-    'size',
-    'prompt2',
-    'negativePrompt2',
-    'zeroSnr',
-    'noise',
-    'rngDtype',
-    'batchNoise',
-  ],
+const own = {
+  prompt: z.string(GENERATE.rows.prompt.expects),
+  negativePrompt: z.string(GENERATE.rows.negativePrompt.expects),
+  seed: z.custom<number | bigint>(() => true), // checked by seedOf
+  clipSkip: z.union([clipSkip, z.tuple([clipSkip, clipSkip])]),
+  references: z.array(z.unknown()), // checked one by one
+  onProgress: func<(event: JobEvent) => void>(),
 };
 
 /** The options of a run with every default filled in. */
@@ -144,7 +110,7 @@ const seedOf = (seed: unknown): bigint => {
   throw expectedFor(
     'OPTION_RANGE',
     'seed',
-    'a whole number from 0 to 2^53 - 1, or a BigInt to 2^64 - 1',
+    GENERATE.rows.seed.expects,
     seed,
     seed === -1 || seed === -1n
       ? '-1 means random elsewhere: leave seed out'
@@ -173,30 +139,33 @@ export const runSettings = (
   defaults: ModelDefaults,
   maxPromptChars: number = MAX_PROMPT_CHARS,
 ): RunSettings => {
-  const raw = readOnce(options, '', GENERATE);
-  raw.clipSkip = readPlain(raw.clipSkip, 'clipSkip');
-  if (raw.references !== undefined) {
-    const isEmpty = Array.isArray(raw.references) && raw.references.length === 0;
-    raw.references = isEmpty ? [] : readList(raw.references, 'references', MAX_REFERENCES);
-  }
+  const prepare = (raw: Record<string, unknown>): void => {
+    raw.clipSkip = readPlain(raw.clipSkip, 'clipSkip');
+    if (raw.references !== undefined) {
+      const isEmpty = Array.isArray(raw.references) && raw.references.length === 0;
+      raw.references = isEmpty ? [] : readList(raw.references, 'references', MAX_REFERENCES);
+    }
+  };
   const mend = (option: string, found: unknown): string | undefined =>
     nearestSide(option, found) ?? foreignNameHint(option, found);
-  const given = checked(z.object(generateShape), raw, [], mend);
+  const given = readOptions(GENERATE, options, own, [], prepare, mend);
   limitPrompt(given.prompt, 'prompt', maxPromptChars);
   limitPrompt(given.negativePrompt, 'negativePrompt', maxPromptChars);
   const first = seedOf(given.seed);
-  const skip = given.clipSkip ?? DEFAULTS.clipSkip;
+  const skip = given.clipSkip ?? defaultOf(GENERATE, 'clipSkip');
   const ownSampler = given.sampler === undefined || given.sampler === defaults.sampler;
   return {
     prompt: given.prompt,
     negativePrompt: given.negativePrompt,
-    promptSyntax: given.promptSyntax ?? DEFAULTS.promptSyntax,
+    promptSyntax: given.promptSyntax ?? defaultOf(GENERATE, 'promptSyntax'),
     width: given.width ?? defaults.width,
     height: given.height ?? defaults.height,
     steps: given.steps ?? defaults.steps,
     guidanceScale: given.guidanceScale ?? defaults.guidanceScale,
-    guidanceRescale: given.guidanceRescale ?? DEFAULTS.guidanceRescale,
-    seeds: Array.from({ length: given.count ?? DEFAULTS.count }, (_, i) => BigInt.asUintN(64, first + BigInt(i))),
+    guidanceRescale: given.guidanceRescale ?? defaultOf(GENERATE, 'guidanceRescale'),
+    seeds: Array.from({ length: given.count ?? defaultOf(GENERATE, 'count') }, (_, i) =>
+      BigInt.asUintN(64, first + BigInt(i)),
+    ),
     sampler: given.sampler ?? defaults.sampler,
     schedule: given.schedule ?? (ownSampler ? defaults.schedule : undefined),
     spacing: given.spacing,
@@ -205,7 +174,7 @@ export const runSettings = (
     clipSkip: typeof skip === 'number' ? [skip, skip] : skip,
     label: given.label,
     note: given.note,
-    metadata: given.metadata ?? DEFAULTS.metadata,
+    metadata: given.metadata ?? defaultOf(GENERATE, 'metadata'),
     references: (given.references ?? []).map((reference, i) => referenceOf(reference, i, defaults.scale)),
     signal: given.signal,
     onProgress: given.onProgress,

@@ -5,6 +5,11 @@ export type Spacing = 'leading' | 'trailing' | 'linspace';
 export type SigmaSchedule = 'default' | 'karras' | 'exponential' | 'beta';
 export type Prediction = 'epsilon' | 'v' | 'sample';
 
+/** The names that the options spacing, schedule and prediction take. */
+export const spacings = ['leading', 'trailing', 'linspace'] as const satisfies readonly Spacing[];
+export const schedules = ['default', 'karras', 'exponential', 'beta'] as const satisfies readonly SigmaSchedule[];
+export const predictions = ['epsilon', 'v', 'sample'] as const satisfies readonly Prediction[];
+
 // Every field may be absent or null: then the sampler's own default holds, as in the reference.
 const flag = z.boolean().nullish();
 const number = z.number().nullish();

@@ -91,7 +91,7 @@ export const scenes: Readonly<Record<string, (stage: Stage) => Promise<unknown>>
   },
 
   turnedPhoto: async ({ t }) => {
-    const limits = { background: '#ffffff', maxPixels: 2 ** 25 };
+    const limits = { background: '#ffffff', maxPixels: 2 ** 25, formats: [] };
     const read = (path: string) => decodeImage(captureImage(path, 'image'), limits);
     const [turned, upright] = [await read(referencePath('turned.jpg')), await read(PERSON)];
     t.same([turned.width, turned.height], [upright.width, upright.height]);

@@ -6,7 +6,7 @@ import sharp from 'sharp';
 import t from 'tap';
 import type { IpAdapterError } from '../../../lib/errors.js';
 import { decodeImage } from '../../../lib/images/decode.js';
-import { imageLimits } from '../../../lib/images/limits.js';
+import { imageLimitsOf } from '../../../lib/images/limits.js';
 import { captureImage, type ImageSource } from '../../../lib/images/source.js';
 import { defaultModel } from '../../../lib/models/default-model.js';
 import type { Pixels } from '../../../lib/native/types.js';
@@ -14,6 +14,7 @@ import type { Pixels } from '../../../lib/native/types.js';
 const folder = mkdtempSync(join(tmpdir(), 'ipa-image-'));
 const { references } = defaultModel();
 const reference = (name: string): string => references.find((path) => path.endsWith(name))!;
+const imageLimits = imageLimitsOf();
 const decode = async (source: unknown, limits = imageLimits): Promise<Pixels> =>
   decodeImage(captureImage(source as ImageSource, 'image'), limits);
 const code = (source: unknown, limits = imageLimits): Promise<string> =>
@@ -123,6 +124,44 @@ t.test('I-06: alpha, grey, 16 bit and CMYK come to the normal form', async (test
       .toBuffer(),
   );
   test.same(jpeg.data, colours, 'lossless WebP');
+});
+
+t.test('GIF, TIFF, AVIF and SVG are taken where images.formats allows them', async (test) => {
+  const picture = sharp({ create: { width: 32, height: 24, channels: 3, background: '#3060c0' } });
+  const svg =
+    '<svg xmlns="http://www.w3.org/2000/svg" width="32" height="24"><rect width="32" height="24" fill="#3060c0"/></svg>';
+  const files: [format: 'gif' | 'tiff' | 'avif' | 'svg', bytes: Buffer][] = [
+    ['gif', await picture.clone().gif().toBuffer()],
+    ['tiff', await picture.clone().tiff().toBuffer()],
+    ['avif', await picture.clone().avif().toBuffer()],
+    ['svg', Buffer.from(svg)],
+  ];
+  for (const [format, bytes] of files) {
+    const refused = await decode(bytes).then(
+      () => undefined,
+      (e: IpAdapterError) => e,
+    );
+    test.match(refused, { code: 'IMAGE_FORMAT', hint: `or allow it with images.formats: ['${format}']` }, format);
+    const others = files.map(([name]) => name).filter((name) => name !== format);
+    test.equal(await code(bytes, { ...imageLimits, formats: others }), 'IMAGE_FORMAT', `${format} among others`);
+    const { width, height, data } = await decode(bytes, { ...imageLimits, formats: [format] });
+    test.same([width, height], [32, 24], format);
+    const [r, g, b] = data;
+    test.ok(Math.abs(r! - 0x30) < 6 && Math.abs(g! - 0x60) < 6 && Math.abs(b! - 0xc0) < 6, `${format}: ${r} ${g} ${b}`);
+  }
+  const frames = await sharp(Buffer.concat([Buffer.alloc(16 * 16 * 3, 255), Buffer.alloc(16 * 16 * 3, 0)]), {
+    raw: { width: 16, height: 32, channels: 3, pageHeight: 16 },
+  })
+    .gif({ delay: [100, 100] })
+    .toBuffer();
+  const first = await decode(frames, { ...imageLimits, formats: ['gif'] });
+  test.same([first.width, first.height, first.data[0]], [16, 16, 255], 'the first frame of an animation');
+  const huge = Buffer.from(svg.replaceAll('32', '32000').replaceAll('24', '24000'));
+  test.equal(await code(huge, { ...imageLimits, formats: ['svg'] }), 'IMAGE_TOO_LARGE', 'before it is drawn');
+  test.match(imageLimitsOf({ formats: ['avif', 'svg'] }).formats, ['avif', 'svg']);
+  test.same(imageLimitsOf({ formats: [] }).formats, []);
+  for (const formats of [['bmp'], 'gif', [1], ['gif', 'gif', 'gif', 'gif', 'gif']])
+    test.throws(() => imageLimitsOf({ formats }), { name: 'OptionError', message: /images\.formats/ });
 });
 
 t.test('I-01: damaged and foreign files', async (test) => {

@@ -1,0 +1,39 @@
+import { group } from '../row.js';
+
+/** What only the command line has. */
+export const COMMAND = group({
+  call: 'npx node-ip-adapter generate',
+  rooms: ['cli'],
+  rows: {
+    model: {
+      type: 'path',
+      default: { otherwise: 'the bundled family' },
+      flag: '--model <path>',
+      acts: 'load',
+      says: 'A diffusers folder or one .safetensors or .ckpt file',
+    },
+    lora: {
+      type: 'path',
+      default: null,
+      flag: '--lora <file>',
+      acts: 'weights',
+      says: 'A LoRA; may be repeated',
+    },
+    out: {
+      type: 'path',
+      default: 'portrait.png',
+      flag: '--out <file>',
+      acts: 'output file',
+      says: 'Where to write: .png, .jpg or .webp',
+    },
+    overwrite: {
+      type: 'flag',
+      default: false,
+      flag: '--overwrite',
+      acts: 'output file',
+      says: 'Replace files that exist',
+    },
+    json: { type: 'flag', default: false, flag: '--json', acts: 'run', says: 'The result as JSON on stdout' },
+  },
+  later: [],
+});

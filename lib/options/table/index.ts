@@ -1,0 +1,26 @@
+import type { Group } from '../row.js';
+import { ADAPTER, LORA } from './attach.js';
+import { COMMAND } from './command.js';
+import { ANALYZER, DETECT, FACE_FILES, IDENTITY } from './face.js';
+import { GENERATE } from './generate.js';
+import { IMAGES, LOAD } from './load.js';
+import { GIVEN_FACE, REFERENCE } from './reference.js';
+import { INSPECT, TO_FILE } from './small.js';
+
+/** Every option of the library and its command line, by the object that holds it. */
+export const TABLE = {
+  generate: GENERATE,
+  reference: REFERENCE,
+  givenFace: GIVEN_FACE,
+  load: LOAD,
+  images: IMAGES,
+  adapter: ADAPTER,
+  faceFiles: FACE_FILES,
+  lora: LORA,
+  analyzer: ANALYZER,
+  detect: DETECT,
+  identity: IDENTITY,
+  toFile: TO_FILE,
+  inspect: INSPECT,
+  command: COMMAND,
+} as const satisfies Record<string, Group>;

@@ -1,0 +1,138 @@
+import { MAX_PROMPT_CHARS } from '../../prompt/index.js';
+import { group } from '../row.js';
+
+/** Formats that the option images.formats adds. */
+export const MORE_FORMATS = ['gif', 'tiff', 'avif', 'svg'] as const;
+
+/** How a model is loaded. */
+export const LOAD = group({
+  call: 'Pipeline.load(path, options)',
+  documented: { names: ['LoadOptions'], file: 'models/options.ts' },
+  rooms: ['models'],
+  rows: {
+    device: {
+      type: 'special',
+      expects: 'auto or cpu',
+      default: 'auto',
+      flag: '--device <name>',
+      acts: 'device',
+      says: 'Where networks run; this version has the CPU, IPA_DEVICE sets it from outside',
+    },
+    dtype: {
+      type: 'special',
+      expects: 'auto, f32 or bf16',
+      default: 'auto',
+      flag: '--dtype <type>',
+      acts: 'device',
+      says: 'What networks multiply with, sums are f32 always; auto: bf16 on a CPU that is faster with it, else f32',
+    },
+    threads: {
+      type: 'whole',
+      range: [1, 256],
+      unit: 'threads',
+      default: { otherwise: 'the cores that this process may use' },
+      flag: '--threads <n>',
+      acts: 'device',
+      says: 'CPU threads; IPA_THREADS sets it from outside',
+    },
+    maxQueue: {
+      type: 'whole',
+      range: [1, 10_000],
+      unit: 'runs',
+      default: 64,
+      flag: { none: 'a process draws one run' },
+      acts: 'run',
+      says: 'Runs that may wait',
+    },
+    maxPromptChars: {
+      type: 'whole',
+      range: [1, MAX_PROMPT_CHARS],
+      unit: 'UTF-16 units',
+      default: MAX_PROMPT_CHARS,
+      flag: { none: 'it protects a server' },
+      acts: 'text',
+      says: 'Longest prompt',
+    },
+    images: {
+      type: 'special',
+      expects: 'an object of options',
+      default: null,
+      flag: { none: '--image-background, --image-max-pixels and --image-formats' },
+      acts: 'input pictures',
+      says: 'How pictures that come in are read',
+    },
+    strict: {
+      type: 'flag',
+      default: false,
+      flag: '--strict',
+      acts: 'load',
+      says: 'Some warnings become errors',
+    },
+    allowNonFinite: {
+      type: 'flag',
+      default: false,
+      flag: '--allow-non-finite',
+      acts: 'weights',
+      says: 'Load weights with NaN or infinity in them',
+    },
+    logger: {
+      type: 'special',
+      expects: 'a logger with the methods warn, info …',
+      default: null,
+      flag: { none: 'the command writes to stderr' },
+      acts: 'load',
+      says: 'Takes warnings, in the shape of pino',
+    },
+    onProgress: {
+      type: 'function',
+      default: null,
+      flag: { none: 'the command shows a bar' },
+      acts: 'load',
+      says: 'Called with the bytes read so far',
+    },
+    signal: {
+      type: 'signal',
+      default: null,
+      flag: { none: 'Ctrl-C cancels' },
+      acts: 'load',
+      says: 'Cancels the load',
+    },
+  },
+  later: ['vae', 'memory', 'sha256'],
+});
+
+/** How pictures that come in are read. */
+export const IMAGES = group({
+  call: 'images, of Pipeline.load and FaceAnalyzer.load',
+  documented: { names: ['ImageOptions'], file: 'images/limits.ts' },
+  rooms: ['images'],
+  rows: {
+    background: {
+      type: 'special',
+      expects: 'a colour such as "#ffffff"',
+      default: '#ffffff',
+      flag: '--image-background <colour>',
+      acts: 'input pictures',
+      says: 'The colour behind transparent pictures',
+    },
+    maxPixels: {
+      type: 'whole',
+      range: [256, 2 ** 31 - 1],
+      unit: 'px',
+      default: 33_554_432,
+      flag: '--image-max-pixels <n>',
+      acts: 'input pictures',
+      says: 'The most pixels of a picture, checked before it is decoded',
+    },
+    formats: {
+      type: 'special',
+      expects: `a list of ${MORE_FORMATS.join(', ')}`,
+      names: MORE_FORMATS,
+      default: { otherwise: 'none of them' },
+      flag: '--image-formats <names>',
+      acts: 'input pictures',
+      says: 'Formats that are taken beside JPEG, PNG and WebP: of an animation the first frame, of a drawing its own size',
+    },
+  },
+  later: [],
+});
