@@ -26,7 +26,7 @@ const folderIn = (test: Test): string => {
 const copy = (
   from: string,
   to: string,
-  change: (info: Case, bytes: Buffer, dataAt: number) => void = () => {},
+  change: (info: Case, bytes: Buffer, dataAt: number, entries: Record<string, unknown>) => void = () => {},
 ): void => {
   const file = readFileSync(join(golden, `${from}.safetensors`));
   const size = Number(file.readBigUInt64LE(0));
@@ -36,7 +36,7 @@ const copy = (
   const data = Buffer.from(file.subarray(8 + size));
   const first = header as unknown as Record<string, { data_offsets?: [number, number] }>;
   const output = Object.keys(first).find((key) => key.startsWith('out/'));
-  change(info, data, output === undefined ? 0 : (first[output]?.data_offsets?.[0] ?? 0));
+  change(info, data, output === undefined ? 0 : (first[output]?.data_offsets?.[0] ?? 0), header);
   header.__metadata__.case = JSON.stringify(info);
   const text = Buffer.from(JSON.stringify(header));
   const length = Buffer.alloc(8);
@@ -89,6 +89,50 @@ t.test('one changed number fails its case', async (test) => {
     /^failed .*worst 1\.\d+e-2/,
   );
   test.equal(status, 1);
+});
+
+/** Gives entries of a case's header other names. */
+const renameEntries = (entries: Record<string, unknown>, pattern: RegExp, by: string): number => {
+  const matching = Object.keys(entries).filter((key) => pattern.test(key));
+  for (const key of matching) {
+    entries[key.replace(pattern, by)] = entries[key];
+    delete entries[key];
+  }
+  return matching.length;
+};
+
+t.test('taps are optional, outputs are not', async (test) => {
+  const folder = folderIn(test);
+  let renamed = 0;
+  copy('networks/unet15', join(folder, 'a.safetensors'), (_info, _data, _at, entries) => {
+    renamed += renameEntries(entries, /^tap\//, 'tap/elsewhere.');
+  });
+  copy('pipelines/ip-plus', join(folder, 'b.safetensors'), (_info, _data, _at, entries) => {
+    renamed += renameEntries(entries, /^tap\/step\./, 'tap/elsewhere.');
+  });
+  copy('networks/unet15', join(folder, 'c.safetensors'), (_info, _data, _at, entries) => {
+    renameEntries(entries, /^out\//, 'out/elsewhere.');
+  });
+  test.ok(renamed > 2, `${renamed} taps`);
+  const { lines } = runner(folder, '--level', 'base');
+  test.equal(lines.at(-1), '2 passed, 1 failed, 0 not yet');
+  test.match(
+    lines.find((line) => line.includes('failed ')),
+    / c .*was not computed/,
+  );
+});
+
+t.test('scales of every step stand for themselves, whatever the scale for all says', async (test) => {
+  const folder = folderIn(test);
+  for (const [name, scale] of [
+    ['zero', 0],
+    ['none', undefined],
+  ] as const)
+    copy('pipelines/ip-base-window', join(folder, `${name}.safetensors`), (info) => {
+      Object.assign(info, { scale });
+    });
+  const { lines } = runner(folder, '--level', 'base');
+  test.equal(lines.at(-1), '2 passed, 0 failed, 0 not yet');
 });
 
 t.test('a kind that no row knows fails', async (test) => {

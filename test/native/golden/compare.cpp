@@ -56,10 +56,10 @@ void compare(Verdict& verdict, const Golden& g, const test::Tensors& got, Comput
   for (const auto& [key, tensor] : g.tensors) {
     if (!key.starts_with("out/") && !key.starts_with("tap/")) continue;
     const auto at = got.find(key.substr(4));
-    if (at == got.end())
-      verdict.fault(key + " was not computed");
-    else
+    if (at != got.end())
       compare(verdict, g, key, at->second, with);
+    else if (key.starts_with("out/"))  // a tap names a module of the reference; ours may have no such value
+      verdict.fault(key + " was not computed");
   }
 }
 
