@@ -55,7 +55,11 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
 
 /** Single arrows with a reason, `file or folder → header`. */
 const SINGLE: readonly (readonly [from: RegExp, to: RegExp, why: string])[] = [
-  [/^weights\//, /^plan\/backend\.h$/, 'the store checks the wants of plans and packs as the backend says'],
+  [
+    /^weights\/(store|blocks)\.h$/,
+    /^plan\/backend\.h$/,
+    'the store checks the wants of plans and packs as the backend says',
+  ],
   [/^runtime\/device\.cpp$/, /^cpu\/(backend|table)\.h$/, 'the one place that chooses a backend'],
 ];
 
@@ -126,7 +130,7 @@ t.test('native: N-API is known to the binding, threads to the pool and the engin
     sources.filter((path) => new RegExp(`^\\s*#\\s*include\\s*<${header}>`, 'm').test(read(path)));
   for (const path of users('napi\\.h')) test.match(path, /^native\/binding\//);
   for (const path of users('thread')) test.match(path, /^native\/(core\/threads|runtime\/engine)\.(h|cpp)$/);
-  for (const path of sources.filter((source) => source.startsWith('native/models/')))
+  for (const path of sources.filter((source) => /^native\/(models|onnx)\//.test(source)))
     test.notMatch(read(path), /^\s*#\s*if/m, `${path} is the same for every device`);
 });
 

@@ -102,7 +102,7 @@ class Recorder {
   }
 
   // Batch normalisation as one factor and one summand per channel. `following`: of the node that alone reads this
-  // node's result; it then counts as recorded. See onnx_layers.cpp.
+  // node's result; it then counts as recorded. See layers.cpp.
   struct ScaleShift {
     std::vector<float> scale, shift;  // per channel
     const OnnxNode* node;
@@ -140,12 +140,12 @@ struct Operator {
 // Null: no such operator.
 const Operator* find_operator(std::string_view name);
 
-// onnx_layers.cpp
+// layers.cpp
 void conv(Recorder& r);
 void batch_normalization(Recorder& r);
 void gemm(Recorder& r);
 void matmul(Recorder& r);
-// onnx_windows.cpp
+// windows.cpp
 struct Geometry {
   Window window;
   int64_t out_h, out_w;
@@ -156,17 +156,17 @@ void average_pool(Recorder& r);
 void global_average_pool(Recorder& r);
 void resize(Recorder& r);
 void upsample(Recorder& r);
-// onnx_elementwise.cpp
+// elementwise.cpp
 void unary(Recorder& r);
 void clip(Recorder& r);
-// onnx_arithmetic.cpp
+// arithmetic.cpp
 void binary(Recorder& r);
 Item binary_of(Recorder& r, BinaryKind kind, const Item& a, const Item& b);
-// onnx_reduce.cpp
+// reduce.cpp
 void softmax(Recorder& r);
 void reduce(Recorder& r);
 Item reduced(Recorder& r, ReduceKind kind, const Item& x, const std::vector<size_t>& axes, bool keep);
-// onnx_movement.cpp
+// movement.cpp
 void identity(Recorder& r);
 void dropout(Recorder& r);
 void flatten(Recorder& r);
@@ -178,12 +178,12 @@ void slice(Recorder& r);
 Item with_dims(const Item& x, const Dims& dims);  // the same elements, other dimensions
 // `count` elements along an axis from `first` on, `step` apart.
 Item cut(Recorder& r, const Item& x, size_t axis, int64_t first, int64_t count, int64_t step);
-// onnx_joining.cpp
+// joining.cpp
 void split(Recorder& r);
 void concat(Recorder& r);
 void gather(Recorder& r);
 void pad(Recorder& r);
-// onnx_shapes.cpp
+// shapes.cpp
 void shape(Recorder& r);
 void constant(Recorder& r);
 void constant_of_shape(Recorder& r);
