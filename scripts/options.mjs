@@ -4,7 +4,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { TABLE } from '../dist/options/table/index.js';
-import { defaultText, expectation, rangeText } from '../dist/options/words.js';
+import { defaultText, valueText } from '../dist/options/words.js';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const BEGIN = '<!-- options -->';
@@ -12,26 +12,14 @@ const END = '<!-- /options -->';
 /** The groups that README.md shows; docs/options.md has all. */
 const SHOWN = ['generate', 'reference'];
 
-/** Units that a number needs not. */
-const PLAIN = new Set(['factor', 'share', 'score']);
-
 /** @param {string} text */
 const cell = (text) => text.replaceAll('|', '\\|').replaceAll('<', '\\<');
-
-/** @param {import('../dist/options/row.js').Row} row */
-const takes = (row) => {
-  if (row.type === 'special' || !row.range) return expectation(row);
-  const multiples = row.multiples ? `, a multiple of ${row.multiples.join(' or ')}` : '';
-  const words = row.names ? `${row.names.join(', ')} or ` : '';
-  const unit = PLAIN.has(row.unit ?? '') ? '' : ` ${row.unit ?? 'characters'}`;
-  return `${words}${rangeText(row)}${unit}${multiples}`;
-};
 
 /** One table of options. @param {import('../dist/options/row.js').Group} group */
 export const tableOf = ({ rows }) => {
   const lines = Object.entries(rows).map(([name, row]) => {
     const flag = typeof row.flag === 'string' ? `\`${row.flag.replaceAll('|', '\\|')}\`` : '–';
-    return `| \`${name}\` | ${cell(takes(row))} | ${cell(defaultText(row) ?? '–')} | ${flag} | ${row.acts} | ${cell(row.says)} |`;
+    return `| \`${name}\` | ${cell(valueText(row))} | ${cell(defaultText(row) ?? '–')} | ${flag} | ${row.acts} | ${cell(row.says)} |`;
   });
   return [
     '| option | value | default | command line | acts on | what it does |',

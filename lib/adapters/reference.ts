@@ -43,7 +43,7 @@ export type Reference = ReferenceSource & {
   readonly pickFace?: PickFace;
 };
 
-const MAX_IMAGES = 16; // of one reference; the portrait adapters were trained with 5
+const MAX_IMAGES = REFERENCE.rows.images.range[1]; // of one reference; the portrait adapters were trained with 5
 
 const own = {
   adapter: z.unknown(), // checked against what is attached

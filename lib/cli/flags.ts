@@ -1,7 +1,7 @@
 import { InvalidArgumentError, Option } from 'commander';
 import { foreignName } from '../index.js';
 import type { Group, Row } from '../options/row.js';
-import { defaultText, rangeText } from '../options/words.js';
+import { defaultText, valueText } from '../options/words.js';
 
 const number = (text: string): number => {
   const value = Number(text);
@@ -22,7 +22,8 @@ const size = (text: string): [number, number] => {
 };
 
 const list = (text: string): string[] => text.split(',').map((name) => name.trim());
-const numberOrText = (text: string): number | string => (Number.isNaN(Number(text)) ? text : Number(text));
+const numberOrText = (text: string): number | string =>
+  text.trim() === '' || Number.isNaN(Number(text)) ? text : Number(text);
 
 /** Flags whose text is not read by the type of their row. */
 const PARSERS: Readonly<Record<string, (text: string) => unknown>> = {
@@ -57,7 +58,7 @@ const parserOf = (name: string, flag: string, row: Row): ((text: string) => unkn
 
 const helpOf = (row: Row): string => {
   const facts = [
-    row.type === 'choice' ? row.names!.join(', ') : rangeText(row),
+    (row.range || row.names) && valueText(row),
     row.type !== 'flag' && !row.required && defaultText(row) && `default: ${defaultText(row)}`,
   ].filter(Boolean);
   const says = row.help ?? row.says;

@@ -39,10 +39,6 @@ const fileOf = (out: string, index: number): string => {
   return resolve(`${out.slice(0, out.length - end.length)}-${index + 1}${end}`);
 };
 
-/** An option that was not given is left out, so that the model's default holds. */
-const given = <T extends object>(options: T): T =>
-  Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as T;
-
 /** Attaches the adapter of every group once; a name of the bundled family or a file. */
 const attach = async (
   pipe: Pipeline,
@@ -76,8 +72,8 @@ const attach = async (
       });
       attached.set(file, adapter);
     }
-    const scale = name === undefined && family ? { scale: family.defaults.scale } : {};
-    references.push({ ...given(scale), ...rest, adapter, images } as Reference);
+    const scale = name === undefined ? family?.defaults.scale : undefined;
+    references.push({ ...(scale === undefined ? {} : { scale }), ...rest, adapter, images } as Reference);
   }
   return references;
 };
@@ -99,9 +95,10 @@ const run = async (flags: Flags, list: ReferenceList): Promise<void> => {
   } = { out: defaultOf(TABLE.command, 'out'), ...optionsFrom(TABLE.command, flags) } as Own;
   const asked = optionsFrom(TABLE.generate, flags) as unknown as GenerateOptions;
   const count = asked.count ?? defaultOf(TABLE.generate, 'count');
-  const targets = Array.from({ length: count }, (_, i) => fileOf(out, i));
+  const most = TABLE.generate.rows.count.range[1]; // more is refused below, before anything is drawn
+  const targets = Array.from({ length: Math.min(count, most) }, (_, i) => fileOf(out, i));
   for (const target of targets) {
-    if (!overwrite && out !== 'portrait.png' && (await exists(target))) {
+    if (!overwrite && out !== defaultOf(TABLE.command, 'out') && (await exists(target))) {
       throw new OptionError('OPTION_CONFLICT', `${target} exists already`, 'Name another file or add --overwrite');
     }
   }

@@ -19,6 +19,8 @@ const TAKEN_BY = {
 
 type Kind = keyof typeof TAKEN_BY;
 
+type Refusal = [message: string, hint: string, more: { details: Record<string, unknown> }];
+
 /** What each of the three calls takes, and its error for anything else. */
 const CALLS = {
   load: {
@@ -37,8 +39,6 @@ const CALLS = {
     refuse: (...given: Refusal) => new ModelMismatchError('LORA_KEYS_UNMATCHED', ...given),
   },
 } as const satisfies Record<string, { what: string; kinds: readonly Kind[]; refuse: (...given: Refusal) => Error }>;
-
-type Refusal = [message: string, hint: string, more: { details: Record<string, unknown> }];
 
 const article = (noun: string): string => (/^(?:[AEIO]|SDXL)/i.test(noun) ? 'an' : 'a');
 

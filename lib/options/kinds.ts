@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { Group, Row, Rows } from './row.js';
-import { signalSchema } from './schemas.js';
+import { real, signalSchema, whole } from './schemas.js';
 import { expectation } from './words.js';
 
 type Value<R extends Row> = R['type'] extends 'whole' | 'number'
@@ -29,9 +29,7 @@ export type Checked<R extends Rows, S extends Own<R>> = {
 };
 
 const numbers = (row: Row, text: string): z.ZodType => {
-  const [least, most] = row.range!;
-  const plain = row.type === 'whole' ? z.int(text) : z.number(text);
-  const bounded = plain.min(least, text).max(most, text);
+  const bounded = (row.type === 'whole' ? whole : real)(...row.range!, text);
   const { multiples } = row;
   const multiple = multiples
     ? bounded.superRefine((value, context) => {

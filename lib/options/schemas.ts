@@ -3,14 +3,10 @@ import { expectedFor } from './check.js';
 
 /** Kinds of values in zod's words; the text of each is what an error says was expected. */
 
-export const whole = (least: number, most: number) => {
-  const expected = `a whole number from ${least} to ${most}`;
-  return z.int(expected).min(least, expected).max(most, expected);
-};
-export const real = (least: number, most: number) => {
-  const expected = `a number from ${least} to ${most}`;
-  return z.number(expected).min(least, expected).max(most, expected);
-};
+export const whole = (least: number, most: number, expected = `a whole number from ${least} to ${most}`) =>
+  z.int(expected).min(least, expected).max(most, expected);
+export const real = (least: number, most: number, expected = `a number from ${least} to ${most}`) =>
+  z.number(expected).min(least, expected).max(most, expected);
 export const func = <F>() => z.custom<F>((value) => typeof value === 'function', 'a function');
 
 /** An AbortSignal by what is used of it, so that those of other realms pass too. */

@@ -39,6 +39,18 @@ export const expectation = (row: Row): string => {
 export const rangeText = ({ range }: Row): string | undefined =>
   range && `${number(range[0])}…${number(range[1])}`.replaceAll('-', '−');
 
+/** Units that a number needs not. */
+const PLAIN = new Set(['factor', 'share', 'score']);
+
+/** What an option takes, as tables and help say it: "1…1,000 steps". */
+export const valueText = (row: Row): string => {
+  if (row.type === 'special' || !row.range) return expectation(row);
+  const multiples = row.multiples ? `, a multiple of ${row.multiples.join(' or ')}` : '';
+  const words = row.names ? `${row.names.join(', ')} or ` : '';
+  const unit = PLAIN.has(row.unit ?? '') ? '' : ` ${row.unit ?? 'characters'}`;
+  return `${words}${rangeText(row)}${unit}${multiples}`;
+};
+
 /** What holds when an option is left out, for people; undefined where nothing does. */
 export const defaultText = ({ default: fixed, required }: Row): string | undefined => {
   if (required) return 'required';
@@ -50,7 +62,8 @@ export const defaultText = ({ default: fixed, required }: Row): string | undefin
 
 /** How to mend a value that an option does not take. */
 export const hintFor = (name: string, row: Row): string => {
-  const otherwise = row.required ? undefined : defaultText(row);
+  if (row.required) return `Change ${name}: nothing can stand in for it`;
+  const otherwise = defaultText(row);
   return otherwise === undefined
     ? `Change ${name}, or leave it out`
     : `Change ${name}, or leave it out for ${otherwise}`;

@@ -62,7 +62,6 @@ export interface GenerateOptions {
   readonly onProgress?: (event: JobEvent) => void;
 }
 
-const MAX_REFERENCES = 16;
 const MAX_SEED = 2n ** 64n - 1n;
 
 const clipSkip = whole(...GENERATE.rows.clipSkip.range); // of at most 48 layers; the model's own number is checked when the run begins
@@ -143,7 +142,7 @@ export const runSettings = (
     raw.clipSkip = readPlain(raw.clipSkip, 'clipSkip');
     if (raw.references !== undefined) {
       const isEmpty = Array.isArray(raw.references) && raw.references.length === 0;
-      raw.references = isEmpty ? [] : readList(raw.references, 'references', MAX_REFERENCES);
+      raw.references = isEmpty ? [] : readList(raw.references, 'references', GENERATE.rows.references.range[1]);
     }
   };
   const mend = (option: string, found: unknown): string | undefined =>

@@ -9,8 +9,8 @@ import { rms, worst } from './verdict.mjs';
 /**
  * @typedef {import('./cases.mjs').Case} Case
  * @typedef {import('./verdict.mjs').Verdict} Verdict
- * @typedef {import('../../lib/native/native.js').Tensor} Tensor
- * @typedef {import('../../lib/native/native.js').NetworkHandle} NetworkHandle
+ * @typedef {import('../../lib/native/types.js').Tensor} Tensor
+ * @typedef {import('../../lib/native/types.js').NetworkHandle} NetworkHandle
  */
 
 const SAMPLERS = {

@@ -1,4 +1,5 @@
 import { group } from '../row.js';
+import { ATTACHED_NAME, FACE_CROP, LOAD_SIGNAL } from './shared.js';
 
 /** How an adapter is attached. */
 export const ADAPTER = group({
@@ -21,14 +22,7 @@ export const ADAPTER = group({
       acts: 'face',
       says: 'Face networks, for the FaceID variants',
     },
-    name: {
-      type: 'name',
-      range: [1, 100],
-      default: { otherwise: "the file's name without its ending" },
-      flag: { none: '--adapter names the file' },
-      acts: 'reference',
-      says: 'The name that references use',
-    },
+    name: ATTACHED_NAME,
     loraScale: {
       type: 'number',
       range: [0, 2],
@@ -46,23 +40,8 @@ export const ADAPTER = group({
       acts: 'reference',
       says: 'FaceID Plus: v1 and v2 have the same tensors',
     },
-    faceCrop: {
-      type: 'whole',
-      range: [112, 1024],
-      multiples: [112, 128],
-      unit: 'px',
-      default: 224,
-      flag: '--face-crop <px>',
-      acts: 'face',
-      says: "Side of the face's picture for FaceID Plus",
-    },
-    signal: {
-      type: 'signal',
-      default: null,
-      flag: { none: 'Ctrl-C cancels' },
-      acts: 'load',
-      says: 'Cancels the load',
-    },
+    faceCrop: FACE_CROP,
+    signal: LOAD_SIGNAL,
   },
   later: ['lora', 'cropFace', 'preset', 'sha256'],
 });
@@ -73,14 +52,7 @@ export const LORA = group({
   documented: { names: ['AddLoraOptions'], file: 'loras/options.ts' },
   rooms: ['loras'],
   rows: {
-    name: {
-      type: 'name',
-      range: [1, 100],
-      default: { otherwise: "the file's name without its ending" },
-      flag: { none: '--lora names the file' },
-      acts: 'weights',
-      says: 'The name that <lora:name:w> uses',
-    },
+    name: { ...ATTACHED_NAME, acts: 'weights', says: 'The name that <lora:name:w> uses' },
     scale: {
       type: 'number',
       range: [-2, 2],
@@ -90,13 +62,7 @@ export const LORA = group({
       acts: 'weights',
       says: 'Strength; <lora:name:w> in a prompt sets it for one run',
     },
-    signal: {
-      type: 'signal',
-      default: null,
-      flag: { none: 'Ctrl-C cancels' },
-      acts: 'load',
-      says: 'Cancels the load',
-    },
+    signal: LOAD_SIGNAL,
   },
   later: ['textScale'],
 });

@@ -1,7 +1,5 @@
 import { group } from '../row.js';
-
-/** Rules that choose among the faces of a picture. */
-export const FACE_RULES = ['largest', 'score', 'center', 'left', 'only', 'all'] as const;
+import { FACE_CROP, INPUT_PICTURES, LOAD_SIGNAL, PICK_FACE, THREADS } from './shared.js';
 
 const CODE_ONLY = { none: 'the command draws pictures' } as const;
 
@@ -57,24 +55,9 @@ export const ANALYZER = group({
   documented: { names: ['AnalyzerOptions'], file: 'faces/options.ts' },
   rooms: ['faces'],
   rows: {
-    threads: {
-      type: 'whole',
-      range: [1, 256],
-      unit: 'threads',
-      default: { otherwise: 'the cores that this process may use' },
-      flag: CODE_ONLY,
-      acts: 'device',
-      says: 'CPU threads; IPA_THREADS sets it from outside',
-    },
-    images: {
-      type: 'special',
-      expects: 'an object of options',
-      default: null,
-      flag: CODE_ONLY,
-      acts: 'input pictures',
-      says: 'How pictures that come in are read',
-    },
-    signal: { type: 'signal', default: null, flag: CODE_ONLY, acts: 'load', says: 'Cancels the load' },
+    threads: { ...THREADS, flag: CODE_ONLY },
+    images: { ...INPUT_PICTURES, flag: CODE_ONLY },
+    signal: { ...LOAD_SIGNAL, flag: CODE_ONLY },
   },
   later: [],
 });
@@ -93,26 +76,8 @@ export const IDENTITY = group({
   documented: { names: ['IdentityOptions'], file: 'faces/options.ts' },
   rooms: ['faces'],
   rows: {
-    pickFace: {
-      type: 'whole',
-      range: [0, 999],
-      unit: 'in the order of scores',
-      names: FACE_RULES,
-      default: 'largest',
-      flag: CODE_ONLY,
-      acts: 'face',
-      says: 'Which face of a picture with several',
-    },
-    faceCrop: {
-      type: 'whole',
-      range: [112, 1024],
-      multiples: [112, 128],
-      unit: 'px',
-      default: 224,
-      flag: CODE_ONLY,
-      acts: 'face',
-      says: 'Side of the close-up',
-    },
+    pickFace: { ...PICK_FACE, flag: CODE_ONLY },
+    faceCrop: { ...FACE_CROP, flag: CODE_ONLY },
     signal: { type: 'signal', default: null, flag: CODE_ONLY, acts: 'run', says: 'Cancels the call' },
   },
   later: [],

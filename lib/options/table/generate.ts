@@ -49,7 +49,7 @@ export const GENERATE = group({
       flag: '--size <WxH>',
       acts: 'picture',
       says: 'Width of the picture',
-      help: 'Width and height in pixels, multiples of 8',
+      help: 'Width and height',
       record: true,
     },
     height: {
@@ -198,6 +198,8 @@ export const GENERATE = group({
     references: {
       type: 'special',
       expects: 'a list of 1 to 16 entries',
+      range: [1, 16],
+      unit: 'entries',
       default: null,
       flag: { none: 'each --reference begins one' },
       acts: 'reference',

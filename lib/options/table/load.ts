@@ -1,5 +1,6 @@
 import { MAX_PROMPT_CHARS } from '../../prompt/index.js';
 import { group } from '../row.js';
+import { INPUT_PICTURES, LOAD_SIGNAL, THREADS } from './shared.js';
 
 /** Formats that the option images.formats adds. */
 export const MORE_FORMATS = ['gif', 'tiff', 'avif', 'svg'] as const;
@@ -26,15 +27,7 @@ export const LOAD = group({
       acts: 'device',
       says: 'What networks multiply with, sums are f32 always; auto: bf16 on a CPU that is faster with it, else f32',
     },
-    threads: {
-      type: 'whole',
-      range: [1, 256],
-      unit: 'threads',
-      default: { otherwise: 'the cores that this process may use' },
-      flag: '--threads <n>',
-      acts: 'device',
-      says: 'CPU threads; IPA_THREADS sets it from outside',
-    },
+    threads: THREADS,
     maxQueue: {
       type: 'whole',
       range: [1, 10_000],
@@ -53,14 +46,7 @@ export const LOAD = group({
       acts: 'text',
       says: 'Longest prompt',
     },
-    images: {
-      type: 'special',
-      expects: 'an object of options',
-      default: null,
-      flag: { none: '--image-background, --image-max-pixels and --image-formats' },
-      acts: 'input pictures',
-      says: 'How pictures that come in are read',
-    },
+    images: INPUT_PICTURES,
     strict: {
       type: 'flag',
       default: false,
@@ -90,13 +76,7 @@ export const LOAD = group({
       acts: 'load',
       says: 'Called with the bytes read so far',
     },
-    signal: {
-      type: 'signal',
-      default: null,
-      flag: { none: 'Ctrl-C cancels' },
-      acts: 'load',
-      says: 'Cancels the load',
-    },
+    signal: LOAD_SIGNAL,
   },
   later: ['vae', 'memory', 'sha256'],
 });

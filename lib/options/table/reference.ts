@@ -1,5 +1,5 @@
 import { group } from '../row.js';
-import { FACE_RULES } from './face.js';
+import { PICK_FACE } from './shared.js';
 
 const CODE_ONLY = { none: 'a value of a program' } as const;
 
@@ -31,6 +31,8 @@ export const REFERENCE = group({
     images: {
       type: 'special',
       expects: 'a list of 1 to 16 pictures',
+      range: [1, 16],
+      unit: 'pictures',
       default: null,
       flag: { none: 'a further --reference without --adapter is one more' },
       acts: 'reference',
@@ -88,17 +90,7 @@ export const REFERENCE = group({
       says: "FaceID Plus v2: how much the face's picture counts beside its identity",
       record: true,
     },
-    pickFace: {
-      type: 'whole',
-      range: [0, 999],
-      unit: 'in the order of scores',
-      names: FACE_RULES,
-      default: 'largest',
-      flag: '--pick-face <rule>',
-      acts: 'face',
-      says: 'Which face of a picture with several',
-      record: true,
-    },
+    pickFace: { ...PICK_FACE, record: true },
   },
   later: [
     'embedding',

@@ -1,4 +1,5 @@
 import { group } from '../row.js';
+import { LOAD_SIGNAL } from './shared.js';
 
 /** How a picture is written. */
 export const TO_FILE = group({
@@ -28,7 +29,7 @@ export const INSPECT = group({
       acts: 'load',
       says: "The file's hash; without it only the header is read",
     },
-    signal: { type: 'signal', default: null, flag: { none: 'Ctrl-C cancels' }, acts: 'load', says: 'Cancels the call' },
+    signal: LOAD_SIGNAL,
   },
   later: [],
 });

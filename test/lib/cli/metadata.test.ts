@@ -23,6 +23,42 @@ t.test('metadata prints how a picture was made', async (test) => {
   test.match(run('metadata', 'nowhere.png'), { status: 1, stderr: 'IMAGE_EMPTY' });
 });
 
+t.test('flags reach the run by the names of their options', async (test) => {
+  const file = join(mkdtempSync(join(tmpdir(), 'ipa-flags-')), 'drawn.png');
+  const flags = ['--steps', '2', '--size', '128x64', '--eta', '0.5', '--sampler', 'ddim', '--spacing', 'trailing'];
+  const more = [
+    '--prompt-syntax',
+    'plain',
+    '--guidance-rescale',
+    '0.25',
+    '--label',
+    'a',
+    '--note',
+    'b',
+    '--clip-skip',
+    '1',
+  ];
+  const reference = ['--reference', defaultModel().references[7]!, '--scale', '0.5', '--pick-face', '0'];
+  const { status, stderr } = run('generate', '--prompt', 'a man', ...flags, ...more, ...reference, '--out', file);
+  test.equal(status, 0, stderr);
+  test.match(JSON.parse(run('metadata', file).stdout), {
+    steps: 2,
+    width: 128,
+    height: 64,
+    eta: 0.5,
+    sampler: 'ddim',
+    spacing: 'trailing',
+    promptSyntax: 'plain',
+    guidanceRescale: 0.25,
+    label: 'a',
+    note: 'b',
+    clipSkip: [1, 1],
+    references: [{ scale: 0.5, pickFace: 0 }],
+  });
+  for (const count of ['0', '-3', '65', '1e12'])
+    test.match(run('generate', '--prompt', 'a', '--count', count), { status: 2, stderr: 'OPTION_RANGE' }, count);
+});
+
 t.test('generate answers names of other tools with the flags to give', async (test) => {
   for (const [given, flags] of [
     [['--sampler', 'DPM++ 2M Karras'], '--sampler dpmpp_2m --schedule karras'],
