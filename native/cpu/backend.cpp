@@ -48,36 +48,51 @@ const Level& kernels(const Device& device, Compute compute) {
   return *device.level.bf16;
 }
 
+const Level& kernels(const Device& device, const WeightWant& want) {
+  const Level& level = kernels(device, want.compute);
+  return want.exact && level.exact_in_f32 ? device.level : level;
+}
+
+// Products are made where their weight is packed for, all else where the plan computes.
+const Level& kernels(const Device& device, const Plan& plan, const Op& op) {
+  const auto* conv = std::get_if<Conv2d>(&op);
+  const auto* linear = std::get_if<Linear>(&op);
+  if (!conv && !linear) return kernels(device, plan.compute);
+  return kernels(device, plan.weights[conv ? conv->weight : linear->weight]);
+}
+
+bool is_packed(const WeightWant& want) { return want.role == WeightRole::matrix || want.role == WeightRole::geglu; }
+
 // f32 kernels widen a block at a time, bf16 kernels have their own layout.
 DType stored_type(void* self, const WeightWant& want, DType file) {
-  if (want.role != WeightRole::matrix && want.role != WeightRole::geglu) return DType::f32;
-  if (want.compute == Compute::bf16) return DType::bf16;
-  const bool widens = static_cast<Device*>(self)->level.matmul != nullptr;
+  if (!is_packed(want)) return DType::f32;
+  const Device& device = *static_cast<Device*>(self);
+  if (&kernels(device, want) != &device.level) return DType::bf16;
+  const bool widens = device.level.matmul != nullptr;
   return widens && (file == DType::f16 || file == DType::bf16) ? file : DType::f32;
 }
 
 size_t packed_bytes(void* self, const WeightWant& want, DType stored) {
-  if (want.role != WeightRole::matrix && want.role != WeightRole::geglu)
-    return static_cast<size_t>(product(want.dims)) * sizeof(float);
+  if (!is_packed(want)) return static_cast<size_t>(product(want.dims)) * sizeof(float);
   const int64_t n = want.dims[0];
-  return kernels(*static_cast<Device*>(self), want.compute).packed_bytes(product(want.dims) / n, n, stored);
+  return kernels(*static_cast<Device*>(self), want).packed_bytes(product(want.dims) / n, n, stored);
 }
 
 int64_t pack_unit(void* self, const WeightWant& want) {
-  if (want.role != WeightRole::matrix && want.role != WeightRole::geglu) return 1;
-  const int64_t panel = kernels(*static_cast<Device*>(self), want.compute).panel;
+  if (!is_packed(want)) return 1;
+  const int64_t panel = kernels(*static_cast<Device*>(self), want).panel;
   return want.role == WeightRole::geglu ? std::max<int64_t>(panel / 2, 1) : panel;
 }
 
 void pack(void* self, const WeightWant& want, DType stored, const WeightRows& rows, void* to) {
-  if (want.role != WeightRole::matrix && want.role != WeightRole::geglu) {
+  if (!is_packed(want)) {
     const int64_t row = product(want.dims) / pack_rows(want);
     to_f32(rows.type, static_cast<const std::byte*>(rows.from), static_cast<float*>(to) + rows.first * row,
            static_cast<size_t>(rows.rows * row));
     return;
   }
   const int64_t n = want.dims[0], cin = want.dims[1];  // [N, Cin, kh, kw] or [N, K]
-  kernels(*static_cast<Device*>(self), want.compute)
+  kernels(*static_cast<Device*>(self), want)
       .pack({rows.from, rows.type, n, cin, product(want.dims) / (n * cin), want.role == WeightRole::geglu, rows.first,
              rows.rows, to, stored});
 }
@@ -94,9 +109,8 @@ Program* prepare(void* self, const Plan& plan, const Layout& layout, const Weigh
   bind(plan.inputs, program->inputs);
   bind(plan.outputs, program->outputs);
   const Preferences preferred = preferences(std::getenv("IPA_KERNEL"));
-  const Level& level = kernels(device, plan.compute);
   for (const Node& node : plan.nodes) {
-    const Site site{plan, layout, weights, bytes, level, device.pool.threads(), node};
+    const Site site{plan, layout, weights, bytes, kernels(device, plan, node.op), device.pool.threads(), node};
     Program::Ready ready{make_step(site, preferred), site.result(), site.shape(node.output).size(), node.path};
     program->scratch_bytes = std::max(program->scratch_bytes, ready.step.scratch);
     program->steps.push_back(std::move(ready));

@@ -147,6 +147,10 @@ struct Level {
   void (*add)(const float* a, const float* b, float* y, int64_t n) noexcept;
   void (*add_scaled)(const float* x, const float* y, float scale, float* out, int64_t n) noexcept;
 
+  // Of bf16 levels: whether products of exact weights (WeightWant) are made by the f32 kernels, where those are not
+  // many times slower.
+  bool exact_in_f32 = false;
+
   // The same level for plans that compute with bf16: other packing, products and attention. Null: f32 alone.
   const Level* bf16 = nullptr;
 };

@@ -12,11 +12,13 @@ Value as_tokens(Builder& b, Value x) { return b.reshape(x, {x.shape.n, 1, x.shap
 }  // namespace
 
 // source: diffusers ResnetBlock2D
+// The skip is exact: it carries all that came before it, and nothing behind damps its rounding. It is 1 to 2 % of a
+// UNet's products and a third of the error of its bf16 forward.
 Value resnet_block(Builder& b, Value x, Value time, int out, const Norm& norm) {
   Value h = b.conv2d("conv1", b.silu(b.group_norm("norm1", x, norm.groups, norm.eps)), out);
   if (time.id != kNone) h = b.add_channel(h, time);
   h = b.conv2d("conv2", b.silu(b.group_norm("norm2", h, norm.groups, norm.eps)), out);
-  const Value skip = x.shape.c == out ? x : b.conv2d("conv_shortcut", x, out, 1);
+  const Value skip = x.shape.c == out ? x : b.exact(b.conv2d("conv_shortcut", x, out, 1));
   return b.add(h, skip);
 }
 
@@ -76,6 +78,7 @@ Value spatial_transformer(Builder& b, Value x, Conditioning& c, const Transforme
     h = transformer_block(b, h, c, t.heads);
   }
   h = t.linear ? b.linear("proj_out", h, width) : b.conv2d("proj_out", h, width, 1);
+  if (t.blocks > 1) b.exact(h);  // as a skip: all that the blocks have summed passes through it
   return b.add(h, x);
 }
 

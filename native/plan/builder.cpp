@@ -133,6 +133,15 @@ Value Builder::linear_named(std::string_view node, Value x, const std::string& w
   return record(op, s, std::string(node));
 }
 
+Value Builder::exact(Value v) {
+  const bool last = !plan_.nodes.empty() && plan_.nodes.back().output == v.id;
+  const auto* conv = last ? std::get_if<Conv2d>(&plan_.nodes.back().op) : nullptr;
+  const auto* linear = last ? std::get_if<Linear>(&plan_.nodes.back().op) : nullptr;
+  if (!conv && !linear) misrecorded(path("exact"), "it is for the product that was recorded last");
+  plan_.weights[static_cast<size_t>(conv ? conv->weight : linear->weight)].exact = true;
+  return v;
+}
+
 Value Builder::group_norm(std::string_view name, Value x, int groups, float eps) {
   const Shape s = check(x, name);
   const std::string full = path(name);

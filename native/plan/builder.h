@@ -63,6 +63,9 @@ class Builder {
   Value parameter(std::string_view full_name, const Dims& dims,
                   const Shape& shape);                                    // weight path(full_name), no suffix
   Value affine(std::string_view scale, std::string_view shift, Value x);  // weights path(scale), path(shift), [C]
+  // Asks for f32 operands in the product that made v, in plans that compute with less: for the few products whose
+  // rounding the rest of a network carries to its end. Backends follow where that costs little. Returns v.
+  Value exact(Value v);
   // Weights named outright, for graphs whose tensors have names of their own (ONNX).
   Value conv2d_named(std::string_view node, Value x, const std::string& weight, const std::string& bias, int out,
                      const Window& window);

@@ -25,6 +25,7 @@ struct WeightWant {
   Dims dims;         // as in the file
   WeightRole role = WeightRole::vector;
   Compute compute = Compute::f32;  // of the plan that wants it
+  bool exact = false;              // Builder::exact
 };
 
 struct ValueInfo {

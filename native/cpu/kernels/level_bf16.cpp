@@ -11,8 +11,10 @@ namespace ipa::cpu::IPA_ISA {
 #if defined(IPA_DOT)
 bool winograd_fits(const ConvArgs& args) { return winograd_takes(args) && winograd_beats(args, 128, 30); }
 static constexpr bool (*kWinogradFits)(const ConvArgs&) = winograd_fits;
+static constexpr bool kExactInF32 = true;
 #else
 static constexpr bool (*kWinogradFits)(const ConvArgs&) = nullptr;
+static constexpr bool kExactInF32 = false;
 #endif
 
 const Level level = {
@@ -39,6 +41,7 @@ const Level level = {
     .geglu = nullptr,
     .add = nullptr,
     .add_scaled = nullptr,
+    .exact_in_f32 = kExactInF32,
 };
 
 }  // namespace ipa::cpu::IPA_ISA

@@ -315,6 +315,29 @@ TEST("backend: a plan that computes with bf16 takes winograd where that is faste
   EXPECT(with >= 1 && without >= 1);  // the stand-ins at least
 }
 
+TEST("backend: exact products of a plan that computes with bf16 are f32 where that costs little") {
+  Builder b;
+  const Value x = b.input("x", {1, 5, 7, 40});
+  const Value e = b.exact(b.linear("e", b.exact(b.conv2d("f", x, 33, 1)), 40));
+  b.output("e", e);
+  b.output("y", b.linear("l", e, 40));
+  Plan plan = fold(b.finish());
+  const Tensors weights = random_weights(plan), inputs = random_inputs(plan);
+  int exact = 0, rounded = 0;
+  for (const cpu::Level* level : cpu::levels()) {
+    if (!level->bf16) continue;
+    plan.compute_with(Compute::f32);
+    const Tensors in_f32 = run_plan(plan, weights, inputs, {level}).outputs;
+    plan.compute_with(Compute::bf16);
+    const Tensors in_bf16 = run_plan(plan, weights, inputs, {level}).outputs;
+    EXPECT(in_bf16.at("y") != in_f32.at("y"));
+    const bool same = in_bf16.at("e") == in_f32.at("e");
+    EXPECT_EQ(same, std::string(level->name).starts_with("avx512bf16"));
+    ++(same ? exact : rounded);
+  }
+  EXPECT(exact >= 1 && rounded >= 1);  // the stand-ins at least
+}
+
 TEST("backend: IPA_CPU takes a level, an unknown one is refused with those present") {
   EXPECT_EQ(std::string(cpu::levels().front()->name), "naive");
   {

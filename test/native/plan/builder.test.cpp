@@ -54,6 +54,18 @@ TEST("builder: the same input, and the same weight, twice is one") {
   EXPECT_EQ(b.finish().weights.size(), size_t{2});
 }
 
+TEST("builder: exact marks the weight of the product recorded last, and takes nothing else") {
+  Builder b;
+  const Value x = b.input("x", {1, 1, 3, 4});
+  EXPECT_CODE(b.exact(x), Code::INTERNAL);
+  const Value y = b.exact(b.linear("exact", x, 4));
+  const Value z = b.conv2d("plain", y, 4);
+  EXPECT_CODE(b.exact(y), Code::INTERNAL);
+  EXPECT_CODE(b.exact(b.silu(z)), Code::INTERNAL);
+  b.output("z", z);
+  for (const WeightWant& want : b.finish().weights) EXPECT_EQ(want.exact, want.path == "exact.weight");
+}
+
 TEST("builder: reshaping a view looks at the first value") {
   Builder b;
   const Value y = b.silu(b.input("x", {1, 2, 3, 4}));
