@@ -65,20 +65,17 @@ TensorSource weights_of(const Case& c) {
   return as_f16(synthetic("bench", std::move(index)));
 }
 
-// Everything that one run of a plan reads and writes. `draw`: which of many inputs.
-struct Ports {
-  std::vector<std::vector<float>> in, out;
-  Bindings bindings;
-  explicit Ports(const Plan& plan, unsigned draw = 0) {
-    for (const auto& [name, id] : plan.inputs)
-      in.push_back(numbers(plan.values[static_cast<size_t>(id)].shape.size(),
-                           100 * draw + static_cast<unsigned>(in.size()) + 1));
-    for (const auto& [name, id] : plan.outputs)
-      out.emplace_back(static_cast<size_t>(plan.values[static_cast<size_t>(id)].shape.size()));
-    for (const auto& v : in) bindings.inputs.push_back(v.data());
-    for (auto& v : out) bindings.outputs.push_back(v.data());
-  }
-};
+// Sets every input; `draw`: which of many.
+void set_inputs(Prepared& prepared, unsigned draw = 0) {
+  unsigned i = 0;
+  for (const auto& [name, id] : prepared.plan().inputs)
+    prepared.set(name, numbers(prepared.plan().values[static_cast<size_t>(id)].shape.size(), 100 * draw + ++i));
+}
+
+std::vector<double> first_output(const Prepared& prepared) {
+  const Tensor out = prepared.get(prepared.plan().outputs.begin()->first);
+  return {out.data.begin(), out.data.end()};
+}
 
 // The median of several inputs: on pictures this small one differs from another by a half.
 double small_error(Network& network, const Case& c) {
@@ -91,11 +88,11 @@ double small_error(Network& network, const Case& c) {
   unsetenv("IPA_KERNEL");
   std::vector<double> errors;
   for (unsigned draw = 0; draw < kDraws; ++draw) {
-    Ports fast(plan, draw), naive(plan, draw);
-    as_used.run(fast.bindings, stop);
-    twins.run(naive.bindings, stop);
-    errors.push_back(
-        relative_error({naive.out[0].begin(), naive.out[0].end()}, {fast.out[0].begin(), fast.out[0].end()}));
+    for (Prepared* one : {&as_used, &twins}) {
+      set_inputs(*one, draw);
+      one->run(stop);
+    }
+    errors.push_back(relative_error(first_output(twins), first_output(as_used)));
   }
   std::nth_element(errors.begin(), errors.begin() + kDraws / 2, errors.end());
   return errors[kDraws / 2];
@@ -106,11 +103,11 @@ void run_case(Bench& b, const std::shared_ptr<Device>& device, const Case& c) {
   reset_memory_peak();
   Network network(device, c.plans, weights_of(c), {});
   Prepared& prepared = network.prepare(c.plan, c.request);
-  Ports ports(prepared.plan());
   const StopFlag stop;
-  prepared.run(ports.bindings, stop);
+  set_inputs(prepared);
+  prepared.run(stop);
   const double flop = c.flop > 0 ? c.flop : nominal_flop(prepared.plan());
-  Row row = b.measure(c.name, flop, [&](int) { prepared.run(ports.bindings, stop); });
+  Row row = b.measure(c.name, flop, [&](int) { prepared.run(stop); });
   row.bytes_planned = static_cast<double>(network.store().bytes()) + static_cast<double>(prepared.bytes());
   row.bytes_peak = memory_peak();
   row.error = small_error(network, c);
@@ -133,10 +130,10 @@ void thread_row(Bench& b, const std::string& level, const Case& c, int threads) 
   Network network(cpu_device(level, threads), c.plans, weights_of(c), {});
   Prepared& together = network.prepare(c.plan, c.request);
   Prepared one(*alone, network.plan(c.plan, c.request), network.store());
-  Ports ports(together.plan());
   const StopFlag stop;
-  together.run(ports.bindings, stop);
-  b.report(b.ratio(name, [&] { one.run(ports.bindings, stop); }, [&] { together.run(ports.bindings, stop); }));
+  for (Prepared* each : {&one, &together}) set_inputs(*each);
+  together.run(stop);
+  b.report(b.ratio(name, [&] { one.run(stop); }, [&] { together.run(stop); }));
 }
 
 RecordRequest step(int64_t batch, int64_t side, bool rows_differ) {
@@ -192,16 +189,14 @@ void forward_to_onnx(const std::string& folder, const std::string& level, int th
   Network network(device, c.plans, weights_of(c), {});
   Prepared& prepared = network.prepare(c.plan, c.request);
   const Plan& plan = prepared.plan();
-  Ports ports(plan);
-  prepared.run(ports.bindings, StopFlag());
-  const auto by_name = [](const std::map<std::string, ValueId>& names, std::vector<std::vector<float>>& numbers) {
-    to_onnx::Numbers all;
-    size_t i = 0;
-    for (const auto& [name, id] : names) all[name] = std::move(numbers[i++]);
-    return all;
-  };
-  to_onnx::write_plan(folder, plan, network.store().source(), by_name(plan.inputs, ports.in),
-                      by_name(plan.outputs, ports.out));
+  set_inputs(prepared);
+  prepared.run(StopFlag());
+  to_onnx::Numbers inputs, outputs;
+  unsigned i = 0;
+  for (const auto& [name, id] : plan.inputs)
+    inputs[name] = numbers(plan.values[static_cast<size_t>(id)].shape.size(), ++i);
+  for (const auto& [name, id] : plan.outputs) outputs[name] = prepared.get(name).data;
+  to_onnx::write_plan(folder, plan, network.store().source(), inputs, outputs);
 }
 
 }  // namespace ipa::bench

@@ -1,22 +1,22 @@
 #include "cpu/backend.h"
 
 #include <algorithm>
-#include <bit>
 #include <cstdlib>
-#include <cstring>
 #include <memory>
 #include <vector>
 
-#include "core/arena.h"
 #include "core/error.h"
+#include "cpu/memory.h"
 #include "cpu/steps.h"
 
-namespace ipa {
+namespace ipa::cpu {
 
-// Steps in order, and what is copied into the arena before them and out of it after them.
-struct Program {
-  struct Bound {
-    float* place;  // in the arena
+namespace {
+
+// Steps in order, over an arena with a place for every value.
+struct Program : ipa::Program {
+  struct Port {
+    Place place;
     int64_t count;
     std::string name;
   };
@@ -27,8 +27,10 @@ struct Program {
     std::string path;
   };
 
-  ThreadPool* pool;
-  std::vector<Bound> inputs, outputs;  // by name
+  explicit Program(ThreadPool& threads, size_t bytes) : pool(threads), arena(bytes) {}
+  ThreadPool& pool;
+  Buffer arena;
+  std::vector<Port> inputs, outputs;  // by name
   std::vector<Ready> steps;
   size_t scratch_bytes = 0;
   Arena scratch;
@@ -36,8 +38,8 @@ struct Program {
   const std::string* status_path = &none;
 };
 
-namespace cpu {
-namespace {
+const Program& own(const ipa::Program& program) { return static_cast<const Program&>(program); }
+Program& own(ipa::Program& program) { return static_cast<Program&>(program); }
 
 // The kernels that compute with this type.
 const Level& kernels(const Device& device, Compute compute) {
@@ -84,33 +86,32 @@ int64_t pack_unit(void* self, const WeightWant& want) {
   return want.role == WeightRole::geglu ? std::max<int64_t>(panel / 2, 1) : panel;
 }
 
-void pack(void* self, const WeightWant& want, DType stored, const WeightRows& rows, void* to) {
+void pack(void* self, const WeightWant& want, DType stored, const WeightRows& rows, Place to) {
   if (!is_packed(want)) {
     const int64_t row = product(want.dims) / pack_rows(want);
-    to_f32(rows.type, static_cast<const std::byte*>(rows.from), static_cast<float*>(to) + rows.first * row,
+    to_f32(rows.type, static_cast<const std::byte*>(rows.from), numbers(to) + rows.first * row,
            static_cast<size_t>(rows.rows * row));
     return;
   }
   const int64_t n = want.dims[0], cin = want.dims[1];  // [N, Cin, kh, kw] or [N, K]
   kernels(*static_cast<Device*>(self), want)
       .pack({rows.from, rows.type, n, cin, product(want.dims) / (n * cin), want.role == WeightRole::geglu, rows.first,
-             rows.rows, to, stored});
+             rows.rows, address(to), stored});
 }
 
-Program* prepare(void* self, const Plan& plan, const Layout& layout, const WeightAddress* weights, void* arena) {
+ipa::Program* prepare(void* self, const Plan& plan, const Layout& layout, const WeightPlace* weights) {
   Device& device = *static_cast<Device*>(self);
-  auto program = std::make_unique<Program>();
-  program->pool = &device.pool;
-  std::byte* bytes = static_cast<std::byte*>(arena);
-  const auto bind = [&](const std::map<std::string, ValueId>& values, std::vector<Program::Bound>& list) {
+  auto program = std::make_unique<Program>(device.pool, static_cast<size_t>(layout.bytes));
+  const Place arena{&program->arena, 0};
+  const auto ports = [&](const std::map<std::string, ValueId>& values, std::vector<Program::Port>& list) {
     for (const auto& [name, id] : values)
-      list.push_back({reinterpret_cast<float*>(bytes + layout.offsets[id]), plan.values[id].shape.size(), name});
+      list.push_back({arena.at(static_cast<size_t>(layout.offsets[id])), plan.values[id].shape.size(), name});
   };
-  bind(plan.inputs, program->inputs);
-  bind(plan.outputs, program->outputs);
+  ports(plan.inputs, program->inputs);
+  ports(plan.outputs, program->outputs);
   const Preferences preferred = preferences(std::getenv("IPA_KERNEL"));
   for (const Node& node : plan.nodes) {
-    const Site site{plan, layout, weights, bytes, kernels(device, plan, node.op), device.pool.threads(), node};
+    const Site site{plan, layout, weights, address(arena), kernels(device, plan, node.op), device.pool.threads(), node};
     Program::Ready ready{make_step(site, preferred), site.result(), site.shape(node.output).size(), node.path};
     program->scratch_bytes = std::max(program->scratch_bytes, ready.step.scratch);
     program->steps.push_back(std::move(ready));
@@ -119,43 +120,35 @@ Program* prepare(void* self, const Plan& plan, const Layout& layout, const Weigh
   return program.release();
 }
 
-size_t scratch_bytes(const Program& program) { return program.scratch_bytes; }
+void release(ipa::Program* program) { delete static_cast<Program*>(program); }
 
-// No NaN and no Inf among `count` numbers: both have all exponent bits set.
-bool finite(const float* x, int64_t count) noexcept {
-  constexpr uint32_t kExponent = 0x7f800000u;
-  uint32_t bad = 0;
-  for (int64_t i = 0; i < count; ++i) bad |= (std::bit_cast<uint32_t>(x[i]) & kExponent) == kExponent;
-  return !bad;
-}
+size_t scratch_bytes(const ipa::Program& program) { return own(program).scratch_bytes; }
+Place input(const ipa::Program& program, size_t index) { return own(program).inputs[index].place; }
+Place output(const ipa::Program& program, size_t index) { return own(program).outputs[index].place; }
 
-RunStatus run(Program& program, const Bindings& bindings, const StopFlag& stop, bool check) {
+RunStatus run(ipa::Program& of, const StopFlag& stop, bool check) {
+  Program& program = own(of);
   program.status_path = &program.none;
-  for (size_t i = 0; i < program.inputs.size(); ++i) {
-    const Program::Bound& input = program.inputs[i];
-    std::copy_n(bindings.inputs[i], input.count, input.place);
-    if (!check || finite(input.place, input.count)) continue;
+  for (size_t i = 0; check && i < program.inputs.size(); ++i) {
+    const Program::Port& input = program.inputs[i];
+    if (all_finite(numbers(input.place), input.count)) continue;
     program.status_path = &input.name;
     return RunStatus::nonfinite;
   }
-  const Context context{*program.pool, stop, program.scratch.get()};
+  const Context context{program.pool, stop, program.scratch.get()};
   for (const Program::Ready& ready : program.steps) {
     if (stop.raised()) return RunStatus::stopped;
     ready.step.run(context);
     // A kernel that saw the flag left early: what it made must be neither judged nor used.
     if (stop.raised()) return RunStatus::stopped;
-    if (!check || finite(ready.result, ready.count)) continue;
+    if (!check || all_finite(ready.result, ready.count)) continue;
     program.status_path = &ready.path;
     return RunStatus::nonfinite;
   }
-  for (size_t i = 0; i < program.outputs.size(); ++i)
-    if (bindings.outputs[i]) std::copy_n(program.outputs[i].place, program.outputs[i].count, bindings.outputs[i]);
   return RunStatus::done;
 }
 
-const std::string& status_path(const Program& program) { return *program.status_path; }
-
-void release(Program* program) { delete program; }
+const std::string& status_path(const ipa::Program& program) { return *own(program).status_path; }
 
 }  // namespace
 
@@ -163,18 +156,21 @@ Backend make_backend(Device& device) {
   Backend b;
   b.self = &device;
   b.name = device.name.c_str();
+  b.fastest = device.level.bf16 ? Compute::bf16 : Compute::f32;
+  offer_memory(b);
+  offer_latents(b);
   b.stored_type = stored_type;
   b.packed_bytes = packed_bytes;
   b.pack_unit = pack_unit;
   b.pack = pack;
   b.prepare = prepare;
+  b.release = release;
   b.scratch_bytes = scratch_bytes;
+  b.input = input;
+  b.output = output;
   b.run = run;
   b.status_path = status_path;
-  b.release = release;
-  b.fastest = device.level.bf16 ? Compute::bf16 : Compute::f32;
   return b;
 }
 
-}  // namespace cpu
-}  // namespace ipa
+}  // namespace ipa::cpu

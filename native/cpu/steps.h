@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "cpu/kernels.h"
+#include "cpu/memory.h"
 #include "plan/backend.h"
 
 namespace ipa::cpu {
@@ -23,7 +24,7 @@ Preferences preferences(const char* text);  // "conv2d:naive,attend:naive"; null
 struct Site {
   const Plan& plan;
   const Layout& layout;
-  const WeightAddress* weights;
+  const WeightPlace* weights;
   std::byte* arena;
   const Level& level;
   int threads;
@@ -31,11 +32,9 @@ struct Site {
 
   const Shape& shape(ValueId id) const { return plan.values[id].shape; }
   float* at(ValueId id) const { return id == kNone ? nullptr : reinterpret_cast<float*>(arena + layout.offsets[id]); }
-  const float* weight(SlotId slot) const {
-    return slot == kNone ? nullptr : static_cast<const float*>(weights[slot].data);
-  }
+  const float* weight(SlotId slot) const { return slot == kNone ? nullptr : numbers(weights[slot].place); }
   PackedMatrix matrix(SlotId slot, int64_t k, int64_t n) const {
-    return {weights[slot].data, k, n, weights[slot].type};
+    return {address(weights[slot].place), k, n, weights[slot].type};
   }
   float* result() const { return at(node.output); }
 };

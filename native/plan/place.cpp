@@ -32,6 +32,8 @@ Layout place(const Plan& plan) {
     begin(plan.nodes[i].output, i);
     for_each_input(plan.nodes[i].op, [&](ValueId id) { lives[root(id)].last = i; });
   }
+  // Inputs stay as they were set from one run to the next, outputs until they are read.
+  for (const auto& [name, id] : plan.inputs) lives[root(id)].last = end;
   for (const auto& [name, id] : plan.outputs) lives[root(id)].last = end;
 
   std::vector<Life> order;

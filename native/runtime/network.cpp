@@ -1,5 +1,6 @@
 #include "runtime/network.h"
 
+#include <iterator>
 #include <utility>
 
 #include "core/error.h"
@@ -19,21 +20,51 @@ std::string key_of(const std::string& plan, const RecordRequest& request) {
   return key;
 }
 
+// Inputs and outputs are numbered in the order of their names.
+size_t number_of(const std::map<std::string, ValueId>& values, const std::string& name) {
+  const auto it = values.find(name);
+  if (it == values.end())
+    fail(Code::INTERNAL, "the plan has no " + quoted(name), "report this with the call that was made");
+  return static_cast<size_t>(std::distance(values.begin(), it));
+}
+
 }  // namespace
 
 Prepared::Prepared(const Device& device, Plan plan, const Store& store)
-    : device_(device),
-      plan_(std::move(plan)),
-      layout_(place(plan_)),
-      arena_(allocate(static_cast<size_t>(layout_.bytes))) {
+    : device_(device), plan_(std::move(plan)), layout_(place(plan_)) {
   const Backend& backend = device_.backend;
-  program_ = backend.prepare(backend.self, plan_, layout_, store.addresses(plan_).data(), arena_.get());
+  program_ = backend.prepare(backend.self, plan_, layout_, store.places(plan_).data());
 }
 
 Prepared::~Prepared() { device_.backend.release(program_); }
 
-void Prepared::run(const Bindings& bindings, const StopFlag& stop, bool check) {
-  switch (device_.backend.run(*program_, bindings, stop, check)) {
+Place Prepared::input(const std::string& name) const {
+  return device_.backend.input(*program_, number_of(plan_.inputs, name));
+}
+
+Place Prepared::output(const std::string& name) const {
+  return device_.backend.output(*program_, number_of(plan_.outputs, name));
+}
+
+void Prepared::set(const std::string& name, std::span<const float> numbers) {
+  const Place to = input(name);
+  const Shape& shape = plan_.values[plan_.inputs.at(name)].shape;
+  if (static_cast<int64_t>(numbers.size()) != shape.size())
+    fail(Code::INTERNAL, quoted(name) + " is " + text(shape) + " and was given " + std::to_string(numbers.size()),
+         "report this with the call that was made");
+  device_.backend.write(device_.backend.self, to, numbers.data(), numbers.size_bytes());
+}
+
+Tensor Prepared::get(const std::string& name) const {
+  const Place from = output(name);
+  Tensor tensor{plan_.values[plan_.outputs.at(name)].shape, {}};
+  tensor.data.resize(static_cast<size_t>(tensor.shape.size()));
+  device_.backend.read(device_.backend.self, from, tensor.data.data(), tensor.data.size() * sizeof(float));
+  return tensor;
+}
+
+void Prepared::run(const StopFlag& stop, bool check) {
+  switch (device_.backend.run(*program_, stop, check)) {
     case RunStatus::done:
       return;
     case RunStatus::stopped:
@@ -81,28 +112,28 @@ Prepared& Network::prepare(const std::string& name, const RecordRequest& request
   return *prepared_.front().second;
 }
 
-Tensors Network::run(const std::string& name, const Tensors& inputs, const std::map<std::string, double>& numbers,
-                     const std::set<std::string, std::less<>>& taps, const StopFlag& stop, bool check) {
+Prepared& Network::compute(const std::string& name, const Tensors& inputs, const std::map<std::string, double>& numbers,
+                           const std::set<std::string, std::less<>>& taps, const StopFlag& stop, bool check) {
   RecordRequest request{{}, numbers, taps};
   for (const auto& [input, tensor] : inputs) request.inputs[input] = tensor.shape;
   Prepared& prepared = prepare(name, request);
-  Bindings bindings;
   for (const auto& [input, id] : prepared.plan().inputs) {
     const auto given = inputs.find(input);
     if (given == inputs.end())
       fail(Code::INTERNAL, "the plan " + name + " reads " + quoted(input) + ", which was not given",
            "report this with the call that was made");
-    bindings.inputs.push_back(given->second.data.data());
-  }
-  Tensors outputs;
-  for (const auto& [output, id] : prepared.plan().outputs) {
-    const Shape shape = prepared.plan().values[id].shape;
-    Tensor& tensor = outputs.emplace(output, Tensor{shape, {}}).first->second;
-    tensor.data.resize(static_cast<size_t>(shape.size()));
-    bindings.outputs.push_back(tensor.data.data());
+    prepared.set(input, given->second.data);
   }
   count(name);
-  prepared.run(bindings, stop, check);
+  prepared.run(stop, check);
+  return prepared;
+}
+
+Tensors Network::run(const std::string& name, const Tensors& inputs, const std::map<std::string, double>& numbers,
+                     const std::set<std::string, std::less<>>& taps, const StopFlag& stop, bool check) {
+  const Prepared& prepared = compute(name, inputs, numbers, taps, stop, check);
+  Tensors outputs;
+  for (const auto& [output, id] : prepared.plan().outputs) outputs[output] = prepared.get(output);
   return outputs;
 }
 

@@ -5,6 +5,7 @@
 #include <map>
 #include <memory>
 #include <set>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -36,7 +37,8 @@ struct Tensor {
 };
 using Tensors = std::map<std::string, Tensor>;
 
-// A program with the arena it runs in; lent to one run at a time (there is one engine thread per device).
+// A program with its memory; lent to one run at a time (there is one engine thread per device). Inputs stay as they
+// were set, from one run to the next.
 class Prepared {
  public:
   Prepared(const Device& device, Plan plan, const Store& store);
@@ -46,14 +48,19 @@ class Prepared {
 
   const Plan& plan() const { return plan_; }
   int64_t bytes() const { return layout_.bytes; }
-  // Inputs and outputs by the plan's name order. Throws ABORTED, NAN_LATENTS (with `check`, naming the op).
-  void run(const Bindings& bindings, const StopFlag& stop, bool check = false);
+  // Where the value of this name lies, f32; INTERNAL when there is none.
+  Place input(const std::string& name) const;
+  Place output(const std::string& name) const;
+  // From and to the host: all numbers of the value.
+  void set(const std::string& input, std::span<const float> numbers);
+  Tensor get(const std::string& output) const;
+  // Throws ABORTED, NAN_LATENTS (with `check`, naming the op).
+  void run(const StopFlag& stop, bool check = false);
 
  private:
   const Device& device_;
   Plan plan_;
   Layout layout_;
-  Arena arena_;
   Program* program_;
 };
 
@@ -64,7 +71,11 @@ class Network {
 
   // The program of one plan, recorded, folded, placed and prepared at the first call with this request.
   Prepared& prepare(const std::string& plan, const RecordRequest& request);
-  // Records, prepares and runs in one call, for encoders, projectors and tests. The inputs' shapes are the request's.
+  // Records, prepares, sets the inputs and runs; the inputs' shapes are the request's. Outputs are the program's until
+  // it runs again.
+  Prepared& compute(const std::string& plan, const Tensors& inputs, const std::map<std::string, double>& numbers,
+                    const std::set<std::string, std::less<>>& taps, const StopFlag& stop, bool check = false);
+  // The same with all outputs brought to the host, for encoders, projectors and tests.
   Tensors run(const std::string& plan, const Tensors& inputs, const std::map<std::string, double>& numbers,
               const std::set<std::string, std::less<>>& taps, const StopFlag& stop, bool check = false);
   Plan plan(const std::string& name, const RecordRequest& request, bool folded = true) const;

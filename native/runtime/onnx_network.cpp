@@ -1,5 +1,7 @@
 #include "runtime/onnx_network.h"
 
+#include <algorithm>
+
 #include "core/error.h"
 #include "io/onnx.h"
 #include "onnx/graph.h"
@@ -69,25 +71,21 @@ std::vector<OnnxArray> OnnxNetwork::run(const std::vector<OnnxArray>& inputs, co
     Builder b;
     std::vector<OnnxArray> made;
     for (const OnnxBinding& output : record_onnx(b, *model_, shapes).outputs)
-      made.push_back({output.name, output.dims, std::vector<float>(static_cast<size_t>(product(output.dims)))});
+      made.push_back({output.name, output.dims, {}});
     known = outputs_.emplace(shapes, std::move(made)).first;
   }
   Prepared& prepared = network_->prepare("graph", request_of(shapes));
 
-  Bindings bindings;
   for (const auto& [name, id] : prepared.plan().inputs) {
-    const float* data = nullptr;
-    for (const OnnxArray& input : inputs)
-      if (input.name == name) data = input.data.data();
-    if (!data) fail(Code::INTERNAL, "the graph's input " + quoted(name) + " was not given", "report this");
-    bindings.inputs.push_back(data);
+    const auto given = std::find_if(inputs.begin(), inputs.end(), [&](const OnnxArray& i) { return i.name == name; });
+    if (given == inputs.end())
+      fail(Code::INTERNAL, "the graph's input " + quoted(name) + " was not given", "report this");
+    prepared.set(name, given->data);
   }
-  std::vector<OnnxArray> outputs = known->second;
-  for (const auto& [name, id] : prepared.plan().outputs)
-    for (OnnxArray& output : outputs)
-      if (output.name == name) bindings.outputs.push_back(output.data.data());
   network_->count("graph");
-  prepared.run(bindings, stop);
+  prepared.run(stop);
+  std::vector<OnnxArray> outputs = known->second;
+  for (OnnxArray& output : outputs) output.data = prepared.get(output.name).data;
   return outputs;
 }
 

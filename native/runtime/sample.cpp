@@ -1,8 +1,5 @@
 #include "runtime/sample.h"
 
-#include <algorithm>
-#include <cmath>
-
 #include "core/error.h"
 #include "core/random.h"
 
@@ -60,6 +57,21 @@ UNetRequest unet_request(const UNetConfig& config, const SampleRequest& r) {
   return u;
 }
 
+// Of every call, as UNetRun numbers its cells.
+std::vector<float> scales(const SampleRequest& r, size_t cells) {
+  std::vector<float> all;
+  all.reserve(cells * r.rows.size());
+  for (const StepRow& row : r.rows) {
+    std::vector<float> of_call(cells);
+    for (size_t p = 0; p < r.prompts.size(); ++p)
+      for (size_t site = 0; site < r.prompts[p].scales.size(); ++site)
+        of_call[site * r.prompts.size() + p] =
+            r.prompts[p].scales[site] * r.prompts[p].window[static_cast<size_t>(row.step)];
+    all.insert(all.end(), of_call.begin(), of_call.end());
+  }
+  return all;
+}
+
 }  // namespace
 
 Tensor sample(Network& unet, const UNetConfig& config, const SampleRequest& r, const SampleEvents& events,
@@ -67,37 +79,33 @@ Tensor sample(Network& unet, const UNetConfig& config, const SampleRequest& r, c
   const Shape latent{1, r.height, r.width, config.out_channels};
   const size_t size = static_cast<size_t>(latent.size());
   UNetRun run(unet, config, unet_request(config, r), stop);
+  run.set_scales(scales(r, run.cells()));
   Noise noise(r.seed, r.batch_index, r.batch_count, latent);
-  std::vector<float> x(size);
-  noise(x);
-  for (float& v : x) v = static_cast<float>(static_cast<double>(v) * r.init_noise_sigma);
-  StepState state(std::move(x));
+  Tensor x{latent, std::vector<float>(size)};
+  noise(x.data);
+  for (float& v : x.data) v = static_cast<float>(static_cast<double>(v) * r.init_noise_sigma);
+  StepState state(unet.device().backend, x.data);
 
-  const size_t halves = r.guided() ? 2 : 1, prompts = r.prompts.size();
-  std::vector<float> input(size * halves), eps(size * halves), guided(size), scales(run.cells());
+  const size_t half = size * sizeof(float);
   for (size_t call = 0; call < r.rows.size(); ++call) {
     const StepRow& row = r.rows[call];
-    for (size_t i = 0; i < size; ++i) {
-      const float scaled = static_cast<float>(row.input_scale * static_cast<double>(state.x()[i]));
-      for (size_t half = 0; half < halves; ++half) input[half * size + i] = scaled;
-    }
-    for (size_t p = 0; p < prompts; ++p)
-      for (size_t site = 0; site < r.prompts[p].scales.size(); ++site)
-        scales[site * prompts + p] = r.prompts[p].scales[site] * r.prompts[p].window[static_cast<size_t>(row.step)];
-    run.forward(input, static_cast<int>(call), scales, eps, stop);
-    std::span<const float> out(eps);
-    if (halves == 2) {
-      guide(out.first(size), out.last(size), r.guidance_scale, r.guidance_rescale, guided);
-      out = guided;
-    }
+    state.scaled(row.input_scale, run.x());
+    if (r.guided()) state.scaled(row.input_scale, run.x().at(half));
+    run.forward(static_cast<int>(call), stop);
+    const Place out =
+        r.guided() ? state.guided(run.eps(), run.eps().at(half), r.guidance_scale, r.guidance_rescale) : run.eps();
     state.apply(row, out, noise);
-    if (!std::all_of(state.x().begin(), state.x().end(), [](float v) { return std::isfinite(v); }))
+    if (!state.finite())
       fail(Code::NAN_LATENTS, "the latents became NaN or infinite at step " + std::to_string(row.step + 1),
            "use dtype f32, lower the adapter scale, or check the LoRA", {{"step", std::to_string(row.step)}});
-    if (events.latents) events.latents({latent, {state.x().begin(), state.x().end()}});
+    if (events.latents) {
+      state.read_x(x.data);
+      events.latents(x);
+    }
     if (events.stepped) events.stepped(static_cast<int>(call), row.step);
   }
-  return {latent, {state.x().begin(), state.x().end()}};
+  state.read_x(x.data);
+  return x;
 }
 
 }  // namespace ipa

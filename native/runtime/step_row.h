@@ -2,8 +2,11 @@
 // The step loop's arithmetic: rows that a sampler wrote (lib/schedulers/row.ts is the contract), run on latents. Which
 // sampler wrote them makes no difference here.
 #include <array>
+#include <initializer_list>
 #include <span>
 #include <vector>
+
+#include "plan/backend.h"
 
 namespace ipa {
 
@@ -23,31 +26,43 @@ struct StepRow {
   std::vector<StepUpdate> updates;
 };
 
-// State of one run: x, one saved x, up to four kept outputs. All of the latents' size, allocated once.
+// State of one run, in the backend's memory: x, one saved x, up to four kept outputs. All of the latents' size,
+// allocated once.
 class StepState {
  public:
-  explicit StepState(std::vector<float> x);
-  std::span<const float> x() const { return x_; }
+  StepState(const Backend& backend, std::span<const float> x);
+  Place x() const { return x_; }
+  void read_x(std::span<float> to) const;
+  bool finite() const;
+  // to = factor * x
+  void scaled(double factor, Place to) const;
+  // The network's two results joined; lies in the state's memory until the next call.
+  Place guided(Place unconditional, Place conditional, double scale, double rescale) const;
   // `out`: the network's result, guidance included. `draw` fills a span with fresh normal numbers.
   template <typename Draw>
-  void apply(const StepRow& row, std::span<const float> out, Draw&& draw) {
+  void apply(const StepRow& row, Place out, Draw&& draw) {
     keep(row, out);
     for (const StepUpdate& update : row.updates) {
-      if (update.draws) draw(std::span<float>(noise_));
+      if (update.draws) {
+        draw(std::span<float>(drawn_));
+        set(noise_, drawn_);
+      }
       run(update);
     }
   }
 
  private:
-  void keep(const StepRow& row, std::span<const float> out);
+  void set(Place to, std::span<const float> numbers) const;
+  void combine(Place out, std::initializer_list<Term> terms) const;
+  void keep(const StepRow& row, Place out);
   void run(const StepUpdate& update);
 
-  std::vector<float> x_, saved_, next_, noise_;
-  std::array<std::vector<float>, 4> kept_;
+  const Backend& backend_;
+  size_t count_;  // numbers of the latents
+  Memory memory_;
+  Place x_, saved_, next_, noise_, guided_;
+  std::array<Place, 4> kept_;  // newest first
+  std::vector<float> drawn_;
 };
-
-// e_u + scale (e_c - e_u), and with rescale > 0 the spread of e_c brought back.   source: arXiv 2305.08891, 3.4
-void guide(std::span<const float> unconditional, std::span<const float> conditional, double scale, double rescale,
-           std::span<float> out);
 
 }  // namespace ipa

@@ -1,6 +1,5 @@
 #include "runtime/unet_run.h"
 
-#include <algorithm>
 #include <cmath>
 
 #include "core/error.h"
@@ -17,6 +16,9 @@ void check_finite(const Tensor& t, const char* what) {
            "check the reference picture and the adapter's weights", {{"stage", what}});
 }
 
+// "text_k" of "<site>.text_k".
+std::string last_name(const std::string& path) { return path.substr(path.rfind('.') + 1); }
+
 RecordRequest step_request(const UNetConfig& config, const UNetRequest& r) {
   Conditioning c;
   c.batch = r.x.n;
@@ -30,70 +32,90 @@ RecordRequest step_request(const UNetConfig& config, const UNetRequest& r) {
 }  // namespace
 
 UNetRun::UNetRun(Network& unet, const UNetConfig& config, const UNetRequest& r, const StopFlag& stop)
-    : unet_(unet), step_(unet.prepare("step", step_request(config, r))) {
-  check_finite(r.context, "the text's encoding");
-  text_ = unet.run("text_kv", {{"context", r.context}}, {}, {}, stop);
-  for (const ImagePromptTokens& prompt : r.prompts) {
-    check_finite(prompt.tokens, "an image prompt's tokens");
-    images_.push_back(prompt.adapter->run("image_kv", {{"tokens", prompt.tokens}}, {}, {}, stop));
-  }
-  Tensor timesteps{{static_cast<int64_t>(r.timesteps.size()), 1, 1, 1}, {}};
-  for (double t : r.timesteps) timesteps.data.push_back(static_cast<float>(t));
-  Tensors inputs = {{"timesteps", std::move(timesteps)}};
-  if (config.added_conditioning()) inputs["pooled"] = r.pooled, inputs["time_ids"] = r.time_ids;
-  // Taps of the time embedding are the schedule plan's; asking for them there is harmless where they do not exist.
-  schedule_ = unet.run("schedule", inputs, {}, r.taps, stop);
+    : unet_(unet), step_(unet.prepare("step", step_request(config, r))), calls_(r.timesteps.size()) {
+  const Backend& backend = unet.device().backend;
+  const std::map<std::string, ValueId>& inputs = step_.plan().inputs;
+  const auto bytes_of = [&](const std::string& input) {
+    return static_cast<size_t>(step_.plan().values[inputs.at(input)].shape.size()) * sizeof(float);
+  };
+  // Brings the outputs of another program into the inputs that `from` finds a name for.
+  const auto take = [&](const Prepared& made, const auto& from) {
+    std::vector<Copy> copies;
+    for (const auto& [input, id] : inputs)
+      if (const std::string output = from(input); !output.empty())
+        copies.push_back({made.output(output), step_.input(input), bytes_of(input)});
+    backend.copy(backend.self, copies.data(), copies.size());
+  };
 
-  const Plan& plan = step_.plan();
-  for (const auto& [name, id] : plan.inputs) {
-    const size_t index = bindings_.inputs.size();
-    const size_t dot = name.rfind('.');
-    const std::string site = name.substr(0, dot == std::string::npos ? 0 : dot);
-    const std::string last = name.substr(dot == std::string::npos ? 0 : dot + 1);
-    const float* data = nullptr;
-    if (name == "x") {
-      x_input_ = index;
-    } else if (name == "scales") {
-      scales_.resize(static_cast<size_t>(plan.values[id].shape.size()));
-      scales_input_ = index;
-      has_scales_ = true;
-      data = scales_.data();
-    } else if (last == "time") {
-      const Tensor& rows = schedule_.at(name);
-      data = rows.data.data();
-      time_rows_.push_back({index, data, rows.data.size() / static_cast<size_t>(rows.shape.n)});
-    } else if (last.starts_with("text_")) {
-      data = text_.at(name).data.data();
-    } else if (last.starts_with("image")) {  // image<i>_k
-      const size_t prompt = std::stoul(last.substr(5));
-      data = images_.at(prompt).at(site + ".image" + last.substr(last.find('_'))).data.data();
-    } else {
-      fail(Code::INTERNAL, "the step plan reads " + quoted(name) + ", which nobody gives", "report this");
-    }
-    bindings_.inputs.push_back(data);
+  check_finite(r.context, "the text's encoding");
+  take(unet.compute("text_kv", {{"context", r.context}}, {}, {}, stop),
+       [](const std::string& input) { return last_name(input).starts_with("text_") ? input : std::string(); });
+  for (size_t i = 0; i < r.prompts.size(); ++i) {
+    check_finite(r.prompts[i].tokens, "an image prompt's tokens");
+    const std::string own = "image" + std::to_string(i) + "_";  // <site>.image<i>_k; the request plan has no number
+    take(r.prompts[i].adapter->compute("image_kv", {{"tokens", r.prompts[i].tokens}}, {}, {}, stop),
+         [&](const std::string& input) {
+           const std::string last = last_name(input);
+           if (!last.starts_with(own)) return std::string();
+           return input.substr(0, input.size() - last.size()) + "image_" + last.substr(own.size());
+         });
   }
-  for (const auto& [name, id] : plan.outputs) {
-    if (name == "eps") {
-      eps_output_ = bindings_.outputs.size();
-      bindings_.outputs.push_back(nullptr);
-      continue;
-    }
-    Tensor& tap = taps_.emplace(name, Tensor{plan.values[id].shape, {}}).first->second;
-    tap.data.resize(static_cast<size_t>(tap.shape.size()));
-    bindings_.outputs.push_back(tap.data.data());
+
+  Tensor timesteps{{static_cast<int64_t>(calls_), 1, 1, 1}, {}};
+  for (double t : r.timesteps) timesteps.data.push_back(static_cast<float>(t));
+  Tensors given = {{"timesteps", std::move(timesteps)}};
+  if (config.added_conditioning()) given["pooled"] = r.pooled, given["time_ids"] = r.time_ids;
+  // Taps of the time embedding are the schedule plan's; asking for them there is harmless where they do not exist.
+  const Prepared& schedule = unet.compute("schedule", given, {}, r.taps, stop);
+  for (const auto& [output, id] : schedule.plan().outputs)
+    if (last_name(output) != "time") schedule_taps_[output] = schedule.get(output);
+
+  // The schedule's program may run again for someone else: its rows are kept here, and the scales beside them.
+  std::vector<Copy> kept;
+  size_t bytes = 0;
+  for (const auto& [input, id] : inputs) {
+    const bool time = last_name(input) == "time";
+    if (!time && input != "scales") continue;
+    first_.push_back({{nullptr, bytes}, step_.input(input), bytes_of(input)});
+    if (time)
+      kept.push_back({schedule.output(input), {nullptr, bytes}, bytes_of(input) * calls_});
+    else
+      scales_.offset = bytes, cells_ = bytes_of(input) / sizeof(float);
+    bytes += bytes_of(input) * calls_;
   }
-  for (const auto& [name, tensor] : schedule_)
-    if (!name.ends_with(".time")) taps_[name] = tensor;
+  rows_ = Memory(backend, bytes);
+  for (Copy& copy : kept) copy.to = rows_.place(copy.to.offset);
+  for (Copy& copy : first_) copy.from = rows_.place(copy.from.offset);
+  scales_ = rows_.place(scales_.offset);
+  backend.copy(backend.self, kept.data(), kept.size());
+  now_ = first_;
+  set_scales(std::vector<float>(cells_ * calls_));
 }
 
-void UNetRun::forward(std::span<const float> x, int call, std::span<const float> scales, std::span<float> eps,
-                      const StopFlag& stop, bool check) {
-  bindings_.inputs[x_input_] = x.data();
-  if (has_scales_) std::copy(scales.begin(), scales.end(), scales_.begin());
-  for (const TimeRow& row : time_rows_) bindings_.inputs[row.input] = row.first + row.step * static_cast<size_t>(call);
-  bindings_.outputs[eps_output_] = eps.data();
+void UNetRun::set_scales(std::span<const float> of_calls) {
+  if (of_calls.size() != cells_ * calls_)
+    fail(Code::INTERNAL,
+         std::to_string(of_calls.size()) + " scales were given; " + std::to_string(calls_) + " calls read " +
+             std::to_string(cells_) + " each",
+         "report this with the call that was made");
+  const Backend& backend = unet_.device().backend;
+  if (cells_ > 0) backend.write(backend.self, scales_, of_calls.data(), of_calls.size_bytes());
+}
+
+void UNetRun::forward(int call, const StopFlag& stop, bool check) {
+  for (size_t i = 0; i < first_.size(); ++i)
+    now_[i].from = first_[i].from.at(first_[i].bytes * static_cast<size_t>(call));
+  const Backend& backend = unet_.device().backend;
+  backend.copy(backend.self, now_.data(), now_.size());
   unet_.count("step");
-  step_.run(bindings_, stop, check);
+  step_.run(stop, check);
+}
+
+Tensors UNetRun::taps() const {
+  Tensors taps = schedule_taps_;
+  for (const auto& [output, id] : step_.plan().outputs)
+    if (output != "eps") taps[output] = step_.get(output);
+  return taps;
 }
 
 }  // namespace ipa

@@ -1,6 +1,7 @@
 #pragma once
-// One UNet made ready for one request: text and image K/V and the time rows of all steps are computed once, then
-// forward() runs the step plan. Everything is allocated here, nothing in forward().
+// One UNet made ready for one request: text and image K/V and the time rows of all steps are computed once and stay
+// where the backend has its memory, then forward() runs the step plan. Everything is allocated here, nothing in
+// forward().
 #include <span>
 #include <vector>
 
@@ -28,27 +29,26 @@ class UNetRun {
   UNetRun(Network& unet, const UNetConfig& config, const UNetRequest& request, const StopFlag& stop);
 
   // Number of scale cells: cell = site * prompts + prompt, sites in execution order.
-  size_t cells() const { return scales_.size(); }
-  // x and eps as in the request; `scales` has cells() numbers; `call` counts timesteps.
-  void forward(std::span<const float> x, int call, std::span<const float> scales, std::span<float> eps,
-               const StopFlag& stop, bool check = false);
-  const Tensors& taps() const { return taps_; }  // of the last forward
+  size_t cells() const { return cells_; }
+  // The scales of all calls, cells() numbers each. All are 0 before.
+  void set_scales(std::span<const float> of_calls);
+  // Where forward() reads its latents, shaped as in the request, and leaves its result.
+  Place x() const { return step_.input("x"); }
+  Place eps() const { return step_.output("eps"); }
+  // `call` counts timesteps.
+  void forward(int call, const StopFlag& stop, bool check = false);
+  Tensors taps() const;  // of the last forward
+  Prepared& step() { return step_; }
 
  private:
   Network& unet_;
   Prepared& step_;
-  Tensors text_, schedule_, taps_;
-  std::vector<Tensors> images_;
-  std::vector<float> scales_;
-  Bindings bindings_;
-  struct TimeRow {  // an input that moves on with every step
-    size_t input;
-    const float* first;
-    size_t step;  // elements from one step to the next
-  };
-  std::vector<TimeRow> time_rows_;
-  size_t x_input_ = 0, scales_input_ = 0, eps_output_ = 0;
-  bool has_scales_ = false;
+  Tensors schedule_taps_;
+  size_t calls_, cells_ = 0;
+  Memory rows_;  // of all calls: time rows and scales
+  Place scales_;
+  std::vector<Copy> first_;  // what moves on with every call: its first rows, one behind the other from call to call
+  std::vector<Copy> now_;
 };
 
 }  // namespace ipa

@@ -17,7 +17,7 @@ bool packs_from(DType dtype) { return dtype == DType::f32 || dtype == DType::f16
 
 }  // namespace
 
-void add_blocks(const Backend& backend, const WeightWant& want, const TensorInfo& info, DType stored, void* to,
+void add_blocks(const Backend& backend, const WeightWant& want, const TensorInfo& info, DType stored, Place to,
                 std::vector<Block>& blocks) {
   const int64_t numbers = product(want.dims), all = pack_rows(want);
   if (numbers == 0) return;

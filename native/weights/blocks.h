@@ -16,11 +16,11 @@ struct Block {
   int64_t first, rows;
   size_t elements, bytes;  // bytes of the file
   DType stored;            // as what it is kept
-  void* to;                // where the whole weight lies
+  Place to;                // where the whole weight lies
 };
 
 // All of one weight in order. One block where the file has the tensor scattered or the backend wants it at once.
-void add_blocks(const Backend& backend, const WeightWant& want, const TensorInfo& info, DType stored, void* to,
+void add_blocks(const Backend& backend, const WeightWant& want, const TensorInfo& info, DType stored, Place to,
                 std::vector<Block>& blocks);
 
 // The memory of one thread, for any of `blocks`.

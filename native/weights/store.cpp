@@ -50,7 +50,7 @@ Store::Store(const Backend& backend, ThreadPool& pool, const std::vector<WeightW
     : backend_(backend), source_(std::move(source)) {
   std::vector<const WeightWant*> unique;
   for (const WeightWant& want : wants) {
-    const auto [it, added] = slots_.try_emplace(want.path, Slot{want, DType::f32, nullptr, 0});
+    const auto [it, added] = slots_.try_emplace(want.path, Slot{want, DType::f32, 0, 0});
     if (added) {
       unique.push_back(&it->second.want);
     } else if (it->second.want.dims != want.dims || it->second.want.role != want.role ||
@@ -63,11 +63,10 @@ Store::Store(const Backend& backend, ThreadPool& pool, const std::vector<WeightW
   for (auto& [path, slot] : slots_) {
     slot.stored = backend_.stored_type(backend_.self, slot.want, source_.index.find(path)->second.dtype);
     slot.bytes = backend_.packed_bytes(backend_.self, slot.want, slot.stored);
-    slot.data = reinterpret_cast<std::byte*>(bytes_);  // offset now, address once the arena is there
+    slot.offset = bytes_;
     bytes_ += (slot.bytes + 63) / 64 * 64;
   }
-  arena_ = allocate(bytes_);
-  for (auto& [path, slot] : slots_) slot.data = arena_.get() + reinterpret_cast<uintptr_t>(slot.data);
+  memory_ = Memory(backend_, bytes_);
   load(pool, options);
 }
 
@@ -76,7 +75,7 @@ void Store::load(ThreadPool& pool, const LoadOptions& options) {
   constexpr size_t kPages = size_t{32} << 20;  // bytes that get pages at once
   std::vector<Block> blocks;
   for (auto& [path, slot] : slots_)
-    add_blocks(backend_, slot.want, source_.index.find(path)->second, slot.stored, slot.data, blocks);
+    add_blocks(backend_, slot.want, source_.index.find(path)->second, slot.stored, memory_.place(slot.offset), blocks);
   // Largest first, so that no thread ends alone with a big one.
   std::stable_sort(blocks.begin(), blocks.end(), [](const Block& a, const Block& b) { return a.bytes > b.bytes; });
   uint64_t total = 0;
@@ -96,7 +95,7 @@ void Store::load(ThreadPool& pool, const LoadOptions& options) {
       for (size_t i; !failed.load(std::memory_order_relaxed) && (i = next++) < pages + blocks.size();) {
         if (options.stop && options.stop->raised()) fail(Code::ABORTED, "loading was cancelled", "load again");
         if (i < pages) {
-          populate(arena_.get() + i * kPages, kPages);
+          backend_.populate(backend_.self, memory_.place(i * kPages), kPages);
           continue;
         }
         const Block& block = blocks[i - pages];
@@ -119,16 +118,16 @@ const WeightWant* Store::find(std::string_view path) const {
   return it == slots_.end() ? nullptr : &it->second.want;
 }
 
-WeightAddress Store::address(std::string_view path) const {
+WeightPlace Store::place(std::string_view path) const {
   const auto it = slots_.find(path);
   if (it == slots_.end())
     fail(Code::INTERNAL, "no weight " + quoted(path) + " was loaded", "report this with the model that was loaded");
-  return {it->second.data, it->second.stored};
+  return {memory_.place(it->second.offset), it->second.stored};
 }
 
-std::vector<WeightAddress> Store::addresses(const Plan& plan) const {
-  std::vector<WeightAddress> out;
-  for (const WeightWant& want : plan.weights) out.push_back(address(want.path));
+std::vector<WeightPlace> Store::places(const Plan& plan) const {
+  std::vector<WeightPlace> out;
+  for (const WeightWant& want : plan.weights) out.push_back(place(want.path));
   return out;
 }
 
@@ -137,13 +136,17 @@ std::vector<float> Store::pristine(const std::string& path) const { return tenso
 void Store::rewrite(const std::string& path, const std::vector<float>& values) {
   const Slot& slot = slots_.find(path)->second;
   const WeightRows all{0, pack_rows(slot.want), values.data(), DType::f32};
-  backend_.pack(backend_.self, slot.want, slot.stored, all, slot.data);
+  backend_.pack(backend_.self, slot.want, slot.stored, all, memory_.place(slot.offset));
 }
 
 uint64_t Store::digest() const {
   uint64_t hash = 0xcbf29ce484222325u;
-  for (const auto& [path, slot] : slots_)
-    for (size_t i = 0; i < slot.bytes; ++i) hash = (hash ^ static_cast<uint8_t>(slot.data[i])) * 0x100000001b3u;
+  std::vector<uint8_t> packed;
+  for (const auto& [path, slot] : slots_) {
+    packed.resize(slot.bytes);
+    backend_.read(backend_.self, memory_.place(slot.offset), packed.data(), slot.bytes);
+    for (const uint8_t byte : packed) hash = (hash ^ byte) * 0x100000001b3u;
+  }
   return hash;
 }
 

@@ -1,13 +1,13 @@
 #pragma once
-// The weights of one network, packed once at load into the only copy kept. Addresses never change: merging a LoRA
-// rewrites bytes in place, so prepared programs stay valid; the generation tells caches of derived values (K, V) apart.
+// The weights of one network, packed once at load into the only copy kept, in the backend's memory. Places never
+// change: merging a LoRA rewrites bytes in place, so prepared programs stay valid; the generation tells caches of
+// derived values (K, V) apart.
 #include <cstdint>
 #include <functional>
 #include <map>
 #include <string>
 #include <vector>
 
-#include "core/arena.h"
 #include "core/stop.h"
 #include "core/tensor_index.h"
 #include "core/threads.h"
@@ -29,8 +29,8 @@ class Store {
   Store(const Backend& backend, ThreadPool& pool, const std::vector<WeightWant>& wants, TensorSource source,
         const LoadOptions& options = {});
 
-  WeightAddress address(std::string_view path) const;
-  std::vector<WeightAddress> addresses(const Plan& plan) const;
+  WeightPlace place(std::string_view path) const;
+  std::vector<WeightPlace> places(const Plan& plan) const;
   uint64_t bytes() const { return bytes_; }
   uint64_t generation() const { return generation_; }
   const TensorSource& source() const { return source_; }
@@ -48,15 +48,14 @@ class Store {
   struct Slot {
     WeightWant want;
     DType stored;
-    std::byte* data;
-    size_t bytes;
+    size_t offset, bytes;
   };
   void load(ThreadPool& pool, const LoadOptions& options);
 
   const Backend& backend_;
   TensorSource source_;
   std::map<std::string, Slot, std::less<>> slots_;
-  Arena arena_;
+  Memory memory_;
   uint64_t bytes_ = 0;
   uint64_t generation_ = 1;
 };

@@ -99,6 +99,8 @@ int64_t least_arena(const Plan& plan) {
     first[static_cast<size_t>(node.output)] = last[static_cast<size_t>(node.output)] = i;
     for_each_input(node.op, [&](ValueId id) { last[static_cast<size_t>(root(id))] = i; });
   }
+  // Inputs are set once for many runs, outputs read after the run.
+  for (const auto& [name, id] : plan.inputs) last[static_cast<size_t>(root(id))] = end;
   for (const auto& [name, id] : plan.outputs) last[static_cast<size_t>(root(id))] = end;
   int64_t most = 0;
   for (int i = 0; i < end; ++i) {

@@ -5,7 +5,6 @@
 #include <string>
 #include <vector>
 
-#include "core/arena.h"
 #include "core/stop.h"
 #include "core/threads.h"
 #include "cpu/backend.h"
@@ -37,33 +36,41 @@ class PreparedPlan {
         pool_(options.threads),
         device_{*options.level, pool_},
         backend_(cpu::make_backend(device_)) {
-    std::vector<WeightAddress> addresses;
+    std::vector<WeightPlace> places;
     for (const WeightWant& want : plan.weights) {
       const std::vector<float>& from = find(weights, want.path, product(want.dims));
       const DType stored = backend_.stored_type(backend_.self, want, DType::f32);
-      packed_.push_back(allocate(backend_.packed_bytes(backend_.self, want, stored)));
-      backend_.pack(backend_.self, want, stored, {0, pack_rows(want), from.data(), DType::f32}, packed_.back().get());
-      addresses.push_back({packed_.back().get(), stored});
+      packed_.emplace_back(backend_, backend_.packed_bytes(backend_.self, want, stored));
+      const Place to = packed_.back().place();
+      backend_.pack(backend_.self, want, stored, {0, pack_rows(want), from.data(), DType::f32}, to);
+      places.push_back({to, stored});
     }
-    const Layout layout = place(plan);
-    arena_ = allocate(static_cast<size_t>(layout.bytes));
-    program_ = backend_.prepare(backend_.self, plan, layout, addresses.data(), arena_.get());
+    program_ = backend_.prepare(backend_.self, plan, place(plan), places.data());
   }
   ~PreparedPlan() { backend_.release(program_); }
   PreparedPlan(const PreparedPlan&) = delete;
   PreparedPlan& operator=(const PreparedPlan&) = delete;
 
   RunResult run(const Tensors& inputs, const StopFlag& stop = {}) {
-    RunResult result;
-    Bindings bindings;
-    for (const auto& [name, id] : plan_.inputs)
-      bindings.inputs.push_back(find(inputs, name, plan_.values[id].shape.size()).data());
-    for (const auto& [name, id] : plan_.outputs) {
-      result.outputs[name].resize(static_cast<size_t>(plan_.values[id].shape.size()));
-      bindings.outputs.push_back(result.outputs[name].data());
+    size_t i = 0;
+    for (const auto& [name, id] : plan_.inputs) {
+      const std::vector<float>& from = find(inputs, name, plan_.values[id].shape.size());
+      backend_.write(backend_.self, backend_.input(*program_, i++), from.data(), from.size() * sizeof(float));
     }
-    result.status = backend_.run(*program_, bindings, stop, check_);
+    return run_again(stop);
+  }
+
+  // With the inputs as they were set.
+  RunResult run_again(const StopFlag& stop = {}) {
+    RunResult result;
+    result.status = backend_.run(*program_, stop, check_);
     result.path = backend_.status_path(*program_);
+    size_t i = 0;
+    for (const auto& [name, id] : plan_.outputs) {
+      std::vector<float>& to = result.outputs[name];
+      to.resize(static_cast<size_t>(plan_.values[id].shape.size()));
+      backend_.read(backend_.self, backend_.output(*program_, i++), to.data(), to.size() * sizeof(float));
+    }
     return result;
   }
 
@@ -82,8 +89,7 @@ class PreparedPlan {
   ThreadPool pool_;
   cpu::Device device_;
   Backend backend_;
-  std::vector<Arena> packed_;
-  Arena arena_;
+  std::vector<Memory> packed_;
   Program* program_ = nullptr;
 };
 

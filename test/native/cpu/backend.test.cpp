@@ -188,6 +188,16 @@ TEST("backend: scale 0 is the plan without the image prompt, to the bit") {
            run_plan(without, {}, inputs, {level}).outputs.at("y"));
 }
 
+TEST("backend: inputs stay as they were set, run after run") {
+  const Plan plan = fold(block());
+  const Tensors weights = random_weights(plan), inputs = block_inputs(plan);
+  for (const cpu::Level* level : cpu::levels()) {
+    PreparedPlan prepared(plan, weights, {level, 2});
+    const Tensors expected = prepared.run(inputs).outputs;
+    for (int i = 0; i < 3; ++i) EXPECT(prepared.run_again().outputs.at("y") == expected.at("y"));
+  }
+}
+
 TEST("backend: a raised stop flag ends the run, and the next run is whole") {
   const Plan plan = fold(block());
   const Tensors weights = random_weights(plan), inputs = block_inputs(plan);

@@ -35,10 +35,11 @@ test::Tensors UNetCase::eps(std::vector<ImagePromptTokens> prompts, const std::v
   request.taps = taps(g_);
 
   UNetRun run(network_, config_, request, StopFlag{});
-  std::vector<float> eps(static_cast<size_t>(x.shape.n * x.shape.h * x.shape.w * config_.out_channels));
-  run.forward(x.data, /*call=*/0, scales, eps, StopFlag{}, /*check=*/true);
+  run.set_scales(scales);
+  run.step().set("x", x.data);
+  run.forward(/*call=*/0, StopFlag{}, /*check=*/true);
   test::Tensors got = bare(run.taps());
-  got["eps"] = std::move(eps);
+  got["eps"] = run.step().get("eps").data;
   return got;
 }
 

@@ -9,7 +9,6 @@
 #include <string>
 #include <vector>
 
-#include "core/arena.h"
 #include "core/stop.h"
 #include "core/threads.h"
 #include "cpu/backend.h"
@@ -37,28 +36,27 @@ struct Machine {
 
 // Placed and run with its nodes as they are. Every input of the plan must be in `in`.
 inline Tensors run_as_it_is(Machine& m, const Plan& plan, const Tensors& in, const TensorSource& source) {
-  const Layout layout = place(plan);
   const Store store(m.backend, m.pool, plan.weights, source);
-  const Arena arena = allocate(static_cast<size_t>(std::max<int64_t>(layout.bytes, 64)));
-  Tensors out;
-  Bindings bindings;
+  const std::unique_ptr<Program, void (*)(Program*)> program(
+      m.backend.prepare(m.backend.self, plan, place(plan), store.places(plan).data()), m.backend.release);
+  size_t i = 0;
   for (const auto& [name, id] : plan.inputs) {
     const auto given = in.find(name);
     if (given == in.end()) throw std::runtime_error("the plan's input " + name + " is not given");
     if (static_cast<int64_t>(given->second.size()) != plan.values[id].shape.size())
       throw std::runtime_error("input " + name + " should be " + text(plan.values[id].shape));
-    bindings.inputs.push_back(given->second.data());
+    m.backend.write(m.backend.self, m.backend.input(*program, i++), given->second.data(),
+                    given->second.size() * sizeof(float));
   }
+  const StopFlag stop;
+  if (m.backend.run(*program, stop, true) != RunStatus::done)
+    throw std::runtime_error("not finite: " + m.backend.status_path(*program));
+  Tensors out;
+  i = 0;
   for (const auto& [name, id] : plan.outputs) {
     out[name].resize(static_cast<size_t>(plan.values[id].shape.size()));
-    bindings.outputs.push_back(out[name].data());
+    m.backend.read(m.backend.self, m.backend.output(*program, i++), out[name].data(), out[name].size() * sizeof(float));
   }
-  const std::vector<WeightAddress> addresses = store.addresses(plan);
-  const std::unique_ptr<Program, void (*)(Program*)> program(
-      m.backend.prepare(m.backend.self, plan, layout, addresses.data(), arena.get()), m.backend.release);
-  const StopFlag stop;
-  if (m.backend.run(*program, bindings, stop, true) != RunStatus::done)
-    throw std::runtime_error("not finite: " + m.backend.status_path(*program));
   return out;
 }
 

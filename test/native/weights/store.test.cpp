@@ -9,6 +9,7 @@
 #include "core/arena.h"
 #include "core/dtype.h"
 #include "cpu/backend.h"
+#include "cpu/memory.h"
 #include "cpu/table.h"
 #include "test.h"
 #include "weights/synthetic.h"
@@ -100,9 +101,10 @@ TEST("a weight packed in blocks is the weight packed at once, on every level and
           const std::vector<float> values = tensor_values(source, want.path);
           const DType stored = on.backend.stored_type(on.backend.self, want, type);
           const size_t bytes = on.backend.packed_bytes(on.backend.self, want, stored);
-          const Arena whole = allocate(bytes);
-          on.backend.pack(on.backend.self, want, stored, {0, pack_rows(want), values.data(), DType::f32}, whole.get());
-          if (std::memcmp(whole.get(), store.address(want.path).data, bytes) != 0)
+          const Memory whole(on.backend, bytes);
+          on.backend.pack(on.backend.self, want, stored, {0, pack_rows(want), values.data(), DType::f32},
+                          whole.place());
+          if (std::memcmp(cpu::address(whole.place()), cpu::address(store.place(want.path).place), bytes) != 0)
             failed(__FILE__, __LINE__, std::string(level->name) + ": " + want.path + " as " + dtype_text(type));
         }
       }
@@ -122,8 +124,8 @@ TEST("packed elements are the numbers of the file, on every level") {
         if (want.role != WeightRole::matrix && want.role != WeightRole::geglu) continue;
         const std::vector<float> values = tensor_values(source, want.path);
         const int64_t n = want.dims[0], cin = want.dims[1], k = product(want.dims) / n, taps = k / cin;
-        const WeightAddress at = store.address(want.path);
-        const cpu::PackedMatrix packed{at.data, k, n, at.type};
+        const WeightPlace at = store.place(want.path);
+        const cpu::PackedMatrix packed{cpu::address(at.place), k, n, at.type};
         int wrong = 0;
         for (int64_t row = 0; row < n; row += 3)
           for (int64_t i = 0; i < k; i += 5) {
@@ -146,15 +148,15 @@ TEST("every f16 and every bf16 number is packed exactly, on every level") {
       Loaded on(*named);
       const bool rounds = level != named;
       const WeightWant want{"w", {1024, 64}, WeightRole::matrix, rounds ? Compute::bf16 : Compute::f32};
-      const Arena packed = allocate(on.backend.packed_bytes(on.backend.self, want, DType::f32));
+      const Memory packed(on.backend, on.backend.packed_bytes(on.backend.self, want, DType::f32));
       const auto check = [&](DType type, DType stored) {
-        on.backend.pack(on.backend.self, want, stored, {0, 1024, bits.data(), type}, packed.get());
+        on.backend.pack(on.backend.self, want, stored, {0, 1024, bits.data(), type}, packed.place());
         int wrong = 0;
         for (const uint16_t v : bits) {
           const float file = type == DType::f16 ? f16_to_f32(v) : bf16_to_f32(v);
           if (rounds && std::fpclassify(file) == FP_SUBNORMAL) continue;  // the unit takes them as zero
           const float expected = rounds ? bf16_to_f32(f32_to_bf16(file)) : file;
-          const float got = level->packed_at({packed.get(), 64, 1024, stored}, v % 64, v / 64);
+          const float got = level->packed_at({cpu::address(packed.place()), 64, 1024, stored}, v % 64, v / 64);
           wrong += std::isnan(expected) ? !std::isnan(got) : got != expected;
         }
         if (wrong) failed(__FILE__, __LINE__, std::string(level->name) + ": " + dtype_text(type) + ", " + shown(wrong));
