@@ -49,6 +49,7 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
   onnx: ['core', 'plan'],
   weights: ['core', 'io'],
   cpu: ['core', 'plan'],
+  cuda: ['core'],
   runtime: ['core', 'plan', 'io', 'image', 'models', 'onnx', 'weights'],
   binding: ['core', 'plan', 'io', 'image', 'models', 'onnx', 'weights', 'runtime'],
 };
@@ -63,15 +64,25 @@ const SINGLE: readonly (readonly [from: RegExp, to: RegExp, why: string])[] = [
   [/^runtime\/device\.cpp$/, /^cpu\/(backend|table)\.h$/, 'the one place that chooses a backend'],
 ];
 
-const sources = files('native').filter((path) => /\.(h|cpp)$/.test(path));
+const sources = files('native').filter((path) => /\.(h|cpp|cu)$/.test(path));
 const includes = new Map(
   sources.map((path) => [
     path.slice('native/'.length),
     [...read(path).matchAll(/^\s*#\s*include\s*"([^"]+)"/gm)].map((match) => match[1]!),
   ]),
 );
+/** Rooms of cuda → what of native they may include besides themselves: a kernel sees the wrappers and nothing else. */
+const CUDA: Readonly<Record<string, RegExp>> = {
+  kernels: /^cuda\/device\//,
+  device: /^cuda\/emulator\/calls\.h$/,
+  emulator: /^core\//,
+};
 const mayInclude = (from: string, to: string): boolean => {
   const [folder, other] = [from.split('/')[0]!, to.split('/')[0]!];
+  if (folder === 'cuda') {
+    const room = from.split('/')[1]!;
+    return to.startsWith(`cuda/${room}/`) || CUDA[room]?.test(to) === true;
+  }
   return (
     folder === other ||
     ARROWS[folder]?.includes(other) === true ||
@@ -108,6 +119,13 @@ t.test('native: the arrows are an order, and the check sees what turns back', as
     ['binding/addon.cpp', 'cpu/table.h'],
     ['weights/lora.cpp', 'plan/builder.h'],
     ['image/warp.cpp', 'io/file.h'],
+    ['cuda/kernels/product.h', 'cuda/emulator/calls.h'],
+    ['cuda/kernels/product.h', 'core/dtype.h'],
+    ['cuda/device/math.h', 'cuda/emulator/block.h'],
+    ['cuda/device/math.h', 'core/dtype.h'],
+    ['cuda/emulator/block.h', 'cuda/device/types.h'],
+    ['cuda/emulator/block.h', 'plan/plan.h'],
+    ['runtime/device.cpp', 'cuda/emulator/launch.h'],
   ] as const)
     test.notOk(mayInclude(from, to), `${from} may not include ${to}`);
   for (const [from, to, why] of SINGLE) {
@@ -116,8 +134,17 @@ t.test('native: the arrows are an order, and the check sees what turns back', as
   }
 });
 
-t.test('native: no file of the binding is long', async (test) => {
-  for (const path of sources.filter((source) => source.startsWith('native/binding/')))
+t.test('native: kernels are the same for card and emulator', async (test) => {
+  const kernels = sources.filter((path) => path.startsWith('native/cuda/kernels/'));
+  test.ok(kernels.length > 0, 'the kernels were found');
+  for (const path of kernels) {
+    test.notMatch(read(path), /^\s*#\s*if|\basm\b|__\w+__|threadIdx|blockIdx/m, `${path} uses wrappers alone`);
+    test.notMatch(read(path), /^\s*#\s*include\s*</m, `${path} includes nothing but wrappers`);
+  }
+});
+
+t.test('native: no file of the binding and of cuda is long', async (test) => {
+  for (const path of sources.filter((source) => /^native\/(binding|cuda)\//.test(source)))
     test.ok(read(path).split('\n').length <= 350, `${path} has at most 350 lines`);
 });
 
