@@ -19,9 +19,9 @@ IPA_DEVICE uint32_t shuffle_down(uint32_t value, uint32_t distance) {
 IPA_DEVICE uint32_t shuffle(uint32_t value, uint32_t lane) {
   return __shfl_sync(kAllLanes, value, static_cast<int>(lane));
 }
-// Bit i is the predicate of lane i.
-IPA_DEVICE uint32_t ballot(bool predicate) { return __ballot_sync(kAllLanes, predicate); }
-IPA_DEVICE bool any(bool predicate) { return __any_sync(kAllLanes, predicate) != 0; }
+// Bit i is the predicate of lane i. (CUDA has a global ballot and any of its own.)
+IPA_DEVICE uint32_t warp_ballot(bool predicate) { return __ballot_sync(kAllLanes, predicate); }
+IPA_DEVICE bool warp_any(bool predicate) { return __any_sync(kAllLanes, predicate) != 0; }
 IPA_DEVICE uint32_t bits_of(float value) { return __float_as_uint(value); }
 IPA_DEVICE float float_of(uint32_t bits) { return __uint_as_float(bits); }
 
@@ -39,8 +39,8 @@ inline uint32_t shuffle_down(uint32_t value, uint32_t distance) {
 inline uint32_t shuffle(uint32_t value, uint32_t lane) {
   return emulator::shuffle(emulator::Shuffle::index, value, lane);
 }
-inline uint32_t ballot(bool predicate) { return emulator::ballot(predicate); }
-inline bool any(bool predicate) { return emulator::ballot(predicate) != 0; }
+inline uint32_t warp_ballot(bool predicate) { return emulator::ballot(predicate); }
+inline bool warp_any(bool predicate) { return emulator::ballot(predicate) != 0; }
 inline uint32_t bits_of(float value) { return __builtin_bit_cast(uint32_t, value); }
 inline float float_of(uint32_t bits) { return __builtin_bit_cast(float, bits); }
 

@@ -171,7 +171,7 @@ TEST("cuda misuse: lanes of one warp at different collectives") {
   });
   expect_misuse(block_of(32), "(0,0,0), thread 16", "different collectives: ballot, but lane 0 block_barrier", [] {
     if (lane_index() < 16) return block_barrier();
-    ballot(true);
+    warp_ballot(true);
   });
   expect_misuse(block_of(32), "(0,0,0), thread 1", "different collectives", [] {
     if (lane_index() == 1) shuffle_up(1.0f, 1);
@@ -184,7 +184,7 @@ TEST("cuda misuse: a collective after part of the warp has left") {
   launch.grid = {2, 3};
   expect_misuse(launch, "(1,2,0), thread 32", "ballot after lane 31 of the warp has left", [] {
     if (block_index().x == 1 && block_index().y == 2 && thread_index() >= 60) return;
-    ballot(true);
+    warp_ballot(true);
   });
 }
 
@@ -248,6 +248,14 @@ TEST("cuda misuse: warps that touch one word without a barrier") {
     copy_wait<0>();
     load_matrix_x4(parts, shared_memory<float>());
   });
+  race("warp 1 reads shared memory at byte 4 that warp 0 wrote", [&] {  // by the landing, not by the start of the copy
+    float* const word = shared_memory<float>() + 1;
+    if (warp_index() == 0) copy_async<4>(word, from.data());
+    copy_commit();
+    block_barrier();
+    copy_wait<0>();
+    if (warp_index() == 1) shared_load(word);
+  });
   launch.shadow = false;
   EXPECT_EQ(message(launch, [] { shared_store(shared_memory<float>(), 1.0f); }), "no error");
 }
@@ -270,7 +278,7 @@ TEST("cuda misuse: of many blocks the first is named, whatever thread ran it") {
   for (int round = 0; round < 5; ++round)
     expect_misuse(launch, "(17,0,0), thread 0", "ballot after lane 9", [] {
       if (block_index().x >= 17 && lane_index() == 9) return;
-      ballot(true);
+      warp_ballot(true);
     });
 }
 

@@ -26,9 +26,9 @@ TEST("cuda wrappers: shuffles, ballot, any") {
       EXPECT_EQ(shuffle_down(given[lane], operand), given[lane + operand < 32 ? lane + operand : lane]);
       EXPECT_EQ(shuffle(given[lane], operand), given[operand]);
       EXPECT_EQ(shuffle(given[lane], 31 - lane), given[31 - lane]);
-      EXPECT_EQ(ballot((given[operand] >> lane & 1) != 0), given[operand]);
-      EXPECT_EQ(any(lane == operand), true);
-      EXPECT_EQ(any(lane == 32 + operand), false);
+      EXPECT_EQ(warp_ballot((given[operand] >> lane & 1) != 0), given[operand]);
+      EXPECT_EQ(warp_any(lane == operand), true);
+      EXPECT_EQ(warp_any(lane == 32 + operand), false);
       EXPECT_EQ(shuffle_xor(static_cast<float>(lane), operand), static_cast<float>(lane ^ operand));
       warp_sync();
     });
