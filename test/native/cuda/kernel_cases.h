@@ -38,7 +38,7 @@ struct ProductSize {
 
 template <typename Operand, typename Out, typename Tile>
 void product_case(const ProductSize& size, uint64_t seed, ThreadPool* pool, Failures& failures) {
-  const auto [m, n, k, with_bias] = size;
+  const int m = size.m, n = size.n, k = size.k;
   std::mt19937_64 random(seed);
   Tensor<Operand> a(static_cast<size_t>(m) * k), w(static_cast<size_t>(n) * k);
   Tensor<float> bias(n);
@@ -49,7 +49,7 @@ void product_case(const ProductSize& size, uint64_t seed, ThreadPool* pool, Fail
   for (int i = 0; i < m; ++i) {
     for (int x = 0; x < k; ++x) row[x] = value(a[static_cast<size_t>(i) * k + x]);
     for (int j = 0; j < n; ++j) {
-      double sum = with_bias ? bias[j] : 0;
+      double sum = size.bias ? bias[j] : 0;
       for (int x = 0; x < k; ++x) sum += row[x] * wide[static_cast<size_t>(j) * k + x];
       reference[static_cast<size_t>(i) * n + j] = sum;
     }
@@ -68,7 +68,7 @@ void product_case(const ProductSize& size, uint64_t seed, ThreadPool* pool, Fail
         launch.threads = Tile::kThreads;
         launch.shared_bytes = Tile::kSharedBytes;
         launch.order = order, launch.pool = pool, launch.readable = readable;
-        const ProductArguments arguments{a.data(), w.data(), with_bias ? bias.data() : nullptr, out, m, n, k};
+        const ProductArguments arguments{a.data(), w.data(), size.bias ? bias.data() : nullptr, out, m, n, k};
         emulator::launch(launch, product<Operand, Out, Tile>, arguments);
       },
       failures);

@@ -24,6 +24,21 @@ TEST("cuda product: small and odd sizes, every tile, bf16") {
   run({product_cases<BFloat, Tile64x64>, product_cases<BFloat, Tile128x64>, product_cases<BFloat, Tile128x128>});
 }
 
+TEST("cuda product: statistics count what the tile says") {
+  Tensor<Half> a(64 * 64), w(64 * 64), c(128 * 64);
+  emulator::Launch launch;
+  launch.kernel = "product", launch.threads = Tile64x64::kThreads, launch.shared_bytes = Tile64x64::kSharedBytes;
+  launch.grid.y = 2;
+  const emulator::Statistics done = emulator::launch(
+      launch, product<Half, Half, Tile64x64>, ProductArguments{a.data(), w.data(), nullptr, c.data(), 64, 64, 64});
+  // Two blocks, of which the second has no row; two steps of K; four warps; two halves of a step.
+  EXPECT_EQ(done.barriers, 2u * 2);
+  EXPECT_EQ(done.products, 2u * 2 * 4 * 2 * (2 * 4));
+  EXPECT_EQ(done.matrix_loads, 2u * 2 * 4 * 2 * (2 + 2));
+  EXPECT_EQ(done.copies, 2u * 2 * (64 + 64) * 4);
+  EXPECT_EQ(done.shuffles, 0u);
+}
+
 constexpr ProductSize kLayer{4096, 320, 320, true};
 
 TEST("cuda product: a layer of 4096 x 320 x 320") {
