@@ -1,5 +1,6 @@
 // Runs the kernels' cases, exits with 1 when one fails. test/cuda-defects.test.ts builds it from kernels with one
-// planted defect each, and as it is with the sanitizers.
+// planted defect each, and as it is with the sanitizers. IPA_ONLY_PRODUCT and IPA_ONLY_LAYER_NORM leave the other
+// kernel out.
 #include <cstdio>
 
 #include "kernel_cases.h"
@@ -7,9 +8,16 @@
 int main() {
   using namespace ipa::cuda;
   const uint64_t seed = fresh_seed();
-  void (*const groups[])(uint64_t, ipa::ThreadPool*, Failures&) = {layer_norm_cases<Half>, layer_norm_cases<float>,
-                                                                   product_cases<Half, Tile64x64>,
-                                                                   product_cases<BFloat, Tile128x64>};
+  void (*const groups[])(uint64_t, ipa::ThreadPool*, Failures&) = {
+#if !defined(IPA_ONLY_PRODUCT)
+    layer_norm_cases<Half>,
+    layer_norm_cases<float>,
+#endif
+#if !defined(IPA_ONLY_LAYER_NORM)
+    product_cases<Half, Half, Tile64x64>,
+    product_cases<BFloat, float, Tile128x64>,
+#endif
+  };
   for (const auto group : groups) {
     Failures failures;
     group(seed, nullptr, failures);

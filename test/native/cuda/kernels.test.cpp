@@ -17,11 +17,15 @@ void run(std::initializer_list<Cases> groups) {
 }
 
 TEST("cuda product: small and odd sizes, every tile, f16") {
-  run({product_cases<Half, Tile64x64>, product_cases<Half, Tile128x64>, product_cases<Half, Tile128x128>});
+  run({product_cases<Half, Half, Tile64x64>, product_cases<Half, float, Tile64x64>,
+       product_cases<Half, Half, Tile128x64>, product_cases<Half, float, Tile128x64>,
+       product_cases<Half, Half, Tile128x128>, product_cases<Half, float, Tile128x128>});
 }
 
 TEST("cuda product: small and odd sizes, every tile, bf16") {
-  run({product_cases<BFloat, Tile64x64>, product_cases<BFloat, Tile128x64>, product_cases<BFloat, Tile128x128>});
+  run({product_cases<BFloat, BFloat, Tile64x64>, product_cases<BFloat, float, Tile64x64>,
+       product_cases<BFloat, BFloat, Tile128x64>, product_cases<BFloat, float, Tile128x64>,
+       product_cases<BFloat, BFloat, Tile128x128>, product_cases<BFloat, float, Tile128x128>});
 }
 
 TEST("cuda product: statistics count what the tile says") {
