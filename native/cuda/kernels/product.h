@@ -51,11 +51,31 @@ IPA_DEVICE void load_stage(Operand* stage, const Operand* from, int first_row, i
   }
 }
 
+// Two neighbours of C, of which one or both may lie outside.
+template <typename Out>
+IPA_DEVICE void store_sums(const ProductArguments& arguments, int row, int column, float first, float second) {
+  if (row >= arguments.m || column >= arguments.n) return;
+  const bool both = column + 1 < arguments.n;
+  if (arguments.bias) {
+    first += arguments.bias[column];
+    if (both) second += arguments.bias[column + 1];
+  }
+  Out* const to = static_cast<Out*>(arguments.c) + static_cast<size_t>(row) * arguments.n + column;
+  if (arguments.n % 2 == 0) {
+    store_pair(to, first, second);
+  } else {
+    convert(first, to[0]);
+    if (both) convert(second, to[1]);
+  }
+}
+
 }  // namespace product_parts
 
 template <typename Operand, typename Out, typename Tile>
 IPA_DEVICE void product(const ProductArguments& arguments) {
-  using namespace product_parts;
+  using product_parts::load_stage;
+  using product_parts::place;
+  using product_parts::store_sums;
   const int m = arguments.m, n = arguments.n, k = arguments.k;
   const Operand* const a = static_cast<const Operand*>(arguments.a);
   const Operand* const w = static_cast<const Operand*>(arguments.w);
@@ -104,32 +124,22 @@ IPA_DEVICE void product(const ProductArguments& arguments) {
         load_matrix_x4(w_parts[j], w_stage + place(row, half * 2 + lane / 8 % 2));
       }
       IPA_UNROLL
-      for (int i = 0; i < kRowTiles; ++i) IPA_UNROLL
-      for (int j = 0; j < kColumnTiles; ++j)
-        multiply_k16(sums[i][j], a_parts[i], &w_parts[j / 2][j % 2 * 2], Operand{});
+      for (int i = 0; i < kRowTiles; ++i) {
+        IPA_UNROLL
+        for (int j = 0; j < kColumnTiles; ++j)
+          multiply_k16(sums[i][j], a_parts[i], &w_parts[j / 2][j % 2 * 2], Operand{});
+      }
     }
   }
 
-  Out* const c = static_cast<Out*>(arguments.c);
   IPA_UNROLL
-  for (int i = 0; i < kRowTiles; ++i) IPA_UNROLL
-  for (int j = 0; j < kColumnTiles; ++j) IPA_UNROLL
-  for (int lower = 0; lower < 2; ++lower) {
-    const int row = block_m + warp_m + i * 16 + lower * 8 + lane / 4;
-    const int column = block_n + warp_n + j * 8 + lane % 4 * 2;
-    if (row >= m || column >= n) continue;
-    const bool both = column + 1 < n;
-    float first = sums[i][j][lower * 2], second = sums[i][j][lower * 2 + 1];
-    if (arguments.bias) {
-      first += arguments.bias[column];
-      if (both) second += arguments.bias[column + 1];
-    }
-    Out* const to = c + static_cast<size_t>(row) * n + column;
-    if (n % 2 == 0) {
-      store_pair(to, first, second);
-    } else {
-      convert(first, to[0]);
-      if (both) convert(second, to[1]);
+  for (int i = 0; i < kRowTiles; ++i) {
+    IPA_UNROLL
+    for (int j = 0; j < kColumnTiles; ++j) {
+      const int row = block_m + warp_m + i * 16 + lane / 4;
+      const int column = block_n + warp_n + j * 8 + lane % 4 * 2;
+      store_sums<Out>(arguments, row, column, sums[i][j][0], sums[i][j][1]);
+      store_sums<Out>(arguments, row + 8, column, sums[i][j][2], sums[i][j][3]);
     }
   }
 }
