@@ -44,9 +44,10 @@ class Fiber {
   void* inside_ = nullptr;  // stack pointers, valid while the other side runs
   void* outside_ = nullptr;
 #endif
-  void* fake_stack_ = nullptr;  // of the address sanitizer, as the three below
-  const void* outside_stack_ = nullptr;
-  size_t outside_bytes_ = 0;
+  // For the address sanitizer alone.
+  void* fake_stack_ = nullptr;
+  [[maybe_unused]] const void* outside_stack_ = nullptr;
+  [[maybe_unused]] size_t outside_bytes_ = 0;
 };
 
 }  // namespace ipa::cuda::emulator

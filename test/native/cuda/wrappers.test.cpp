@@ -15,10 +15,19 @@ namespace {
 
 constexpr uint32_t kLanes = 32;
 
+// Random numbers whose seed is printed when the test has failed.
+struct Seeded {
+  const uint64_t seed = fresh_seed();
+  std::mt19937_64 random{seed};
+  ~Seeded() {
+    if (!test::failures().empty()) test::failed(__FILE__, __LINE__, "IPA_TEST_SEED=" + std::to_string(seed));
+  }
+};
+
 TEST("cuda wrappers: shuffles, ballot, any") {
-  std::mt19937_64 random(fresh_seed());
+  Seeded seeded;
   std::array<uint32_t, kLanes> given;
-  for (uint32_t& word : given) word = static_cast<uint32_t>(random());
+  for (uint32_t& word : given) word = static_cast<uint32_t>(seeded.random());
   for (uint32_t operand = 0; operand < kLanes; ++operand)
     run_warp([&](uint32_t lane) {
       EXPECT_EQ(shuffle_xor(given[lane], operand), given[lane ^ operand]);
@@ -40,8 +49,8 @@ template <int kCount>
 void check_load(void (*load)(uint32_t (&)[kCount], const void*), bool transposed) {
   constexpr int kRows = 64;
   std::array<int, kLanes> row_of;  // scattered, some shared by lanes
-  std::mt19937_64 random(fresh_seed());
-  for (int& row : row_of) row = static_cast<int>(random() % kRows);
+  Seeded seeded;
+  for (int& row : row_of) row = static_cast<int>(seeded.random() % kRows);
   run_warp(
       [&](uint32_t lane) {
         uint16_t* const memory = shared_memory<uint16_t>();
@@ -82,8 +91,8 @@ Place c_place(int group, int in_group, int i) { return {i < 2 ? group : group + 
 
 template <typename T>
 void check_multiply(int depth, void (*multiply)(float (&)[4], const uint32_t*, const uint32_t*, T)) {
-  const uint64_t seed = fresh_seed();
-  std::mt19937_64 random(seed);
+  Seeded seeded;
+  std::mt19937_64& random = seeded.random;
   Tensor<T> a(16 * 16), b(16 * 8);
   Tensor<float> d(16 * 8), out(16 * 8);
   fill(a, random, 1), fill(b, random, 1), fill(d, random, 1);
@@ -112,8 +121,7 @@ void check_multiply(int depth, void (*multiply)(float (&)[4], const uint32_t*, c
     }
   // Products are exact in f32; what is left is the rounding of at most 17 sums.
   const std::vector<float> got(out.data(), out.data() + out.size());
-  EXPECT_CLOSE(got, reference, 1e-5,
-               std::string(kName<T>) + " k" + std::to_string(depth) + ", IPA_TEST_SEED=" + std::to_string(seed));
+  EXPECT_CLOSE(got, reference, 1e-5, std::string(kName<T>) + " k" + std::to_string(depth));
 }
 
 TEST("cuda wrappers: products of matrices, k8 and k16, f16 and bf16") {
@@ -210,10 +218,10 @@ TEST("cuda wrappers: numbers of 16 bits, all of them, and what rounds to them") 
 }
 
 TEST("cuda wrappers: fast functions, pairs in global memory") {
-  std::mt19937_64 random(fresh_seed());
+  Seeded seeded;
   std::uniform_real_distribution<float> uniform(-20, 20);
   for (int i = 0; i < 1000; ++i) {
-    const float x = uniform(random), y = uniform(random);
+    const float x = uniform(seeded.random), y = uniform(seeded.random);
     EXPECT(std::abs(exp2_fast(x) / std::exp2(static_cast<double>(x)) - 1) < 1e-6);
     EXPECT(std::abs(rsqrt_fast(x * x) * std::abs(static_cast<double>(x)) - 1) < 1e-6);
     EXPECT(std::abs(divide_fast(x, y) / (static_cast<double>(x) / y) - 1) < 1e-6);
