@@ -49,7 +49,7 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
   onnx: ['core', 'plan'],
   weights: ['core', 'io'],
   cpu: ['core', 'plan'],
-  cuda: ['core'],
+  cuda: ['core', 'plan'],
   runtime: ['core', 'plan', 'io', 'image', 'models', 'onnx', 'weights'],
   binding: ['core', 'plan', 'io', 'image', 'models', 'onnx', 'weights', 'runtime'],
 };
@@ -76,6 +76,7 @@ const CUDA: Readonly<Record<string, RegExp>> = {
   kernels: /^cuda\/device\//,
   device: /^cuda\/emulator\/calls\.h$/,
   emulator: /^core\//,
+  backend: /^(core|plan)\//,
 };
 const mayInclude = (from: string, to: string): boolean => {
   const [folder, other] = [from.split('/')[0]!, to.split('/')[0]!];

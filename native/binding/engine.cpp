@@ -81,7 +81,7 @@ Napi::Value EngineHandle::info(const Napi::CallbackInfo& info) {
   Napi::Object out = Napi::Object::New(info.Env());
   out.Set("level", level_);
   out.Set("threads", threads_);
-  out.Set("dtype", compute_ == Compute::bf16 ? "bf16" : "f32");
+  out.Set("dtype", compute_text(compute_));
   return out;
 }
 

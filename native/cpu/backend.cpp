@@ -44,10 +44,9 @@ Program& own(ipa::Program& program) { return static_cast<Program&>(program); }
 // The kernels that compute with this type.
 const Level& kernels(const Device& device, Compute compute) {
   if (compute == Compute::f32) return device.level;
-  if (!device.level.bf16)
-    fail(Code::DEVICE_UNSUPPORTED, device.name + " has no bf16 kernels", "use dtype f32 or auto",
-         {{"option", "dtype"}, {"found", "bf16"}});
-  return *device.level.bf16;
+  if (compute == Compute::bf16 && device.level.bf16) return *device.level.bf16;
+  fail(Code::DEVICE_UNSUPPORTED, device.name + " has no " + compute_text(compute) + " kernels", "use dtype f32 or auto",
+       {{"option", "dtype"}, {"found", compute_text(compute)}});
 }
 
 const Level& kernels(const Device& device, const WeightWant& want) {

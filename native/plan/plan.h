@@ -18,7 +18,8 @@ enum class WeightRole : uint8_t {
 };
 
 // Number type of the operands of matrix products, convolutions and attention. Sums and everything else are f32.
-enum class Compute : uint8_t { f32, bf16 };
+enum class Compute : uint8_t { f32, bf16, f16 };
+const char* compute_text(Compute compute);  // "f32"
 
 struct WeightWant {
   std::string path;  // name in the model's own words, "down_blocks.0.resnets.0.conv1.weight"

@@ -10,6 +10,18 @@
 
 namespace ipa {
 
+const char* compute_text(Compute compute) {
+  switch (compute) {
+    case Compute::f32:
+      return "f32";
+    case Compute::bf16:
+      return "bf16";
+    case Compute::f16:
+      return "f16";
+  }
+  return "";
+}
+
 namespace {
 
 const char* function_text(Function f) {

@@ -31,7 +31,7 @@ struct Machine {
   Backend backend;
   Compute with = backend.fastest;
   // "f32", or "bf16" where operands are rounded to it: the key of a golden's tolerance.
-  std::string compute() const { return with == Compute::bf16 ? "bf16" : "f32"; }
+  std::string compute() const { return compute_text(with); }
 };
 
 // Placed and run with its nodes as they are. Every input of the plan must be in `in`.
