@@ -23,15 +23,29 @@ namespace ipa::test {
 
 using Tensors = std::map<std::string, std::vector<float>>;
 
-// One CPU level with two threads, and what its plans compute with: by default what the level is fastest with.
+// A backend, and what its plans compute with: by default what it is fastest with.
 struct Machine {
-  explicit Machine(const cpu::Level& level) : pool(2), device{level, pool}, backend(cpu::make_backend(device)) {}
-  ThreadPool pool;
-  cpu::Device device;
-  Backend backend;
+  // A CPU level with two threads.
+  explicit Machine(const cpu::Level& level) : Machine(std::make_shared<Cpu>(level)) {}
+  // `owner` keeps the others alive.
+  Machine(std::shared_ptr<void> owner, ThreadPool& its_pool, Backend& its_backend)
+      : pool(its_pool), backend(its_backend), owner_(std::move(owner)) {}
+  ThreadPool& pool;
+  Backend& backend;
   Compute with = backend.fastest;
   // "f32", or "bf16" where operands are rounded to it: the key of a golden's tolerance.
   std::string compute() const { return compute_text(with); }
+
+ private:
+  struct Cpu {
+    explicit Cpu(const cpu::Level& level) : pool(2), device{level, pool}, backend(cpu::make_backend(device)) {}
+    ThreadPool pool;
+    cpu::Device device;
+    Backend backend;
+  };
+  explicit Machine(const std::shared_ptr<Cpu>& cpu) : Machine(cpu, cpu->pool, cpu->backend) {}
+
+  std::shared_ptr<void> owner_;
 };
 
 // Placed and run with its nodes as they are. Every input of the plan must be in `in`.
@@ -117,7 +131,7 @@ inline void expect_golden(Machine& m, const Golden& g, const Tensors& got, bool 
     }
     const std::vector<float> expected = nhwc(tensor);
     EXPECT_CLOSE(at->second, expected, g.tolerance(m.compute()) * rms(expected),
-                 g.name + " " + key + " on " + m.device.name);
+                 g.name + " " + key + " on " + m.backend.name);
   }
 }
 
