@@ -76,12 +76,14 @@ const CUDA: Readonly<Record<string, RegExp>> = {
   kernels: /^cuda\/device\//,
   device: /^cuda\/emulator\/calls\.h$/,
   emulator: /^core\//,
-  backend: /^(core|plan)\//,
+  backend: /^(core\/|plan\/|cuda\/(driver|kernels)\/|cuda\/packing\.h$)/,
+  packing: /^(core\/|cuda\/packing\.h$)/, // of the host, on either side
+  driver: /^(core\/|cuda\/(emulator|kernels)\/)/,
 };
 const mayInclude = (from: string, to: string): boolean => {
   const [folder, other] = [from.split('/')[0]!, to.split('/')[0]!];
   if (folder === 'cuda') {
-    const room = from.split('/')[1]!;
+    const room = from.split('/')[1]!.replace(/\.(h|cpp)$/, '');
     return to.startsWith(`cuda/${room}/`) || CUDA[room]?.test(to) === true;
   }
   return (
@@ -126,6 +128,12 @@ t.test('native: the arrows are an order, and the check sees what turns back', as
     ['cuda/device/math.h', 'core/dtype.h'],
     ['cuda/emulator/block.h', 'cuda/device/types.h'],
     ['cuda/emulator/block.h', 'plan/plan.h'],
+    ['cuda/packing.cpp', 'cuda/device/types.h'],
+    ['cuda/packing.cpp', 'plan/plan.h'],
+    ['cuda/emulator/block.h', 'cuda/driver/table.h'],
+    ['cuda/kernels/product.h', 'cuda/driver/table.h'],
+    ['cuda/driver/device.h', 'cuda/device/device.h'],
+    ['cuda/driver/device.h', 'plan/backend.h'],
     ['runtime/device.cpp', 'cuda/emulator/launch.h'],
   ] as const)
     test.notOk(mayInclude(from, to), `${from} may not include ${to}`);

@@ -40,10 +40,12 @@ namespace ipa {
   X(OPTION_CONFLICT)          \
   X(ABORTED)                  \
   X(HOST_OUT_OF_MEMORY)       \
+  X(DEVICE_OUT_OF_MEMORY)     \
   X(MEMORY_BUDGET)            \
   X(DEVICE_NONE)              \
   X(DEVICE_LOST)              \
   X(DEVICE_UNSUPPORTED)       \
+  X(DRIVER_TOO_OLD)           \
   X(NAN_LATENTS)              \
   X(NAN_DECODED)              \
   X(NAN_CONDITION)            \

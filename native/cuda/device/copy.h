@@ -31,10 +31,13 @@ IPA_DEVICE void copy_async(void* shared, const void* global, uint32_t bytes = kB
     typename CopyWords<kBytes>::Type all;
     uint16_t parts[kBytes / 2];
   } words = {};
-  if (bytes == kBytes)
+  if (bytes == kBytes) {
     words.all = *static_cast<const typename CopyWords<kBytes>::Type*>(global);
-  else
-    for (uint32_t i = 0; i < bytes / 2; ++i) words.parts[i] = static_cast<const uint16_t*>(global)[i];
+  } else {
+    IPA_UNROLL
+    for (uint32_t i = 0; i < kBytes / 2; ++i)  // to the end, so that every part stays in a register
+      if (2 * i < bytes) words.parts[i] = static_cast<const uint16_t*>(global)[i];
+  }
   *static_cast<typename CopyWords<kBytes>::Type*>(shared) = words.all;
 #else
   if constexpr (kBytes == 16)  // past L1: what is copied so is read once

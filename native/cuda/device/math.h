@@ -50,10 +50,16 @@ IPA_DEVICE float exp2_fast(float x) {
 }
 IPA_DEVICE float rsqrt_fast(float x) { return rsqrtf(x); }
 IPA_DEVICE float divide_fast(float a, float b) { return __fdividef(a, b); }
+IPA_DEVICE float larger(float a, float b) { return fmaxf(a, b); }  // the number where one is NaN
+IPA_DEVICE float error_function(float x) { return erff(x); }
 
 IPA_DEVICE void store_word(void* to, uint32_t word) { *static_cast<uint32_t*>(to) = word; }
 IPA_DEVICE void store_pair(float* to, float first, float second) {
   *reinterpret_cast<float2*>(to) = make_float2(first, second);
+}
+IPA_DEVICE void load_pair(const float* from, float& first, float& second) {
+  const float2 pair = *reinterpret_cast<const float2*>(from);
+  first = pair.x, second = pair.y;
 }
 
 #else
@@ -65,8 +71,11 @@ inline void convert(float value, BFloat& to) { to.bits = emulator::to_bfloat(val
 inline float exp2_fast(float x) { return std::exp2(x); }
 inline float rsqrt_fast(float x) { return 1 / std::sqrt(x); }
 inline float divide_fast(float a, float b) { return a / b; }
+inline float larger(float a, float b) { return std::fmax(a, b); }
+inline float error_function(float x) { return std::erf(x); }
 inline void store_word(void* to, uint32_t word) { std::memcpy(to, &word, sizeof word); }
 inline void store_pair(float* to, float first, float second) { to[0] = first, to[1] = second; }
+inline void load_pair(const float* from, float& first, float& second) { first = from[0], second = from[1]; }
 
 #endif
 

@@ -150,6 +150,11 @@ void shared_write(const void* to, size_t bytes) {
   note_write(block, to, bytes);
 }
 
+void check_aligned(const void* global, size_t bytes, const char* who) {
+  if (reinterpret_cast<uintptr_t>(global) % bytes != 0)
+    here().misuse(std::string(who) + ": the global address is no multiple of " + std::to_string(bytes) + " bytes");
+}
+
 uint32_t atomic_add(uint32_t* to, uint32_t value) { return std::atomic_ref(*to).fetch_add(value); }
 
 void thread_fence() {

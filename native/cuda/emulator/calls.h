@@ -39,6 +39,8 @@ std::byte* shared_memory() noexcept;               // of the block, aligned to 1
 void shared_read(const void* from, size_t bytes);  // to be called before a plain access to shared memory:
 void shared_write(const void* to, size_t bytes);   // checks alignment, bounds and (with a shadow) order
 
+void check_aligned(const void* global, size_t bytes, const char* who);  // to a multiple of `bytes`
+
 uint32_t atomic_add(uint32_t* to, uint32_t value);
 void thread_fence();
 

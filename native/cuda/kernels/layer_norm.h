@@ -2,10 +2,10 @@
 // K6: y = (x - mean) / sqrt(variance + epsilon) * gamma + beta, per row. x [rows][columns] f32, y of 16 bits or f32.
 //
 // Tile: a warp per row, kLayerNormWarps rows a block; the row stays in registers, kPerLane numbers in each lane, and is
-// read once. Two passes, so that a large mean costs no digits.
+// read once. Two passes, so that a large mean costs no digits. Longer rows: layer_norm_long.h.
 // Bound: memory, 4 bytes read and 2 (f32: 4) written per number.
 // Measured fraction of the bound: none yet, no card has run it.
-#include "cuda/device/device.h"
+#include "cuda/kernels/block_sum.h"
 
 namespace ipa::cuda {
 
@@ -20,13 +20,6 @@ struct LayerNormArguments {
 
 constexpr int kLayerNormWarps = 4;
 constexpr int kLayerNormThreads = kLayerNormWarps * 32;
-
-// The sum over the lanes, in every lane, added in the same order in each.
-IPA_DEVICE float warp_sum(float value) {
-  IPA_UNROLL
-  for (uint32_t mask = 16; mask > 0; mask /= 2) value += shuffle_xor(value, mask);
-  return value;
-}
 
 // columns <= 32 kPerLane
 template <typename Out, int kPerLane>

@@ -57,8 +57,33 @@ IPA_KERNEL(128, 1) memory(Given given) {
   shared_store(reinterpret_cast<uint32_t*>(at), sum);
   warp_sync();
   const float x = float_of(shared_load(reinterpret_cast<const uint32_t*>(at) + 1));
-  store_pair(reinterpret_cast<float*>(given.to) + 2 + 2 * thread_index(), exp2_fast(x),
+  store_pair(reinterpret_cast<float*>(given.to) + 2 + 2 * thread_index(), larger(x, exp2_fast(x)),
              rsqrt_fast(x) + divide_fast(x, 3));
+  float first, second;
+  load_pair(given.from + 2 * thread_index(), first, second);
+  store_pair(reinterpret_cast<float*>(given.to) + 512 + 2 * thread_index(), error_function(first), second);
   thread_fence();
   if (thread_index() == 0) given.to[1] = atomic_add(given.to, 1);
 }
+
+IPA_KERNEL(128, 1) functions(Given given) {
+  const float x = given.from[thread_index()], y = given.from[1];
+  float sum = exp_f32(x) + erfc_f32(x) + tanh_f32(x) + pow_f32(x, y) + sqrt_f32(x) + floor_f32(x) + ceil_f32(y);
+  const double wide = x;
+  sum += static_cast<float>(exp_f64(wide) + cos_pi_f64(wide) + sin_pi_f64(wide) + sqrt_f64(wide));
+  sum += static_cast<float>(add_f64(multiply_f64(wide, wide), wide));
+  given.to[thread_index()] = bits_of(sum);
+}
+
+template <typename T>
+IPA_DEVICE void numbers_side_by_side(const Given& given) {
+  float one[1], four[4];
+  T* const to = reinterpret_cast<T*>(given.to) + 8 * thread_index();
+  load_numbers(to, one), load_numbers(to + 4, four);
+  four[0] += one[0], one[0] += four[3];
+  store_numbers(to + 1, one), store_numbers(to + 4, four);
+}
+
+IPA_KERNEL(128, 1) wide_f32(Given given) { numbers_side_by_side<float>(given); }
+IPA_KERNEL(128, 1) wide_f16(Given given) { numbers_side_by_side<Half>(given); }
+IPA_KERNEL(128, 1) wide_bf16(Given given) { numbers_side_by_side<BFloat>(given); }

@@ -225,13 +225,62 @@ TEST("cuda wrappers: fast functions, pairs in global memory") {
     EXPECT(std::abs(exp2_fast(x) / std::exp2(static_cast<double>(x)) - 1) < 1e-6);
     EXPECT(std::abs(rsqrt_fast(x * x) * std::abs(static_cast<double>(x)) - 1) < 1e-6);
     EXPECT(std::abs(divide_fast(x, y) / (static_cast<double>(x) / y) - 1) < 1e-6);
+    EXPECT_EQ(larger(x, y), x > y ? x : y);
+    EXPECT(std::abs(error_function(x / 5) - std::erf(static_cast<double>(x / 5))) < 1e-6);
   }
+  EXPECT_EQ(larger(std::nanf(""), -1.0f), -1.0f);
+  EXPECT_EQ(larger(-1.0f, std::nanf("")), -1.0f);
   Tensor<Half> halves(4);
   store_pair(halves.data() + 2, 1.0f, 2.0f);
   EXPECT(halves[2].bits == 0x3c00 && halves[3].bits == 0x4000 && halves[1].bits == 0xffff && halves.intact());
   Tensor<float> floats(2);
   store_pair(floats.data(), 3.0f, 4.0f);
   EXPECT(floats[0] == 3 && floats[1] == 4 && floats.intact());
+  float first, second;
+  load_pair(floats.data(), first, second);
+  EXPECT(first == 3 && second == 4);
+}
+
+TEST("cuda wrappers: functions to nearly all digits, one rounding of f64") {
+  Seeded seeded;
+  std::uniform_real_distribution<float> uniform(-6, 6);
+  const auto close = [](double got, double expected) { return std::abs(got - expected) <= 1e-6 * std::abs(expected); };
+  for (int i = 0; i < 1000; ++i) {
+    const float x = uniform(seeded.random), y = uniform(seeded.random), positive = std::abs(x);
+    const double wide = x;
+    EXPECT(close(exp_f32(x), std::exp(wide)) && close(erfc_f32(x), std::erfc(wide)));
+    EXPECT(close(tanh_f32(x), std::tanh(wide)) && close(pow_f32(positive, y), std::pow(std::abs(wide), value(y))));
+    EXPECT(sqrt_f32(positive) == std::sqrt(positive) && floor_f32(x) == std::floor(x) && ceil_f32(x) == std::ceil(x));
+    EXPECT(exp_f64(wide) == std::exp(wide) && sqrt_f64(positive) == std::sqrt(static_cast<double>(positive)));
+    EXPECT(std::abs(cos_pi_f64(wide) - std::cos(wide * 3.14159265358979324)) < 1e-14);
+    EXPECT(std::abs(sin_pi_f64(wide) - std::sin(wide * 3.14159265358979324)) < 1e-14);
+  }
+  const double x = 1 + 0x1p-30;  // x * x - 1 - 2^-29 is 2^-60, which the rounded product does not have
+  EXPECT_EQ(add_f64(multiply_f64(x, x), -1 - 0x1p-29), 0.0);
+}
+
+template <typename T>
+void check_wide() {
+  Tensor<T> from(8), to(8);
+  for (size_t i = 0; i < 8; ++i) set(from[i], static_cast<float>(i) - 2.5f);
+  run_warp([&](uint32_t lane) {
+    if (lane > 0) return;
+    float one[1], four[4];
+    load_numbers(from.data() + 3, one);
+    load_numbers(from.data() + 4, four);
+    EXPECT(one[0] == 0.5f && four[0] == 1.5f && four[1] == 2.5f && four[2] == 3.5f && four[3] == 4.5f);
+    store_numbers(to.data() + 1, one);
+    store_numbers(to.data() + 4, four);
+  });
+  EXPECT(value(to[1]) == 0.5 && value(to[4]) == 1.5 && value(to[5]) == 2.5 && value(to[6]) == 3.5 &&
+         value(to[7]) == 4.5);
+  EXPECT(std::isnan(value(to[0])) && std::isnan(value(to[2])) && std::isnan(value(to[3])) && to.intact());
+}
+
+TEST("cuda wrappers: one and four numbers in global memory") {
+  check_wide<float>();
+  check_wide<Half>();
+  check_wide<BFloat>();
 }
 
 TEST("cuda wrappers: the block that arrives last sees what all have written") {

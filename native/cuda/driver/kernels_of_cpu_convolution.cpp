@@ -1,0 +1,21 @@
+#include "cuda/driver/kernel_rows.h"
+#include "cuda/kernels/convolution.h"
+#include "cuda/kernels/convolution_direct.h"
+
+namespace ipa::cuda::driver {
+
+namespace {
+
+constexpr KernelRow kRows[] = {
+    // clang-format off
+    IPA_CONVOLUTION_F16(IPA_ROW)
+    IPA_CONVOLUTION_BF16(IPA_ROW)
+    IPA_CONVOLUTION_DIRECT(IPA_ROW)
+    // clang-format on
+};
+
+}  // namespace
+
+std::span<const KernelRow> convolution_rows() noexcept { return kRows; }
+
+}  // namespace ipa::cuda::driver

@@ -1,0 +1,115 @@
+// node scripts/check-cuda.mjs [--fast]: builds every CUDA kernel for every architecture we ship an image or code for, and
+// fails on warnings, stack frames, spills, registers above what the launch bounds leave, no launch bounds, or too large a
+// library. --fast: one architecture. Where there is no nvcc it says so and is content.
+import { execFile, spawnSync } from 'node:child_process';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { complaints, kernelsOf } from './ptxas.mjs';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+const ARCHITECTURES = [75, 80, 86, 89, 90, 120];
+const FAST = [80];
+const MOST_BYTES = 12e6; // of all images together
+const AT_ONCE = 2;
+
+const fast = process.argv.includes('--fast');
+const places = ['nvcc', ...[process.env.CUDA_HOME, '/usr/local/cuda'].map((folder) => `${folder}/bin/nvcc`)];
+const nvcc = places.find((place) => spawnSync(place, ['--version']).status === 0);
+if (!nvcc) {
+  console.log('cuda: no nvcc here, the kernels were not compiled for a card');
+  process.exit(0);
+}
+
+/** sm_75 has no bf16 products, and no instances of them. */
+const fits = (file, architecture) => architecture >= 80 || !file.endsWith('_bf16.cu');
+
+const kernels = readdirSync(path.join(root, 'native/cuda/kernels')).filter((name) => name.endsWith('.cu'));
+const architectures = fast ? FAST : ARCHITECTURES;
+const jobs = architectures.flatMap((architecture) => [
+  ...kernels
+    .filter((file) => fits(file, architecture))
+    .map((file) => ({ architecture, file: `native/cuda/kernels/${file}`, flags: [], shipped: true })),
+  {
+    architecture,
+    file: 'test/native/cuda/wrappers.cu', // every wrapper once
+    flags: architecture < 80 ? ['-DIPA_WITHOUT_BF16'] : [],
+    shipped: false,
+  },
+]);
+// Asserts alone, alike for every architecture.
+jobs.push({ architecture: 80, file: 'test/native/cuda/driver_header.cu', flags: [], shipped: false });
+
+const scratch = mkdtempSync(path.join(tmpdir(), 'ipa-cuda-'));
+const results = [];
+let next = 0;
+
+async function work() {
+  while (next < jobs.length) {
+    const number = next++;
+    const { architecture, file, flags, shipped } = jobs[number];
+    const keep = path.join(scratch, String(number));
+    mkdirSync(keep);
+    const image = path.join(keep, 'image.cubin');
+    const args = ['-std=c++20', '-Inative', '-cubin', `-arch=sm_${architecture}`, '-Xptxas', '-v'];
+    const warnings = ['-Werror', 'all-warnings', '--keep', '--keep-dir', keep];
+    const started = Date.now();
+    const { error, text } = await new Promise((resolve) =>
+      execFile(
+        nvcc,
+        [...args, ...warnings, ...flags, file, '-o', image],
+        { cwd: root, timeout: 600_000, maxBuffer: 2 ** 26 },
+        (failure, stdout, stderr) => resolve({ error: failure, text: `${stdout}${stderr}` }),
+      ),
+    );
+    const ptx = error ? '' : readFileSync(path.join(keep, `${path.basename(file, '.cu')}.ptx`), 'utf8');
+    const asserts = file.endsWith('driver_header.cu');
+    results.push({
+      architecture,
+      file,
+      shipped,
+      seconds: (Date.now() - started) / 1000,
+      bytes: error ? 0 : statSync(image).size,
+      kernels: kernelsOf(text),
+      found: error ? [text.trim().slice(0, 4000)] : asserts ? [] : complaints(text, ptx),
+    });
+    rmSync(keep, { recursive: true });
+  }
+}
+
+const started = Date.now();
+try {
+  await Promise.all(Array.from({ length: AT_ONCE }, work));
+} finally {
+  rmSync(scratch, { recursive: true, force: true });
+}
+
+let bytes = 0;
+let wrong = 0;
+for (const architecture of architectures) {
+  const its = results.filter((result) => result.architecture === architecture);
+  const shipped = its.filter((result) => result.shipped);
+  const all = shipped.flatMap((result) => result.kernels);
+  const size = shipped.reduce((sum, result) => sum + result.bytes, 0);
+  const seconds = its.reduce((sum, result) => sum + result.seconds, 0);
+  const most = all.reduce((left, right) => (right.registers > left.registers ? right : left), {
+    registers: 0,
+    name: '',
+  });
+  bytes += size;
+  const what = `${all.length} kernels, ${(size / 1e6).toFixed(2)} MB, at most ${most.registers} registers (${most.name})`;
+  console.log(`sm_${architecture}: ${what}, ${seconds.toFixed(0)} s of nvcc`);
+}
+for (const { architecture, file, found } of results)
+  for (const text of found) {
+    wrong += 1;
+    console.log(`sm_${architecture} ${file}: ${text}`);
+  }
+if (bytes > MOST_BYTES) {
+  wrong += 1;
+  console.log(`all images together are ${bytes} bytes, more than ${MOST_BYTES}`);
+}
+const seconds = ((Date.now() - started) / 1000).toFixed(0);
+console.log(`cuda: ${results.length} compilations, ${(bytes / 1e6).toFixed(2)} MB, ${wrong} complaints, ${seconds} s`);
+process.exitCode = wrong > 0 ? 1 : 0;
