@@ -105,6 +105,34 @@ async function* scriptResults(levels, work) {
   }
 }
 
+/** The CUDA core on the emulated device. */
+export const cardLevels = ['emulated-f32', 'emulated-f16', 'emulated-bf16'];
+
+/** Kinds whose cases run on a card: whole networks, with adapters and without. */
+const onCards = /^(network|adapter)\//;
+
+/**
+ * The cases of the folder that the native half has a check for, with their kinds.
+ * @param {string} folder
+ */
+const nativeWork = (folder) =>
+  casesOf(folder).flatMap((c) => {
+    const row = kindOf(c);
+    return row && !row.later && row.half === 'native' ? [{ c, kind: row.kind }] : [];
+  });
+
+/**
+ * Every case of the folder that runs on a card, on `levels`.
+ * @param {string} folder
+ * @returns {AsyncGenerator<Result>}
+ */
+export const cardResults = (folder, levels = cardLevels) =>
+  nativeResults(
+    folder,
+    levels,
+    nativeWork(folder).filter(({ kind }) => onCards.test(kind)),
+  );
+
 /**
  * Every case of the folder, one result per level where the level matters.
  * @param {string} folder @param {readonly string[]} levels

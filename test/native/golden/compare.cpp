@@ -36,19 +36,19 @@ double relative_l2(const std::vector<float>& got, const std::vector<float>& want
 }  // namespace
 
 Compute compute_of(const Level& level, const Golden& g) {
-  return level.machine.with == Compute::bf16 && g.info["tolerance"].has("bf16") ? Compute::bf16 : Compute::f32;
+  return g.info["tolerance"].has(level.machine.compute()) ? level.machine.with : Compute::f32;
 }
 
 void compare(Verdict& verdict, const Golden& g, const std::string& key, const std::vector<float>& got, Compute with) {
   const std::vector<float> want = test::nhwc(g[key]);
-  const double tolerance = g.tolerance(with == Compute::bf16 ? "bf16" : "f32");
+  const double tolerance = g.tolerance(compute_text(with));
   const test::Json& rules = g.info["tolerance"];
   if (rules.has("rule") && rules["rule"].string.find("relative") != std::string::npos) {  // "absolute, plus … relative"
     verdict.close(key, got, want, [tolerance](double expected) { return tolerance * (1 + std::abs(expected)); });
     return;
   }
   verdict.close(key, got, want, tolerance * test::rms(want));
-  if (with == Compute::bf16 && got.size() == want.size())
+  if (with != Compute::f32 && got.size() == want.size())
     verdict.close(key + ", relative L2", std::vector{relative_l2(got, want)}, std::vector{0.0}, tolerance / 4);
 }
 

@@ -10,14 +10,15 @@
 
 namespace ipa::golden {
 
-// One CPU level: for plans recorded on their own, and for networks as the engine runs them.
+// One CPU level, or the CUDA core on the emulated device ("emulated-f16", "emulated-bf16", "emulated-f32"): for plans
+// recorded on their own, and for networks as the engine runs them.
 struct Level {
-  explicit Level(const std::string& name) : machine(cpu::level(name)), device(cpu_device(name, /*threads=*/2)) {}
+  explicit Level(const std::string& name);
   test::Machine machine;
   std::shared_ptr<Device> device;
 };
 
-// What a case computes with on this level: bf16 where the level has it and the case says how near that comes.
+// What a case computes with on this level: 16 bits where the level has them and the case says how near that comes.
 Compute compute_of(const Level& level, const test::Golden& g);
 
 // `name`: path of the case below the folder, without its extension.

@@ -1,0 +1,21 @@
+#pragma once
+// A card (or the emulated one) as a backend of plan/backend.h. Values that products and attention alone read lie there
+// as 16 bits, all others as f32; weights are packed by the host and brought over once.
+#include <mutex>
+#include <string>
+
+#include "cuda/driver/device.h"
+#include "plan/backend.h"
+
+namespace ipa::cuda {
+
+// Outlives its Backend, every Buffer and every Program of it.
+struct Card {
+  driver::Device& device;
+  std::string name;       // "cuda:0"
+  std::mutex mutex = {};  // of weights that several threads pack
+};
+
+Backend make_backend(Card& card);
+
+}  // namespace ipa::cuda

@@ -1,0 +1,211 @@
+// Products and convolutions: which kernel, which tile, how many slices of K.
+#include <algorithm>
+#include <array>
+
+#include "cuda/backend/lowering.h"
+#include "cuda/kernels/convolution.h"
+#include "cuda/kernels/convolution_direct.h"
+#include "cuda/kernels/elements.h"
+#include "cuda/kernels/gather.h"
+#include "cuda/kernels/product.h"
+
+namespace ipa::cuda {
+
+namespace {
+
+struct TileRow {
+  const char* name;
+  int64_t m, n;
+  double worth;  // share of the rate of the best; to be replaced by measurements
+};
+constexpr std::array<TileRow, 5> kTiles = {{{"256x128", 256, 128, 1.0},
+                                            {"128x160", 128, 160, 0.97},
+                                            {"128x128", 128, 128, 0.95},
+                                            {"128x64", 128, 64, 0.8},
+                                            {"64x64", 64, 64, 0.65}}};
+constexpr int64_t kDepth = 32;  // of a step along K
+constexpr int64_t kMostSlices = 8;
+
+struct Cut {
+  const TileRow* tile;
+  int64_t slices;
+};
+
+// Waves of blocks times what one takes; slices cost the sums' way through memory. From the sizes and the card alone.
+Cut cut_of(int64_t m, int64_t n, int64_t k, int64_t multiprocessors, bool large_tiles) {
+  Cut best{nullptr, 1};
+  double least = 0;
+  for (const TileRow& tile : kTiles) {
+    if (tile.m == 256 && !large_tiles) continue;
+    const int64_t blocks = (m + tile.m - 1) / tile.m * ((n + tile.n - 1) / tile.n);
+    const int64_t steps = (k + kDepth - 1) / kDepth;
+    for (int64_t slices = 1; slices <= kMostSlices; slices *= 2) {
+      if (slices > 1 && (steps / slices < 4 || blocks > kArrivals)) break;
+      const int64_t waves = (blocks * slices + multiprocessors - 1) / multiprocessors;
+      const double steps_of_one = static_cast<double>((steps + slices - 1) / slices);
+      const double area = static_cast<double>(tile.m * tile.n);
+      double cost = static_cast<double>(waves) * (steps_of_one + 8) * area / tile.worth;
+      if (slices > 1) cost += static_cast<double>(waves) * area * 2 * static_cast<double>(slices);
+      if (!best.tile || cost < least) best = {&tile, slices}, least = cost;
+    }
+  }
+  return best;
+}
+
+ResultFunction result_function(Function f) {
+  switch (f) {
+    case Function::relu:
+      return ResultFunction::relu;
+    case Function::silu:
+      return ResultFunction::silu;
+    case Function::gelu:
+      return ResultFunction::gelu;
+    case Function::quick_gelu:
+      return ResultFunction::quick_gelu;
+    default:
+      return ResultFunction::identity;
+  }
+}
+
+}  // namespace
+
+// A product of either kind: m rows of the result, n columns of the weight.
+struct Lowering::Matrix {
+  ValueId x;
+  SlotId weight, bias;
+  const Epilogue& epilogue;
+  int64_t m, n, k;
+  const Conv2d* conv = nullptr;  // null: a linear layer
+};
+
+void Lowering::multiply_tiles(const Matrix& matrix) {
+  const void* x = operand(matrix.x);
+  const driver::Properties& card = device_.properties();
+  const Cut cut =
+      cut_of(matrix.m, matrix.n, matrix.k, std::max(card.multiprocessors, 1), card.shared_bytes >= 96 * 1024);
+  const Epilogue& e = matrix.epilogue;
+  ResultArguments result{};
+  result.bias = weight<float>(matrix.bias);
+  result.channel = as<const float>(e.channel);
+  if (e.channel != kNone && shape(e.channel).n > 1) result.channel_step = static_cast<int32_t>(shape(e.channel).c);
+  result.residual = as<const float>(e.residual);
+  result.y = as<void>(node_->output);
+  result.rows_per_image = static_cast<int32_t>(std::max<int64_t>(result_shape().tokens(), 1));
+  result.function = result_function(e.function);
+  result.geglu = e.geglu ? 1 : 0;
+  SplitArguments split{};
+  if (cut.slices > 1) {
+    split.sums = pointer<float>(scratch(static_cast<size_t>(cut.slices * matrix.m * matrix.n) * sizeof(float)));
+    split.arrivals = pointer<uint32_t>(memories_.arrivals);
+  }
+  const driver::Grid grid{static_cast<uint32_t>((matrix.n + cut.tile->n - 1) / cut.tile->n),
+                          static_cast<uint32_t>((matrix.m + cut.tile->m - 1) / cut.tile->m),
+                          static_cast<uint32_t>(cut.slices)};
+  const std::string types = std::string(compute()) + "_" + out() + "_" + cut.tile->name;
+  const void* w = weight<void>(matrix.weight);
+  if (!matrix.conv) {
+    launch("product_" + types, grid,
+           ProductArguments{x, w, result, split, static_cast<int32_t>(matrix.m), static_cast<int32_t>(matrix.n),
+                            static_cast<int32_t>(matrix.k)});
+    return;
+  }
+  const Conv2d& c = *matrix.conv;
+  const Shape &in = shape(c.x), &y = result_shape();
+  const auto i = [](int64_t v) { return static_cast<int32_t>(v); };
+  launch("convolution_" + types, grid,
+         ConvolutionArguments{x,
+                              w,
+                              result,
+                              split,
+                              i(in.n),
+                              i(in.h),
+                              i(in.w),
+                              i(in.c),
+                              i(c.out),
+                              i(y.h),
+                              i(y.w),
+                              c.kernel_h,
+                              c.kernel_w,
+                              c.stride_h,
+                              c.stride_w,
+                              c.pad_top,
+                              c.pad_left,
+                              c.dilation_h,
+                              c.dilation_w,
+                              i(c.virtual_h ? c.virtual_h : in.h),
+                              i(c.virtual_w ? c.virtual_w : in.w)});
+}
+
+// In f32. GEGLU and an upsample that was folded in are launches of their own here.
+void Lowering::multiply_direct(const Matrix& matrix) {
+  const auto i = [](int64_t v) { return static_cast<int32_t>(v); };
+  const float* x = f32(matrix.x);
+  Shape in = shape(matrix.x);
+  Conv2d c{matrix.x, matrix.weight, matrix.bias, i(matrix.n)};
+  if (matrix.conv) {
+    c = *matrix.conv;
+  } else {
+    in = {1, 1, matrix.m, matrix.k};
+    c.kernel_h = c.kernel_w = 1, c.pad_top = c.pad_left = 0;
+  }
+  if (c.virtual_h) {
+    const Shape up{in.n, c.virtual_h, c.virtual_w, in.c};
+    const driver::Address to = scratch(static_cast<size_t>(up.size()) * sizeof(float));
+    launch("upsample_f32_x1", spread(up.size()),
+           UpsampleArguments{x, pointer<void>(to), i(in.n), i(in.h), i(in.w), i(in.c), i(up.h), i(up.w)});
+    x = pointer<const float>(to), in = up;
+  }
+  const Epilogue& e = matrix.epilogue;
+  const Shape& y = result_shape();
+  ResultArguments result{};
+  result.bias = weight<float>(matrix.bias);
+  result.channel = as<const float>(e.channel);
+  if (e.channel != kNone && shape(e.channel).n > 1) result.channel_step = i(shape(e.channel).c);
+  result.rows_per_image = i(std::max<int64_t>(y.tokens(), 1));
+  result.function = result_function(e.function);
+  const int64_t out_h = matrix.conv ? y.h : 1, out_w = matrix.conv ? y.w : matrix.m;
+  const bool apart = e.geglu;
+  const driver::Address halves = apart ? scratch(static_cast<size_t>(matrix.m * matrix.n) * sizeof(float)) : 0;
+  result.y = apart ? pointer<void>(halves) : as<void>(node_->output);
+  if (!apart) result.residual = as<const float>(e.residual);
+  launch(std::string("convolution_direct_") + (apart ? "f32" : out()),
+         {static_cast<uint32_t>((matrix.m * matrix.n + kConvolutionDirectThreads - 1) / kConvolutionDirectThreads)},
+         ConvolutionDirectArguments{x, weight<float>(matrix.weight), result, i(in.n), i(in.h), i(in.w), i(in.c),
+                                    i(matrix.n), i(out_h), i(out_w), c.kernel_h, c.kernel_w, c.stride_h, c.stride_w,
+                                    c.pad_top, c.pad_left, c.dilation_h, c.dilation_w});
+  if (!apart) return;
+  const int64_t columns = matrix.n / 2;
+  const bool adds = e.residual != kNone;
+  const driver::Address gated =
+      adds ? scratch(static_cast<size_t>(matrix.m * columns) * sizeof(float)) : at(node_->output);
+  launch(std::string("geglu_") + (adds ? "f32" : out()) + "_x1", spread(matrix.m * columns),
+         GegluArguments{pointer<const float>(halves), pointer<void>(gated), i(matrix.m), i(columns)});
+  if (adds)
+    launch(std::string("add_") + out() + "_x1", spread(matrix.m * columns),
+           AddArguments{pointer<const float>(gated), as<const float>(e.residual), as<void>(node_->output),
+                        i(matrix.m * columns), i(matrix.m * columns)});
+}
+
+void Lowering::lower(const Conv2d& op) {
+  const Shape &x = shape(op.x), &y = result_shape();
+  if (op.groups != 1)
+    fail(Code::DEVICE_UNSUPPORTED,
+         node_->path + ": a convolution of " + std::to_string(op.groups) + " groups has no CUDA kernel",
+         "run this network on the CPU", {{"stage", node_->path}});
+  const Matrix matrix{op.x, op.weight, op.bias, op.epilogue, y.rows(), op.out, x.c * op.kernel_h * op.kernel_w, &op};
+  if (takes_operands(plan_, *node_))
+    multiply_tiles(matrix);
+  else
+    multiply_direct(matrix);
+}
+
+void Lowering::lower(const Linear& op) {
+  const Shape& x = shape(op.x);
+  const Matrix matrix{op.x, op.weight, op.bias, op.epilogue, x.rows(), op.out, x.c};
+  if (takes_operands(plan_, *node_))
+    multiply_tiles(matrix);
+  else
+    multiply_direct(matrix);
+}
+
+}  // namespace ipa::cuda

@@ -1,0 +1,70 @@
+#include "cuda/backend/lowering.h"
+
+#include <algorithm>
+#include <variant>
+
+#include "cuda/kernels/elements.h"
+
+namespace ipa::cuda {
+
+const char* operand_text(Compute compute) { return compute_text(compute); }
+
+bool packs_operands(const WeightWant& want) {
+  if (want.role != WeightRole::matrix && want.role != WeightRole::geglu) return false;
+  return want.compute != Compute::f32 && want.dims[0] % 8 == 0 && want.dims[1] % 8 == 0;
+}
+
+driver::Address Lowering::at(ValueId id) const {
+  return memories_.arena + static_cast<driver::Address>(layout_.offsets[static_cast<size_t>(id)]);
+}
+
+driver::Address Lowering::scratch(size_t bytes) {
+  const driver::Address at = memories_.scratch + scratch_;
+  scratch_ += (bytes + 255) / 256 * 256;
+  most_scratch_ = std::max(most_scratch_, scratch_);
+  return at;
+}
+
+driver::Grid Lowering::spread(int64_t indices) const {
+  constexpr int64_t kBlocksPerMultiprocessor = 8;
+  const int64_t most = std::max(device_.properties().multiprocessors, 1) * kBlocksPerMultiprocessor;
+  return {static_cast<uint32_t>(std::clamp<int64_t>((indices + kElementThreads - 1) / kElementThreads, 1, most))};
+}
+
+void Lowering::cast(driver::Address from, const char* from_type, driver::Address to, const char* to_type, int64_t count,
+                    int64_t period) {
+  const int wide = period % 4 == 0 ? 4 : 1;
+  launch(std::string("cast_") + from_type + "_" + to_type + "_x" + std::to_string(wide), spread(count / wide),
+         CastArguments{pointer<const void>(from), pointer<void>(to), static_cast<int32_t>(count / wide),
+                       static_cast<int32_t>(period / wide)});
+}
+
+const void* Lowering::operand(ValueId id) {
+  if (is_operand(id)) return as<const void>(id);
+  const int64_t count = shape(id).size();
+  const driver::Address to = scratch(static_cast<size_t>(count) * operand_bytes(plan_.compute));
+  cast(at(id), "f32", to, compute(), count, count);
+  return pointer<const void>(to);
+}
+
+const float* Lowering::f32(ValueId id) {
+  if (!is_operand(id)) return as<const float>(id);
+  const int64_t count = shape(id).size();
+  const driver::Address to = scratch(static_cast<size_t>(count) * sizeof(float));
+  cast(at(id), compute(), to, "f32", count, count);
+  return pointer<const float>(to);
+}
+
+template <typename T>
+void Lowering::lower(const T&) {
+  fail(Code::DEVICE_UNSUPPORTED, node_->path + ": " + op_name(node_->op) + " has no CUDA kernel",
+       "run this network on the CPU", {{"stage", node_->path}});
+}
+
+void Lowering::add(const Node& node) {
+  node_ = &node;
+  scratch_ = 0;
+  std::visit([this](const auto& op) { lower(op); }, node.op);
+}
+
+}  // namespace ipa::cuda

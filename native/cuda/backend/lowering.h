@@ -1,0 +1,120 @@
+#pragma once
+// From the nodes of a plan to launches. Addresses are those of one program: its arena, its weights, its scratch.
+//
+// Scratch is what one node needs besides its values: operands cast from f32, sums of split products, moments of group
+// norms. Nodes run one after the other, so all share it. Lowering with no scratch at hand tells how much it takes.
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "cuda/backend/storage.h"
+#include "cuda/driver/commands.h"
+#include "cuda/driver/device.h"
+#include "plan/backend.h"
+
+namespace ipa::cuda {
+
+// The kernels' word for a number type: f16, bf16, f32.
+const char* operand_text(Compute compute);
+inline size_t operand_bytes(Compute compute) { return compute == Compute::f32 ? 4 : 2; }
+
+// How a matrix lies: as [rows][taps][channels] of 16 bits, which products and convolutions multiply, or as
+// [taps][channels][rows] of f32, which the direct convolution reads.
+bool packs_operands(const WeightWant& want);
+
+struct Memories {
+  driver::Address arena = 0, scratch = 0, arrivals = 0;  // arrivals: kArrivals counters, zeros between launches
+};
+inline constexpr int64_t kArrivals = 4096;
+
+class Lowering {
+ public:
+  Lowering(driver::Device& device, const Plan& plan, const Layout& layout, const std::vector<driver::Address>& weights,
+           const std::vector<Stored>& stored, const Memories& memories, driver::Commands& commands)
+      : device_(device),
+        plan_(plan),
+        layout_(layout),
+        weights_(weights),
+        stored_(stored),
+        memories_(memories),
+        commands_(commands) {}
+
+  void add(const Node& node);
+  size_t scratch_bytes() const { return most_scratch_; }
+
+ private:
+  // ---- one function per op ----
+  void lower(const Conv2d& op);
+  void lower(const Linear& op);
+  void lower(const Attend& op);
+  void lower(const GroupNorm& op);
+  void lower(const LayerNorm& op);
+  void lower(const Apply& op);
+  void lower(const Geglu& op);
+  void lower(const Add& op);
+  void lower(const AddChannel& op);
+  void lower(const AddScaled& op);
+  void lower(const Concat& op);
+  void lower(const Upsample& op);
+  void lower(const Embed& op);
+  void lower(const Parameter& op);
+  void lower(const Sinusoid& op);
+  void lower(const TakeToken& op);
+  void lower(const Rearrange& op);
+  void lower(const Pad& op);
+  void lower(const Binary& op);
+  void lower(const Softmax& op);
+  void lower(const Reduce& op);
+  template <typename T>
+  void lower(const T& op);  // has no kernel
+
+  struct Matrix;  // of a product: lower_products.cpp
+  void multiply_direct(const Matrix& matrix);
+  void multiply_tiles(const Matrix& matrix);
+
+  // ---- what they write with ----
+  const Shape& shape(ValueId id) const { return plan_.values[static_cast<size_t>(id)].shape; }
+  const Shape& result_shape() const { return shape(node_->output); }
+  bool is_operand(ValueId id) const { return stored_[static_cast<size_t>(id)] == Stored::operand; }
+  driver::Address at(ValueId id) const;
+  template <typename T>
+  T* as(ValueId id) const {
+    return id == kNone ? nullptr : pointer<T>(at(id));
+  }
+  template <typename T>
+  const T* weight(SlotId slot) const {
+    return slot == kNone ? nullptr : pointer<const T>(weights_[static_cast<size_t>(slot)]);
+  }
+  template <typename T>
+  static T* pointer(driver::Address at) {
+    return reinterpret_cast<T*>(static_cast<uintptr_t>(at));
+  }
+  // A value as an operand, cast where it lies as f32; as f32, cast where it lies as an operand.
+  const void* operand(ValueId id);
+  const float* f32(ValueId id);
+  driver::Address scratch(size_t bytes);
+  void cast(driver::Address from, const char* from_type, driver::Address to, const char* to_type, int64_t count,
+            int64_t period);
+
+  const char* compute() const { return operand_text(plan_.compute); }
+  // The word for how the node's result lies.
+  const char* out() const { return is_operand(node_->output) ? compute() : "f32"; }
+  template <typename Arguments>
+  void launch(const std::string& kernel, driver::Grid grid, const Arguments& arguments) {
+    commands_.launch(device_.kernel(kernel), grid, arguments);
+  }
+  // Blocks of an element kernel for so many indices.
+  driver::Grid spread(int64_t indices) const;
+
+  driver::Device& device_;
+  const Plan& plan_;
+  const Layout& layout_;
+  const std::vector<driver::Address>& weights_;
+  const std::vector<Stored>& stored_;
+  const Memories& memories_;
+  driver::Commands& commands_;
+  const Node* node_ = nullptr;
+  size_t scratch_ = 0, most_scratch_ = 0;  // bytes: of this node, of any
+};
+
+}  // namespace ipa::cuda
