@@ -104,13 +104,13 @@ struct Backend {
   // set, over any number of runs; outputs until the next run.
   Place (*input)(const Program& program, size_t index) = nullptr;
   Place (*output)(const Program& program, size_t index) = nullptr;
-  // Never allocates or throws. Polls the stop flag at least once per attention block.
+  // Allocates nothing. Throws Error only where a device fails. Polls the stop flag at least once per attention block.
   // With `check`, stops at the first op that makes a NaN or Inf; status_path() then names it.
   RunStatus (*run)(Program& program, const StopFlag& stop, bool check) = nullptr;
   const std::string& (*status_path)(const Program& program) = nullptr;
 
   // ---- between the runs of a step loop: `count` numbers each ----
-  // out[i] = the sum of factor * x[i] over the terms, in f64, in their order. out may be one of the x.
+  // out[i] = the sum of factor * x[i] over the terms, at most 8, in f64, in their order. out may be one of the x.
   void (*combine)(void* self, Place out, const Term* terms, size_t terms_count, size_t count) = nullptr;
   // out = u + scale (c - u), and with rescale > 0 the spread of c brought back; out may be u or c.
   // source: arXiv 2305.08891, 3.4

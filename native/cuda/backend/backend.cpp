@@ -91,7 +91,6 @@ struct Program : ipa::Program {
   size_t scratch_bytes = 0;
   std::vector<Port> inputs, outputs;
   std::vector<Step> steps;
-  std::unique_ptr<driver::Graph> graph;
   const std::string none;
   const std::string* status_path = &none;
 };

@@ -3,6 +3,7 @@
 // as 16 bits, all others as f32; weights are packed by the host and brought over once.
 #include <mutex>
 #include <string>
+#include <utility>
 
 #include "cuda/driver/device.h"
 #include "plan/backend.h"
@@ -11,9 +12,12 @@ namespace ipa::cuda {
 
 // Outlives its Backend, every Buffer and every Program of it.
 struct Card {
+  Card(driver::Device& its_device, std::string its_name)
+      : device(its_device), name(std::move(its_name)), flag(its_device.allocate(sizeof(uint32_t), "a flag")) {}
   driver::Device& device;
-  std::string name;       // "cuda:0"
-  std::mutex mutex = {};  // of weights that several threads pack
+  std::string name;     // "cuda:0"
+  driver::Memory flag;  // of what is looked at for NaN and Inf
+  std::mutex mutex;     // of weights that several threads pack
 };
 
 Backend make_backend(Card& card);

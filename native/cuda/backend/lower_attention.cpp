@@ -32,14 +32,13 @@ void Lowering::lower(const Attend& op) {
   const int64_t head = q.c / op.heads;
   const bool operands = takes_operands(plan_, *node_);
   const auto given = [&](ValueId id) -> const void* { return operands ? operand(id) : f32(id); };
-  const auto i = [](int64_t v) { return static_cast<int32_t>(v); };
 
   AttentionTermsArguments all{};
-  all.queries = {given(op.q),      as<void>(node_->output),
-                 q.tokens() * q.c, i(q.c),
-                 i(q.tokens()),    op.heads,
-                 i(head),          op.factor > 0 ? op.factor : 1 / std::sqrt(static_cast<float>(head))};
-  all.term_count = i(static_cast<int64_t>(op.terms.size()));
+  all.queries = {given(op.q),        as<void>(node_->output),
+                 q.tokens() * q.c,   number(q.c),
+                 number(q.tokens()), op.heads,
+                 number(head),       op.factor > 0 ? op.factor : 1 / std::sqrt(static_cast<float>(head))};
+  all.term_count = number(static_cast<int64_t>(op.terms.size()));
   all.causal = op.causal ? 1 : 0;
   if (op.terms.size() > static_cast<size_t>(kMostAttentionTerms))
     fail(Code::DEVICE_UNSUPPORTED,
@@ -52,8 +51,9 @@ void Lowering::lower(const Attend& op) {
     const Shape& keys = shape(term.k);
     const int64_t image = keys.n == 1 ? 0 : keys.tokens() * keys.c;
     AttentionTerm& to = all.terms[t];
-    to.keys = {given(term.k),   term.v == term.k ? nullptr : given(term.v), image, image, i(keys.c), i(keys.c),
-               i(keys.tokens())};
+    to.keys = {
+        given(term.k),        term.v == term.k ? nullptr : given(term.v), image, image, number(keys.c), number(keys.c),
+        number(keys.tokens())};
     if (term.v == term.k) to.keys.v = to.keys.k;
     if (term.row != kNone) to.scale = as<const float>(term.row) + term.cell;
     to.mask = as<const float>(term.mask);

@@ -87,10 +87,10 @@ void Lowering::multiply_tiles(const Matrix& matrix) {
   ResultArguments result{};
   result.bias = weight<float>(matrix.bias);
   result.channel = as<const float>(e.channel);
-  if (e.channel != kNone && shape(e.channel).n > 1) result.channel_step = static_cast<int32_t>(shape(e.channel).c);
+  if (e.channel != kNone && shape(e.channel).n > 1) result.channel_step = number(shape(e.channel).c);
   result.residual = as<const float>(e.residual);
   result.y = as<void>(node_->output);
-  result.rows_per_image = static_cast<int32_t>(std::max<int64_t>(result_shape().tokens(), 1));
+  result.rows_per_image = number(std::max<int64_t>(result_shape().tokens(), 1));
   result.function = result_function(e.function);
   result.geglu = e.geglu ? 1 : 0;
   SplitArguments split{};
@@ -105,25 +105,23 @@ void Lowering::multiply_tiles(const Matrix& matrix) {
   const void* w = weight<void>(matrix.weight);
   if (!matrix.conv) {
     launch("product_" + types, grid,
-           ProductArguments{x, w, result, split, static_cast<int32_t>(matrix.m), static_cast<int32_t>(matrix.n),
-                            static_cast<int32_t>(matrix.k)});
+           ProductArguments{x, w, result, split, number(matrix.m), number(matrix.n), number(matrix.k)});
     return;
   }
   const Conv2d& c = *matrix.conv;
   const Shape &in = shape(c.x), &y = result_shape();
-  const auto i = [](int64_t v) { return static_cast<int32_t>(v); };
   launch("convolution_" + types, grid,
          ConvolutionArguments{x,
                               w,
                               result,
                               split,
-                              i(in.n),
-                              i(in.h),
-                              i(in.w),
-                              i(in.c),
-                              i(c.out),
-                              i(y.h),
-                              i(y.w),
+                              number(in.n),
+                              number(in.h),
+                              number(in.w),
+                              number(in.c),
+                              number(c.out),
+                              number(y.h),
+                              number(y.w),
                               c.kernel_h,
                               c.kernel_w,
                               c.stride_h,
@@ -132,16 +130,15 @@ void Lowering::multiply_tiles(const Matrix& matrix) {
                               c.pad_left,
                               c.dilation_h,
                               c.dilation_w,
-                              i(c.virtual_h ? c.virtual_h : in.h),
-                              i(c.virtual_w ? c.virtual_w : in.w)});
+                              number(c.virtual_h ? c.virtual_h : in.h),
+                              number(c.virtual_w ? c.virtual_w : in.w)});
 }
 
 // In f32. GEGLU and an upsample that was folded in are launches of their own here.
 void Lowering::multiply_direct(const Matrix& matrix) {
-  const auto i = [](int64_t v) { return static_cast<int32_t>(v); };
   const float* x = f32(matrix.x);
   Shape in = shape(matrix.x);
-  Conv2d c{matrix.x, matrix.weight, matrix.bias, i(matrix.n)};
+  Conv2d c{matrix.x, matrix.weight, matrix.bias, number(matrix.n)};
   if (matrix.conv) {
     c = *matrix.conv;
   } else {
@@ -152,7 +149,8 @@ void Lowering::multiply_direct(const Matrix& matrix) {
     const Shape up{in.n, c.virtual_h, c.virtual_w, in.c};
     const driver::Address to = scratch(static_cast<size_t>(up.size()) * sizeof(float));
     launch("upsample_f32_x1", spread(up.size()),
-           UpsampleArguments{x, pointer<void>(to), i(in.n), i(in.h), i(in.w), i(in.c), i(up.h), i(up.w)});
+           UpsampleArguments{x, pointer<void>(to), number(in.n), number(in.h), number(in.w), number(in.c), number(up.h),
+                             number(up.w)});
     x = pointer<const float>(to), in = up;
   }
   const Epilogue& e = matrix.epilogue;
@@ -160,30 +158,31 @@ void Lowering::multiply_direct(const Matrix& matrix) {
   ResultArguments result{};
   result.bias = weight<float>(matrix.bias);
   result.channel = as<const float>(e.channel);
-  if (e.channel != kNone && shape(e.channel).n > 1) result.channel_step = i(shape(e.channel).c);
-  result.rows_per_image = i(std::max<int64_t>(y.tokens(), 1));
+  if (e.channel != kNone && shape(e.channel).n > 1) result.channel_step = number(shape(e.channel).c);
+  result.rows_per_image = number(std::max<int64_t>(y.tokens(), 1));
   result.function = result_function(e.function);
   const int64_t out_h = matrix.conv ? y.h : 1, out_w = matrix.conv ? y.w : matrix.m;
   const bool apart = e.geglu;
   const driver::Address halves = apart ? scratch(static_cast<size_t>(matrix.m * matrix.n) * sizeof(float)) : 0;
   result.y = apart ? pointer<void>(halves) : as<void>(node_->output);
   if (!apart) result.residual = as<const float>(e.residual);
-  launch(std::string("convolution_direct_") + (apart ? "f32" : out()),
-         {static_cast<uint32_t>((matrix.m * matrix.n + kConvolutionDirectThreads - 1) / kConvolutionDirectThreads)},
-         ConvolutionDirectArguments{x, weight<float>(matrix.weight), result, i(in.n), i(in.h), i(in.w), i(in.c),
-                                    i(matrix.n), i(out_h), i(out_w), c.kernel_h, c.kernel_w, c.stride_h, c.stride_w,
-                                    c.pad_top, c.pad_left, c.dilation_h, c.dilation_w});
+  launch(
+      std::string("convolution_direct_") + (apart ? "f32" : out()),
+      {static_cast<uint32_t>((matrix.m * matrix.n + kConvolutionDirectThreads - 1) / kConvolutionDirectThreads)},
+      ConvolutionDirectArguments{x, weight<float>(matrix.weight), result, number(in.n), number(in.h), number(in.w),
+                                 number(in.c), number(matrix.n), number(out_h), number(out_w), c.kernel_h, c.kernel_w,
+                                 c.stride_h, c.stride_w, c.pad_top, c.pad_left, c.dilation_h, c.dilation_w});
   if (!apart) return;
   const int64_t columns = matrix.n / 2;
   const bool adds = e.residual != kNone;
   const driver::Address gated =
       adds ? scratch(static_cast<size_t>(matrix.m * columns) * sizeof(float)) : at(node_->output);
   launch(std::string("geglu_") + (adds ? "f32" : out()) + "_x1", spread(matrix.m * columns),
-         GegluArguments{pointer<const float>(halves), pointer<void>(gated), i(matrix.m), i(columns)});
+         GegluArguments{pointer<const float>(halves), pointer<void>(gated), number(matrix.m), number(columns)});
   if (adds)
     launch(std::string("add_") + out() + "_x1", spread(matrix.m * columns),
            AddArguments{pointer<const float>(gated), as<const float>(e.residual), as<void>(node_->output),
-                        i(matrix.m * columns), i(matrix.m * columns)});
+                        number(matrix.m * columns), number(matrix.m * columns)});
 }
 
 void Lowering::lower(const Conv2d& op) {

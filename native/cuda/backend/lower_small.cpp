@@ -15,7 +15,13 @@ namespace ipa::cuda {
 
 namespace {
 
-int32_t number(int64_t v) { return static_cast<int32_t>(v); }
+// The kernels' functions are numbered as those of the plan.
+static_assert(static_cast<int>(ElementFunction::ceil) == static_cast<int>(Function::ceil) &&
+              static_cast<int>(ElementFunction::quick_gelu) == static_cast<int>(Function::quick_gelu));
+static_assert(static_cast<int>(BinaryFunction::max) == static_cast<int>(BinaryKind::max) &&
+              static_cast<int>(BinaryFunction::prelu) == static_cast<int>(BinaryKind::prelu));
+static_assert(static_cast<int>(ReduceFunction::l2) == static_cast<int>(ReduceKind::l2) &&
+              static_cast<int>(ReduceFunction::sum) == static_cast<int>(ReduceKind::sum));
 
 // How many neighbours an index has, for rows of so many columns.
 int wide(int64_t columns) { return columns % 4 == 0 ? 4 : 1; }
@@ -35,6 +41,12 @@ void reversed(const Dims& from, T* to, int32_t& rank, const std::string& path) {
 
 void Lowering::lower(const GroupNorm& op) {
   const Shape& x = shape(op.x);
+  if (x.c > kGroupNormChannels || op.groups > kGroupNormGroups)
+    fail(Code::DEVICE_UNSUPPORTED,
+         node_->path + ": " + std::to_string(op.groups) + " groups of " + std::to_string(x.c) +
+             " channels; the kernel takes " + std::to_string(kGroupNormGroups) + " of " +
+             std::to_string(kGroupNormChannels),
+         "run this network on the CPU", {{"stage", node_->path}});
   constexpr int64_t kStatisticsPixels = 64, kNormalisedPixels = 32;  // of a block, at most
   const int64_t slab = std::min(x.tokens(), kStatisticsPixels), slabs = (x.tokens() + slab - 1) / slab;
   const int64_t block = std::min(x.tokens(), kNormalisedPixels);

@@ -7,7 +7,11 @@
 
 namespace ipa::cuda {
 
-const char* operand_text(Compute compute) { return compute_text(compute); }
+int32_t number(int64_t size) {
+  if (size <= INT32_MAX) return static_cast<int32_t>(size);
+  fail(Code::DEVICE_UNSUPPORTED, std::to_string(size) + " numbers are more than a kernel counts",
+       "make the picture or the batch smaller", {{"found", std::to_string(size)}});
+}
 
 bool packs_operands(const WeightWant& want) {
   if (want.role != WeightRole::matrix && want.role != WeightRole::geglu) return false;
@@ -35,14 +39,13 @@ void Lowering::cast(driver::Address from, const char* from_type, driver::Address
                     int64_t period) {
   const int wide = period % 4 == 0 ? 4 : 1;
   launch(std::string("cast_") + from_type + "_" + to_type + "_x" + std::to_string(wide), spread(count / wide),
-         CastArguments{pointer<const void>(from), pointer<void>(to), static_cast<int32_t>(count / wide),
-                       static_cast<int32_t>(period / wide)});
+         CastArguments{pointer<const void>(from), pointer<void>(to), number(count / wide), number(period / wide)});
 }
 
 const void* Lowering::operand(ValueId id) {
   if (is_operand(id)) return as<const void>(id);
   const int64_t count = shape(id).size();
-  const driver::Address to = scratch(static_cast<size_t>(count) * operand_bytes(plan_.compute));
+  const driver::Address to = scratch(static_cast<size_t>(count) * sizeof(uint16_t));
   cast(at(id), "f32", to, compute(), count, count);
   return pointer<const void>(to);
 }

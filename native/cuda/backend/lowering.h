@@ -14,9 +14,8 @@
 
 namespace ipa::cuda {
 
-// The kernels' word for a number type: f16, bf16, f32.
-const char* operand_text(Compute compute);
-inline size_t operand_bytes(Compute compute) { return compute == Compute::f32 ? 4 : 2; }
+// A size as kernels take it. DEVICE_UNSUPPORTED where it does not fit.
+int32_t number(int64_t size);
 
 // How a matrix lies: as [rows][taps][channels] of 16 bits, which products and convolutions multiply, or as
 // [taps][channels][rows] of f32, which the direct convolution reads.
@@ -96,7 +95,7 @@ class Lowering {
   void cast(driver::Address from, const char* from_type, driver::Address to, const char* to_type, int64_t count,
             int64_t period);
 
-  const char* compute() const { return operand_text(plan_.compute); }
+  const char* compute() const { return compute_text(plan_.compute); }
   // The word for how the node's result lies.
   const char* out() const { return is_operand(node_->output) ? compute() : "f32"; }
   template <typename Arguments>

@@ -1,0 +1,101 @@
+// Defects of attention.
+import { type Defect, defect } from './defect.js';
+
+const ATTENTION_PARTS = 'attention_parts.h';
+const ONE_TERM = 'attention.h';
+const CROSS_ATTENTION = 'cross_attention.h';
+const ATTENTION_WIDE = 'attention_wide.h';
+const ATTENTION_PLAIN = 'attention_plain.h';
+
+export const ATTENTION: readonly Defect[] = [
+  defect(ATTENTION_PARTS, 'no guard of rows on load', 'first + row < rows && ', ''),
+  defect(ATTENTION_PARTS, 'no guard of columns on load', ' && column < columns', ''),
+  defect(ATTENTION_PARTS, 'rows of K overlap', '(kDepth / 8 | 1) * 8', 'kDepth - 8'),
+  defect(
+    ATTENTION_PARTS,
+    'the last columns are no part of the depth',
+    'kDepth = (kHead + 15) / 16 * 16',
+    'kDepth = kHead / 16 * 16',
+  ),
+  defect(ATTENTION_PARTS, 'too little shared memory', 'kStages * kStage) * 2', '(kStages - 1) * kStage) * 2'),
+  defect(ATTENTION_PARTS, 'keys behind the last count', 'if (seen < Tile::kKeys)', 'if (seen < 0)'),
+  defect(ATTENTION_PARTS, 'one key too many', 'j * 8 + column >= seen', 'j * 8 + column > seen'),
+  defect(
+    ATTENTION_PARTS,
+    'a query sees the key behind it',
+    'query + 1 < tokens ? query + 1',
+    'query + 2 < tokens ? query + 2',
+  ),
+  defect(ATTENTION_PARTS, 'sums do not shrink', 'sums[i][n][half * 2] *= shrink, ', ''),
+  defect(ATTENTION_PARTS, 'every lane its own maximum', 'lanes_maximum<4>(most)', 'most'),
+  defect(ATTENTION_PARTS, 'lanes of K swapped', 'depth + lane / 8 % 2 * 8', 'depth + lane / 16 * 8'),
+  defect(ATTENTION_PARTS, 'V is read untransposed', 'load_transposed_x4(v_parts', 'load_matrix_x4(v_parts'),
+  defect(ATTENTION_PARTS, 'rows of the weights swapped', 'e % 2 * 2', '(e + 1) % 2 * 2'),
+  defect(ATTENTION_PARTS, 'half of the keys twice', 'v_parts + half * 2', 'v_parts'),
+  defect(ATTENTION_PARTS, 'no guard of rows on store', 'if (row >= queries.queries) continue;', ''),
+  defect(ATTENTION_PARTS, 'no guard of columns on store', 'if (column + n * 8 < queries.head_size)\n', ''),
+  defect(
+    ATTENTION_PARTS,
+    'a term that is off is read',
+    'term.scale && *term.scale == 0',
+    'term.scale && *term.scale == 2',
+  ),
+  defect(ATTENTION_PARTS, 'the mask of the first image', 'image * term.mask_image + query', 'query'),
+  defect(ATTENTION_PARTS, 'all warps the same columns', 'warp % Tile::kColumnWarps', 'warp / Tile::kWarps'),
+  defect(ATTENTION_PARTS, 'the keys of the first image', 'image * keys.k_image', '0'),
+  defect(ONE_TERM, 'no wait', 'copy_wait<Tile::kStages - 2>();', ''),
+  defect(ONE_TERM, 'waits one group too late', 'copy_wait<Tile::kStages - 2>', 'copy_wait<Tile::kStages - 1>'),
+  defect(ONE_TERM, 'no barrier', 'block_barrier();', ''),
+  defect(ONE_TERM, 'copies into a live stage', 'load(step + Tile::kStages - 1);', 'load(step + Tile::kStages);'),
+  defect(ONE_TERM, 'the last keys are left out', ' + Tile::kKeys - 1) / Tile::kKeys', ') / Tile::kKeys'),
+  defect(
+    ONE_TERM,
+    'a causal block ends with the keys of its first query',
+    'at.first_query + Tile::kQueries - 1',
+    'at.first_query',
+  ),
+  defect(ONE_TERM, 'the total of one lane', 'lanes_sum<4>(softmax.total[i][half])', 'softmax.total[i][half]'),
+  defect(CROSS_ATTENTION, 'waits one group too late', 'copy_wait<Tile::kStages - 2>', 'copy_wait<Tile::kStages - 1>'),
+  defect(CROSS_ATTENTION, 'no barrier', 'block_barrier();', ''),
+  defect(
+    CROSS_ATTENTION,
+    'empty groups are not committed',
+    'ahead.advance(arguments, Tile::kKeys);\n    }\n    copy_commit();',
+    'ahead.advance(arguments, Tile::kKeys);\n      copy_commit();\n    }',
+  ),
+  defect(CROSS_ATTENTION, 'copies into a live stage', 'load(step + Tile::kStages - 1);', 'load(step + Tile::kStages);'),
+  defect(CROSS_ATTENTION, 'a softmax over all terms', 'softmax.clear();\n    }', '}'),
+  defect(CROSS_ATTENTION, 'the last term alone', 'sums[i][n][half * 2] += ', 'sums[i][n][half * 2] = '),
+  defect(CROSS_ATTENTION, 'an off term follows', '++term, first = 0;\n      settle(arguments);', '++term, first = 0;'),
+  defect(CROSS_ATTENTION, 'a term begins where the one before ended', '++term, first = 0;', '++term;'),
+  defect(CROSS_ATTENTION, 'a tile too few', 'first + keys >= ', 'first + 2 * keys > '),
+  defect(CROSS_ATTENTION, 'the scale of the first row', 'at.query + i * 16 + half * 8', 'at.query'),
+  defect(ATTENTION_WIDE, 'no barrier at a step', 'block_barrier();  // that of', '// that of'),
+  defect(ATTENTION_WIDE, 'no barrier before the weights', 'block_barrier();\n      IPA_UNROLL', 'IPA_UNROLL'),
+  defect(ATTENTION_WIDE, 'no barrier before the last factors', 'block_barrier();\n  shared_factors', 'shared_factors'),
+  defect(ATTENTION_WIDE, 'the columns of K are not counted on', 'keys.k + depth', 'keys.k'),
+  defect(ATTENTION_WIDE, 'scores are not cleared', 'row_scores[i / 4][i % 4] = 0;', ''),
+  defect(
+    ATTENTION_WIDE,
+    'the last piece of K is left out',
+    '(head_size + Tile::kDepth - 1) / Tile::kDepth',
+    'head_size / Tile::kDepth',
+  ),
+  defect(ATTENTION_WIDE, 'sums shrink once a piece', 'part == key_pieces', 'part >= key_pieces'),
+  defect(
+    ATTENTION_WIDE,
+    'lanes of V swapped',
+    'lane / 16 * 8);\n    IPA_UNROLL\n    for (int i = 0; i < Tile::kRowTiles; ++i) {\n      multiply_k16(sums',
+    'lane / 8 % 2 * 8);\n    IPA_UNROLL\n    for (int i = 0; i < Tile::kRowTiles; ++i) {\n      multiply_k16(sums',
+  ),
+  defect(ATTENTION_PLAIN, 'no guard of queries', 'if (query >= given.queries) return;', ''),
+  defect(ATTENTION_PLAIN, 'no guard of keys', 'if (first + lane < seen)', 'if (seen > 0)'),
+  defect(
+    ATTENTION_PLAIN,
+    'the columns of the first pass',
+    'column + i * 32 + lane;\n        if (c < head_size) of_term',
+    'i * 32 + lane;\n        if (c < head_size) of_term',
+  ),
+  defect(ATTENTION_PLAIN, 'a term that is off counts', 'if (skipped(term)) continue;', ''),
+  defect(ATTENTION_PLAIN, 'the share of another key', 'static_cast<uint32_t>(j)', 'static_cast<uint32_t>(j) ^ 1'),
+];
