@@ -35,20 +35,26 @@ Properties properties_of(Context& context) {
   return found;
 }
 
+// An image of operands of one type has kernels of that type alone: "product_bf16" holds "product_bf16_f32_64x64".
+bool may_hold(const Image& image, std::string_view kernel) {
+  if (!image.name.ends_with("_f16") && !image.name.ends_with("_bf16")) return true;
+  return kernel.starts_with(image.name) && kernel.substr(image.name.size()).starts_with("_");
+}
+
 std::string bytes_for(size_t bytes, std::string_view what) {
   return std::to_string(bytes) + " bytes for " + std::string(what);
 }
 
 }  // namespace
 
-Device::Device(const Table& table, int ordinal, const void* image)
+Device::Device(const Table& table, int ordinal, std::span<const Image> images)
     : context_(context_of(table, ordinal)),
       properties_(properties_of(*context_)),
       stream_(
-          created<OwnedStream>(context_, "cuStreamCreate", kNothingMore, &Table::stream_create, kStreamNonBlocking)),
-      module_(created<OwnedModule>(
-          context_, "cuModuleLoadData", [&] { return "the kernels, on " + quoted(properties_.name); },
-          &Table::module_load, image)) {}
+          created<OwnedStream>(context_, "cuStreamCreate", kNothingMore, &Table::stream_create, kStreamNonBlocking)) {
+  for (const Image& image : images) modules_.push_back({image, {}});
+  if (images.empty()) modules_.push_back({});
+}
 
 MemoryInfo Device::memory_info() {
   MemoryInfo info{};
@@ -114,6 +120,19 @@ void Device::synchronize() {
   context_->call("cuStreamSynchronize", kNothingMore, &Table::stream_synchronize, stream_.get());
 }
 
+ModuleHandle Device::loaded(Module& module) {
+  if (module.tried) return module.handle.get();
+  const auto asked = [&] { return "the kernels " + quoted(module.image.name) + " on " + quoted(properties_.name); };
+  ModuleHandle handle = nullptr;
+  const Result result = context_->attempt("cuModuleLoadData", asked, &Table::module_load, &handle, module.image.data);
+  if (result == kSuccess)
+    module.handle = {context_, handle};
+  else if (result != kNoBinaryForGpu)
+    throw failure_of(context_->table(), {"cuModuleLoadData", asked()}, result);
+  module.tried = true;
+  return module.handle.get();
+}
+
 Kernel Device::kernel(std::string_view name) {
   const auto unsupported = [&](const std::string& why) {
     fail(Code::DEVICE_UNSUPPORTED, quoted(properties_.name) + " cannot run kernel " + quoted(name) + ": " + why,
@@ -126,11 +145,19 @@ Kernel Device::kernel(std::string_view name) {
                 std::to_string(properties_.shared_bytes));
   const auto asked = [&] { return "kernel " + quoted(name); };
   Kernel kernel{row, nullptr};
-  const Result found = context_->attempt("cuModuleGetFunction", asked, &Table::module_function, &kernel.function,
-                                         module_.get(), row->name);
-  if (found == kNotFound)
-    unsupported("the image for compute capability " + std::to_string(properties_.capability) + " lacks it");
-  if (found) throw failure_of(context_->table(), {"cuModuleGetFunction", asked(), row->name}, found);
+  for (Module& module : modules_) {
+    if (kernel.function) break;
+    const ModuleHandle handle = may_hold(module.image, name) ? loaded(module) : nullptr;
+    if (!handle) continue;
+    const Result found =
+        context_->attempt("cuModuleGetFunction", asked, &Table::module_function, &kernel.function, handle, row->name);
+    if (found == kNotFound)
+      kernel.function = nullptr;
+    else if (found)
+      throw failure_of(context_->table(), {"cuModuleGetFunction", asked(), row->name}, found);
+  }
+  if (!kernel.function)
+    unsupported("there is no image of it for compute capability " + std::to_string(properties_.capability));
   if (row->shared_bytes > kSharedUnasked)
     context_->call("cuFuncSetAttribute", asked, &Table::function_set_attribute, kernel.function, kMaxDynamicShared,
                    static_cast<int>(row->shared_bytes));

@@ -6,12 +6,15 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 #include <variant>
+#include <vector>
 
 #include "cuda/driver/commands.h"
 #include "cuda/driver/context.h"
+#include "cuda/driver/images.h"
 #include "cuda/driver/table.h"
 
 namespace ipa::cuda::driver {
@@ -63,8 +66,9 @@ class Pinned {
 
 class Device {
  public:
-  // Of a started table (library.h). `image` holds the kernels as nvcc built them; the emulated device asks for none.
-  Device(const Table& table, int ordinal, const void* image = nullptr);
+  // Of a started table (library.h). An image is loaded when a kernel is first looked for in it; the emulated device
+  // asks for none.
+  Device(const Table& table, int ordinal, std::span<const Image> images = {});
 
   const Properties& properties() const noexcept { return properties_; }
   bool lost() const noexcept { return context_->lost(); }
@@ -95,11 +99,18 @@ class Device {
   friend class Event;
   friend class Graph;
   void launch_bytes(const Kernel& kernel, Grid grid, const void* arguments);
+  struct Module {
+    Image image;
+    OwnedModule handle;
+    bool tried = false;
+  };
+  // Null: no kernel of it runs on this card.
+  ModuleHandle loaded(Module& module);
 
   std::shared_ptr<Context> context_;
   Properties properties_;
   OwnedStream stream_;
-  OwnedModule module_;
+  std::vector<Module> modules_;
   uint64_t launches_ = 0;
 };
 
