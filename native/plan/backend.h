@@ -70,6 +70,8 @@ struct Backend {
   const char* name = "";  // "cpu:avx512"
   // What this backend computes fastest with; it takes f32 besides. Plans and weights say which they want.
   Compute fastest = Compute::f32;
+  // Its memory is not the host's: what is not needed for a while may leave it.
+  bool apart = false;
 
   // ---- memory ----
   // Aligned to 64. Throws HOST_OUT_OF_MEMORY, DEVICE_OUT_OF_MEMORY.

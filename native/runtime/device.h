@@ -6,6 +6,7 @@
 
 #include "core/threads.h"
 #include "plan/backend.h"
+#include "runtime/residency.h"
 
 namespace ipa {
 
@@ -14,6 +15,7 @@ struct Device {
   std::string level;  // "avx512"
   ThreadPool& pool;
   Backend& backend;
+  Residency residency = {};
 };
 
 // A CPU device of one level ("" takes IPA_CPU or else the best one here) with its own pool; threads 0: IPA_THREADS or

@@ -101,6 +101,7 @@ Lora read_lora(const std::string& path, const Loaded& unet) {
 }
 
 size_t set_loras(Loaded& unet, std::span<const ActiveLora> active) {
+  unet.network->come();
   return apply_loras(unet.network->store(), unet.network->device().pool, LoraPart::unet, unet.loras, active);
 }
 

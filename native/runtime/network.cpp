@@ -30,13 +30,17 @@ size_t number_of(const std::map<std::string, ValueId>& values, const std::string
 
 }  // namespace
 
-Prepared::Prepared(const Device& device, Plan plan, const Store& store)
-    : device_(device), plan_(std::move(plan)), layout_(place(plan_)) {
+Prepared::Prepared(const Device& device, Plan plan, Layout layout, const Store& store)
+    : device_(device), plan_(std::move(plan)), layout_(std::move(layout)) {
   const Backend& backend = device_.backend;
   program_ = backend.prepare(backend.self, plan_, layout_, store.places(plan_).data());
 }
 
 Prepared::~Prepared() { device_.backend.release(program_); }
+
+uint64_t Prepared::bytes() const {
+  return static_cast<uint64_t>(layout_.bytes) + device_.backend.scratch_bytes(*program_);
+}
 
 Place Prepared::input(const std::string& name) const {
   return device_.backend.input(*program_, number_of(plan_.inputs, name));
@@ -79,13 +83,31 @@ void Prepared::run(const StopFlag& stop, bool check) {
 
 Network::Network(std::shared_ptr<Device> device, std::map<std::string, PlanKind> plans, TensorSource source,
                  const LoadOptions& options)
-    : device_(std::move(device)), plans_(std::move(plans)) {
+    : device_(std::move(device)), plans_(std::move(plans)), member_(device_->residency, *this) {
   std::vector<WeightWant> wants;
   for (const auto& [name, kind] : plans_) {
     const Plan recorded = plan(name, kind.smallest);
     wants.insert(wants.end(), recorded.weights.begin(), recorded.weights.end());
   }
-  store_ = std::make_unique<Store>(device_->backend, device_->pool, wants, std::move(source), options);
+  store_ = std::make_unique<Store>(device_->backend, wants, std::move(source));
+  device_->residency.with_room(*this, store_->bytes(), [&] { store_->load(device_->pool, options); });
+}
+
+void Network::come() {
+  device_->residency.with_room(*this, store_->present() ? 0 : store_->bytes(), [&] { store_->come(); });
+}
+
+bool Network::leave() {
+  if (!device_->backend.apart || holds_ > 0 || !store_ || !store_->present()) return false;
+  prepared_.clear();
+  store_->leave();
+  return true;
+}
+
+uint64_t Network::bytes() const {
+  uint64_t all = store_ && store_->present() ? store_->bytes() : 0;
+  for (const auto& [key, program] : prepared_) all += program->bytes();
+  return all;
 }
 
 Plan Network::plan(const std::string& name, const RecordRequest& request, bool folded) const {
@@ -100,14 +122,19 @@ Plan Network::plan(const std::string& name, const RecordRequest& request, bool f
 }
 
 Prepared& Network::prepare(const std::string& name, const RecordRequest& request) {
+  const Hold here(*this);
   const std::string key = key_of(name, request);
   for (auto it = prepared_.begin(); it != prepared_.end(); ++it) {
     if (it->first != key) continue;
     prepared_.splice(prepared_.begin(), prepared_, it);
     return *prepared_.front().second;
   }
-  auto fresh = std::make_unique<Prepared>(*device_, plan(name, request), *store_);
   if (prepared_.size() >= kKept) prepared_.pop_back();
+  Plan recorded = plan(name, request);
+  Layout layout = place(recorded);
+  auto fresh = device_->residency.with_room(*this, static_cast<uint64_t>(layout.bytes), [&] {
+    return std::make_unique<Prepared>(*device_, recorded, layout, *store_);
+  });
   prepared_.emplace_front(key, std::move(fresh));
   return *prepared_.front().second;
 }

@@ -41,13 +41,13 @@ using Tensors = std::map<std::string, Tensor>;
 // were set, from one run to the next.
 class Prepared {
  public:
-  Prepared(const Device& device, Plan plan, const Store& store);
+  Prepared(const Device& device, Plan plan, Layout layout, const Store& store);
   ~Prepared();
   Prepared(const Prepared&) = delete;
   Prepared& operator=(const Prepared&) = delete;
 
   const Plan& plan() const { return plan_; }
-  int64_t bytes() const { return layout_.bytes; }
+  uint64_t bytes() const;  // of its values and what kernels take besides
   // Where the value of this name lies, f32; INTERNAL when there is none.
   Place input(const std::string& name) const;
   Place output(const std::string& name) const;
@@ -80,6 +80,25 @@ class Network {
               const std::set<std::string, std::less<>>& taps, const StopFlag& stop, bool check = false);
   Plan plan(const std::string& name, const RecordRequest& request, bool folded = true) const;
 
+  // In the device's memory, by runtime/residency.h. Programs do not outlive a leave().
+  void come();
+  bool leave();            // false: it stays, since it is away already, is held, or the memory is the host's
+  uint64_t bytes() const;  // taken there now
+  // Keeps a network where it is.
+  class Hold {
+   public:
+    explicit Hold(Network& network) : network_(network) {
+      network_.come();
+      ++network_.holds_;
+    }
+    ~Hold() { --network_.holds_; }
+    Hold(const Hold&) = delete;
+    Hold& operator=(const Hold&) = delete;
+
+   private:
+    Network& network_;
+  };
+
   Device& device() const { return *device_; }
   Store& store() { return *store_; }
   const Store& store() const { return *store_; }
@@ -91,6 +110,8 @@ class Network {
   std::map<std::string, PlanKind> plans_;
   std::unique_ptr<Store> store_;
   std::list<std::pair<std::string, std::unique_ptr<Prepared>>> prepared_;  // most recently used first
+  int holds_ = 0;
+  Residency::Member member_;
   std::map<std::string, uint64_t> runs_;
 };
 

@@ -32,7 +32,7 @@ RecordRequest step_request(const UNetConfig& config, const UNetRequest& r) {
 }  // namespace
 
 UNetRun::UNetRun(Network& unet, const UNetConfig& config, const UNetRequest& r, const StopFlag& stop)
-    : unet_(unet), step_(unet.prepare("step", step_request(config, r))), calls_(r.timesteps.size()) {
+    : unet_(unet), held_(unet), step_(unet.prepare("step", step_request(config, r))), calls_(r.timesteps.size()) {
   const Backend& backend = unet.device().backend;
   const std::map<std::string, ValueId>& inputs = step_.plan().inputs;
   const auto bytes_of = [&](const std::string& input) {
@@ -60,6 +60,9 @@ UNetRun::UNetRun(Network& unet, const UNetConfig& config, const UNetRequest& r, 
            return input.substr(0, input.size() - last.size()) + "image_" + last.substr(own.size());
          });
   }
+
+  // Their projections to K and V have done their work for this request.
+  for (const ImagePromptTokens& prompt : r.prompts) prompt.adapter->leave();
 
   Tensor timesteps{{static_cast<int64_t>(calls_), 1, 1, 1}, {}};
   for (double t : r.timesteps) timesteps.data.push_back(static_cast<float>(t));

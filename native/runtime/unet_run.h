@@ -42,6 +42,7 @@ class UNetRun {
 
  private:
   Network& unet_;
+  Network::Hold held_;  // the programs of a run stay
   Prepared& step_;
   Tensors schedule_taps_;
   size_t calls_, cells_ = 0;

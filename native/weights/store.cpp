@@ -45,8 +45,7 @@ void check_wants(const std::vector<const WeightWant*>& wants, const TensorSource
 
 }  // namespace
 
-Store::Store(const Backend& backend, ThreadPool& pool, const std::vector<WeightWant>& wants, TensorSource source,
-             const LoadOptions& options)
+Store::Store(const Backend& backend, const std::vector<WeightWant>& wants, TensorSource source)
     : backend_(backend), source_(std::move(source)) {
   std::vector<const WeightWant*> unique;
   for (const WeightWant& want : wants) {
@@ -66,11 +65,10 @@ Store::Store(const Backend& backend, ThreadPool& pool, const std::vector<WeightW
     slot.offset = bytes_;
     bytes_ += (slot.bytes + 63) / 64 * 64;
   }
-  memory_ = Memory(backend_, bytes_);
-  load(pool, options);
 }
 
 void Store::load(ThreadPool& pool, const LoadOptions& options) {
+  memory_ = Memory(backend_, bytes_);
   constexpr uint64_t kReports = 256;           // of progress, at most
   constexpr size_t kPages = size_t{32} << 20;  // bytes that get pages at once
   std::vector<Block> blocks;
@@ -110,7 +108,28 @@ void Store::load(ThreadPool& pool, const LoadOptions& options) {
       if (!error) error = std::current_exception();
     }
   });
-  if (error) std::rethrow_exception(error);
+  if (error) {
+    memory_ = Memory();
+    std::rethrow_exception(error);
+  }
+  present_ = true;
+}
+
+void Store::leave() {
+  if (!present_) return;
+  if (left_.empty()) {
+    left_.resize(bytes_);
+    backend_.read(backend_.self, memory_.place(), left_.data(), bytes_);
+  }
+  memory_ = Memory();
+  present_ = false;
+}
+
+void Store::come() {
+  if (present_) return;
+  memory_ = Memory(backend_, bytes_);
+  backend_.write(backend_.self, memory_.place(), left_.data(), bytes_);
+  present_ = true;
 }
 
 const WeightWant* Store::find(std::string_view path) const {
@@ -122,6 +141,8 @@ WeightPlace Store::place(std::string_view path) const {
   const auto it = slots_.find(path);
   if (it == slots_.end())
     fail(Code::INTERNAL, "no weight " + quoted(path) + " was loaded", "report this with the model that was loaded");
+  if (!present_)
+    fail(Code::INTERNAL, quoted(path) + " is not in the device's memory", "report this with the call that was made");
   return {memory_.place(it->second.offset), it->second.stored};
 }
 
@@ -135,8 +156,9 @@ std::vector<float> Store::pristine(const std::string& path) const { return tenso
 
 void Store::rewrite(const std::string& path, const std::vector<float>& values) {
   const Slot& slot = slots_.find(path)->second;
+  left_.clear();
   const WeightRows all{0, pack_rows(slot.want), values.data(), DType::f32};
-  backend_.pack(backend_.self, slot.want, slot.stored, all, memory_.place(slot.offset));
+  backend_.pack(backend_.self, slot.want, slot.stored, all, place(path).place);
 }
 
 uint64_t Store::digest() const {
@@ -144,7 +166,7 @@ uint64_t Store::digest() const {
   std::vector<uint8_t> packed;
   for (const auto& [path, slot] : slots_) {
     packed.resize(slot.bytes);
-    backend_.read(backend_.self, memory_.place(slot.offset), packed.data(), slot.bytes);
+    backend_.read(backend_.self, place(path).place, packed.data(), slot.bytes);
     for (const uint8_t byte : packed) hash = (hash ^ byte) * 0x100000001b3u;
   }
   return hash;

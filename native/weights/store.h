@@ -1,7 +1,7 @@
 #pragma once
-// The weights of one network, packed once at load into the only copy kept, in the backend's memory. Places never
-// change: merging a LoRA rewrites bytes in place, so prepared programs stay valid; the generation tells caches of
-// derived values (K, V) apart.
+// The weights of one network, packed once at load into the only copy kept, in the backend's memory. Places do not
+// change while they are there: merging a LoRA rewrites bytes in place, so prepared programs stay valid; the generation
+// tells caches of derived values (K, V) apart.
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -26,8 +26,21 @@ class Store {
  public:
   // Checks every want against the source before a byte is loaded: TENSOR_MISSING, TENSOR_SHAPE list up to five.
   // `wants`: from recorded plans; a path may come several times. Tensors nobody wants are left alone.
+  Store(const Backend& backend, const std::vector<WeightWant>& wants, TensorSource source);
+  // Takes memory, reads and packs. Once.
+  void load(ThreadPool& pool, const LoadOptions& options = {});
+  // Both.
   Store(const Backend& backend, ThreadPool& pool, const std::vector<WeightWant>& wants, TensorSource source,
-        const LoadOptions& options = {});
+        const LoadOptions& options = {})
+      : Store(backend, wants, std::move(source)) {
+    load(pool, options);
+  }
+
+  // Leaves the backend's memory for the host's, and comes back, perhaps to other places. For backends whose memory is
+  // apart.
+  void leave();
+  void come();
+  bool present() const { return present_; }
 
   WeightPlace place(std::string_view path) const;
   std::vector<WeightPlace> places(const Plan& plan) const;
@@ -50,12 +63,15 @@ class Store {
     DType stored;
     size_t offset, bytes;
   };
-  void load(ThreadPool& pool, const LoadOptions& options);
 
   const Backend& backend_;
   TensorSource source_;
   std::map<std::string, Slot, std::less<>> slots_;
   Memory memory_;
+  bool present_ = false;
+  // The packed bytes as the host has them: since they last left, until one is rewritten. Costs as much memory of the
+  // host as they took, and saves the way back when they leave again.
+  std::vector<std::byte> left_;
   uint64_t bytes_ = 0;
   uint64_t generation_ = 1;
 };

@@ -171,6 +171,7 @@ Backend make_backend(Card& card) {
   b.self = &card;
   b.name = card.name.c_str();
   b.fastest = Compute::f16;
+  b.apart = true;
   b.allocate = allocate;
   b.free = free_buffer;
   b.populate = populate;

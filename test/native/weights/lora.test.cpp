@@ -40,8 +40,8 @@ std::vector<WeightWant> text_wants(const ClipTextConfig& c) {
 }
 
 // A golden network's weights, loaded.
-struct Network {
-  explicit Network(const std::string& prefix) : model(prefix), source(synthetic(prefix, model.index)) {
+struct LoadedNetwork {
+  explicit LoadedNetwork(const std::string& prefix) : model(prefix), source(synthetic(prefix, model.index)) {
     const bool text = model.kind.starts_with("CLIPText");
     wants = text ? text_wants(detect_clip_text(model.index, model.config))
                  : unet_wants(detect_unet(model.index, model.config));
@@ -136,7 +136,7 @@ TEST("merged weights agree with the reference, un-merged ones are the file's") {
   for (const std::string& name : golden_names("lora", "")) {
     if (name.ends_with(".file") || !Golden(name).info.has("strength")) continue;
     const LoraCase c(name);
-    Network network(c.network);
+    LoadedNetwork network(c.network);
     const LoraNetwork networks[] = {{c.part, network.source.index}};
     if (c.refused()) {
       EXPECT_CODE(open_lora(open_golden(c.files[0]), networks), Code::MODEL_FORMAT_UNSUPPORTED);
@@ -176,7 +176,7 @@ TEST("the LoRA inside a FaceID adapter agrees with the reference") {
     const Golden golden(name);
     if (!golden.info.has("lora_strength")) continue;
     ++cases;
-    Network network(golden.info["weights"]["unet"].string);
+    LoadedNetwork network(golden.info["weights"]["unet"].string);
     const GoldenModel adapter(golden.info["weights"]["adapters"][0].string);
     const Lora lora = adapter_lora(synthetic(adapter.prefix, adapter.index, adapter.factors), sites_of(network.model),
                                    network.source.index);
@@ -194,7 +194,7 @@ TEST("the LoRA inside a FaceID adapter agrees with the reference") {
 }
 
 TEST("an adapter without LoRA changes nothing, one for another UNet is refused") {
-  Network network("unet15");
+  LoadedNetwork network("unet15");
   const GoldenModel base("ipa-base15"), faceid("ipa-faceidxl");
   const Lora none = adapter_lora(synthetic("a", base.index), sites_of(network.model), network.source.index);
   EXPECT_EQ(none.modules(), size_t{0});
@@ -204,7 +204,7 @@ TEST("an adapter without LoRA changes nothing, one for another UNet is refused")
 }
 
 TEST("the same list does nothing, another list rewrites the union, strength 0 is not listed") {
-  Network network("unet15");
+  LoadedNetwork network("unet15");
   const TensorIndex& unet = network.source.index;
   const Lora a = open_unet_lora(made_up(kModule, 32, 32), unet);
   const Lora b =
@@ -225,7 +225,7 @@ TEST("the same list does nothing, another list rewrites the union, strength 0 is
 }
 
 TEST("a merge that fails half way is made good by the next one") {
-  Network network("unet15");
+  LoadedNetwork network("unet15");
   TensorSource source = made_up(kModule, 32, 32);
   bool broken = false;
   source.read = [&broken, read = source.read](const std::string& name, uint64_t first, std::span<std::byte> out) {

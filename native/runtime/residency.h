@@ -1,0 +1,56 @@
+#pragma once
+// Which networks have their weights and programs in a device's memory. Whoever is needed comes; where that takes more
+// than the budget or than the device has, others leave for the host, the longest unused first. Only where the backend's
+// memory is not the host's: elsewhere leaving would win nothing.
+#include <cstdint>
+#include <list>
+
+#include "core/error.h"
+
+namespace ipa {
+
+class Network;
+
+class Residency {
+ public:
+  // Bytes for the weights and the values of all networks; 0: what the device has.
+  void set_budget(uint64_t bytes) { budget_ = bytes; }
+  uint64_t budget() const { return budget_; }
+  uint64_t bytes() const;  // taken now
+
+  // A network is known as long as one of these lives in it.
+  class Member {
+   public:
+    Member(Residency& of, Network& network) : of_(of), network_(network) { of_.networks_.push_front(&network); }
+    ~Member() { of_.networks_.remove(&network_); }
+    Member(const Member&) = delete;
+    Member& operator=(const Member&) = delete;
+
+   private:
+    Residency& of_;
+    Network& network_;
+  };
+
+  // make(), which takes `bytes` for a network, once there is room. MEMORY_BUDGET when there never is within the budget;
+  // DEVICE_OUT_OF_MEMORY when the device refuses although everyone else has left.
+  template <typename F>
+  decltype(auto) with_room(Network& network, uint64_t bytes, const F& make) {
+    make_room(network, bytes);
+    for (;;) {
+      try {
+        return make();
+      } catch (const Error& e) {
+        if (e.code != Code::DEVICE_OUT_OF_MEMORY || !one_leaves(network)) throw;
+      }
+    }
+  }
+
+ private:
+  void make_room(Network& network, uint64_t bytes);
+  bool one_leaves(const Network& not_this);  // false: nobody can
+
+  std::list<Network*> networks_;  // most recently used first
+  uint64_t budget_ = 0;
+};
+
+}  // namespace ipa
