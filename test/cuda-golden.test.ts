@@ -1,4 +1,4 @@
-// Golden networks, with adapters and without, on the emulated device in f32, fp16 and bf16.
+// Golden networks, with adapters and without, and projectors on the emulated device in f32, fp16 and bf16.
 import { fileURLToPath } from 'node:url';
 import t from 'tap';
 import { cardLevels, cardResults } from './runner/run.mjs';
@@ -20,6 +20,7 @@ t.test('every kind that runs on a card was there, on every level', async (test) 
     'network/clip-vision',
     'adapter/image-prompts',
     'adapter/inner-lora',
+    'projector',
   ])
     test.ok((seen.get(kind) ?? 0) >= cardLevels.length, kind);
 });

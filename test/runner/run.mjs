@@ -108,8 +108,13 @@ async function* scriptResults(levels, work) {
 /** The CUDA core on the emulated device. */
 export const cardLevels = ['emulated-f32', 'emulated-f16', 'emulated-bf16'];
 
-/** Kinds whose cases run on a card: whole networks, with adapters and without. */
-const onCards = /^(network|adapter)\//;
+/**
+ * Cases that run on a card: whole networks, with adapters and without, and the small projectors (the emulated device
+ * takes twenty seconds for one of true size).
+ * @param {{ c: Case, kind: string }} work
+ */
+const onCards = ({ c, kind }) =>
+  /^(network|adapter)\//.test(kind) || (kind === 'projector' && /^projectors\/tiny-/.test(c.name));
 
 /**
  * The cases of the folder that the native half has a check for, with their kinds.
@@ -130,7 +135,7 @@ export const cardResults = (folder, levels = cardLevels) =>
   nativeResults(
     folder,
     levels,
-    nativeWork(folder).filter(({ kind }) => onCards.test(kind)),
+    nativeWork(folder).filter(onCards),
   );
 
 /**
