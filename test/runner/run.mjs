@@ -132,11 +132,7 @@ const nativeWork = (folder) =>
  * @returns {AsyncGenerator<Result>}
  */
 export const cardResults = (folder, levels = cardLevels) =>
-  nativeResults(
-    folder,
-    levels,
-    nativeWork(folder).filter(onCards),
-  );
+  nativeResults(folder, levels, nativeWork(folder).filter(onCards));
 
 /**
  * Every case of the folder, one result per level where the level matters.

@@ -133,6 +133,10 @@ ModuleHandle Device::loaded(Module& module) {
   return module.handle.get();
 }
 
+void Device::wait(const Event& event) {
+  context_->call("cuStreamWaitEvent", kNothingMore, &Table::stream_wait_event, stream_.get(), event.event_.get(), 0u);
+}
+
 Kernel Device::kernel(std::string_view name) {
   const auto unsupported = [&](const std::string& why) {
     fail(Code::DEVICE_UNSUPPORTED, quoted(properties_.name) + " cannot run kernel " + quoted(name) + ": " + why,
@@ -201,6 +205,25 @@ float Event::since(const Event& earlier) {
   event_.context().call("cuEventElapsedTime", kNothingMore, &Table::event_elapsed, &milliseconds, earlier.event_.get(),
                         event_.get());
   return milliseconds;
+}
+
+CopyStream::CopyStream(Device& device)
+    : stream_(created<OwnedStream>(device.context_, "cuStreamCreate", kNothingMore, &Table::stream_create,
+                                   kStreamNonBlocking)) {}
+
+void CopyStream::upload(Address to, const Pinned& from, size_t offset, size_t bytes) {
+  stream_.context().call(
+      "cuMemcpyHtoDAsync", [&] { return std::to_string(bytes) + " bytes from the host, beside kernels"; },
+      &Table::copy_to_device, to, from.data() + offset, bytes, stream_.get());
+}
+
+void CopyStream::wait(const Event& event) {
+  stream_.context().call("cuStreamWaitEvent", kNothingMore, &Table::stream_wait_event, stream_.get(),
+                         event.event_.get(), 0u);
+}
+
+void CopyStream::record(Event& event) {
+  stream_.context().call("cuEventRecord", kNothingMore, &Table::event_record, event.event_.get(), stream_.get());
 }
 
 }  // namespace ipa::cuda::driver

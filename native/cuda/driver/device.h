@@ -64,6 +64,8 @@ class Pinned {
   size_t bytes_ = 0;
 };
 
+class Event;
+
 class Device {
  public:
   // Of a started table (library.h). An image is loaded when a kernel is first looked for in it; the emulated device
@@ -85,6 +87,7 @@ class Device {
   void copy(Address to, Address from, size_t bytes);
   void fill(Address to, uint32_t word, size_t count);  // words of 4 bytes
   void synchronize();
+  void wait(const Event& event);  // what is asked for from here on begins after it
 
   // DEVICE_UNSUPPORTED where the card cannot run it (bf16 before sm_80, too much shared memory).
   Kernel kernel(std::string_view name);
@@ -96,6 +99,7 @@ class Device {
   void run(const Commands& commands);
 
  private:
+  friend class CopyStream;
   friend class Event;
   friend class Graph;
   void launch_bytes(const Kernel& kernel, Grid grid, const void* arguments);
@@ -123,7 +127,21 @@ class Event {
   float since(const Event& earlier);
 
  private:
+  friend class CopyStream;
+  friend class Device;
   OwnedEvent event_;
+};
+
+// A stream beside the device's own, for copies that run while kernels do.
+class CopyStream {
+ public:
+  explicit CopyStream(Device& device);
+  void upload(Address to, const Pinned& from, size_t offset, size_t bytes);  // `from` stays until the copy is done
+  void wait(const Event& event);
+  void record(Event& event);
+
+ private:
+  OwnedStream stream_;
 };
 
 // Commands made ready once: a replay is one call. Addresses and arguments are those of the time it was made.

@@ -3,9 +3,10 @@
 // without one. Like the driver it is one per process; devices are plugged in and out.
 //
 // Memory lies between zones of NaN that are looked at when it is freed and at the end. A stream is an in-order queue
-// whose work is done when it is asked for. A graph runs its nodes in an order that holds to their dependencies and to
-// nothing else: of those that may run, the one added last. A kernel's misuse of the card is a failed launch, after
-// which the device is lost; the driver's text for it then names kernel, block and thread.
+// whose work is done when it is asked for, or at the last moment that waits and events allow. A graph runs its nodes in
+// an order that holds to their dependencies and to nothing else: of those that may run, the one added last. A kernel's
+// misuse of the card is a failed launch, after which the device is lost; the driver's text for it then names kernel,
+// block and thread.
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -19,6 +20,9 @@ namespace ipa::cuda::driver {
 
 const Table& emulated_table() noexcept;
 
+// Which streams put their work off: a wait that is missing between two streams shows in one case or the other.
+enum class LateStreams : uint8_t { none, first, others };
+
 struct EmulatedSettings {
   std::string name = "emulated device";
   int capability = 80;  // ten times the major number plus the minor
@@ -26,6 +30,7 @@ struct EmulatedSettings {
   ThreadPool* pool = nullptr;  // that runs blocks; null: the calling thread
   // Looks at all zones after every launch too, so that the launch that broke one is named.
   bool check_launches = false;
+  LateStreams late = LateStreams::none;
 };
 
 // A device of the emulated driver as long as this object lives.

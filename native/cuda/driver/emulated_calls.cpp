@@ -1,19 +1,11 @@
-// The functions of the emulated driver, but for modules, launches and graphs (emulated_work.cpp).
+// The functions of the emulated driver, but for streams (emulated_streams.cpp), modules, launches and graphs
+// (emulated_work.cpp).
 #include <algorithm>
-#include <cstring>
 
 #include "cuda/driver/emulated_machine.h"
 
 namespace ipa::cuda::driver {
 namespace {
-
-CopyNode plain_copy(Address to, Address from, size_t bytes) {
-  CopyNode copy{};
-  copy.from_type = copy.to_type = kDeviceMemory;
-  copy.from_device = from, copy.to_device = to;
-  copy.width = bytes, copy.height = copy.depth = 1;
-  return copy;
-}
 
 struct Named {
   Result result;
@@ -113,7 +105,10 @@ Result memory_allocate(Address* to, size_t bytes) noexcept {
   });
 }
 Result memory_free(Address at) noexcept {
-  return in_context([&](ContextOf& machine) { return machine.memory.free(at, machine.complaints); });
+  return in_context([&](ContextOf& machine) {
+    const Result result = machine.finish_all();  // as the driver waits for work that may use it
+    return result ? result : machine.memory.free(at, machine.complaints);
+  });
 }
 Result memory_info(size_t* free, size_t* total) noexcept {
   return in_context([&](ContextOf& machine) {
@@ -126,73 +121,15 @@ Result pinned_allocate(void** to, size_t bytes, unsigned) noexcept {
     if (const Result result = machine.begin_allocation()) return result;
     auto memory = std::make_unique<std::byte[]>(bytes);
     *to = memory.get();
-    machine.pinned.emplace(*to, std::move(memory));
+    machine.pinned.emplace(*to, ContextOf::PinnedBlock{std::move(memory), bytes});
     return kSuccess;
   });
 }
 Result pinned_free(void* at) noexcept {
-  return in_context([&](ContextOf& machine) { return machine.pinned.erase(at) ? kSuccess : kInvalidValue; });
-}
-
-Result copy_to_device(Address to, const void* from, size_t bytes, StreamHandle stream) noexcept {
-  return in_stream(stream, [&](ContextOf& machine) {
-    if (!machine.memory.holds(to, bytes) || !from) return kInvalidValue;
-    return std::memcpy(memory_at(to), from, bytes), kSuccess;
-  });
-}
-Result copy_to_host(void* to, Address from, size_t bytes, StreamHandle stream) noexcept {
-  return in_stream(stream, [&](ContextOf& machine) {
-    if (!machine.memory.holds(from, bytes) || !to) return kInvalidValue;
-    return std::memcpy(to, memory_at(from), bytes), kSuccess;
-  });
-}
-Result copy_on_device(Address to, Address from, size_t bytes, StreamHandle stream) noexcept {
-  return in_stream(stream, [&](ContextOf& machine) { return machine.run(plain_copy(to, from, bytes)); });
-}
-Result fill_bytes(Address to, unsigned char value, size_t count, StreamHandle stream) noexcept {
-  return in_stream(stream, [&](ContextOf& machine) { return machine.run(FillNode{to, 0, value, 1, count, 1}); });
-}
-Result fill_words(Address to, unsigned value, size_t count, StreamHandle stream) noexcept {
-  return in_stream(stream, [&](ContextOf& machine) { return machine.run(FillNode{to, 0, value, 4, count, 1}); });
-}
-
-Result stream_create(StreamHandle* stream, unsigned) noexcept {
-  return in_context([&](ContextOf& machine) { return *stream = machine.streams.create(), kSuccess; });
-}
-Result stream_destroy(StreamHandle stream) noexcept {
-  return in_context([&](ContextOf& machine) { return machine.streams.destroy(stream); });
-}
-Result stream_synchronize(StreamHandle stream) noexcept {
-  return in_stream(stream, [](ContextOf&) { return kSuccess; });
-}
-Result stream_query(StreamHandle stream) noexcept { return stream_synchronize(stream); }
-Result stream_wait_event(StreamHandle stream, EventHandle event, unsigned) noexcept {
-  return in_stream(stream, [&](ContextOf& machine) { return machine.events.holds(event) ? kSuccess : kInvalidHandle; });
-}
-
-Result event_create(EventHandle* event, unsigned) noexcept {
-  return in_context([&](ContextOf& machine) { return *event = machine.events.create(), kSuccess; });
-}
-Result event_record(EventHandle event, StreamHandle stream) noexcept {
-  return in_stream(stream, [&](ContextOf& machine) {
-    if (!machine.events.holds(event)) return kInvalidHandle;
-    event->time = std::chrono::steady_clock::now(), event->recorded = true;
-    return kSuccess;
-  });
-}
-Result event_synchronize(EventHandle event) noexcept {
-  return in_context([&](ContextOf& machine) { return machine.events.holds(event) ? kSuccess : kInvalidHandle; });
-}
-Result event_elapsed(float* milliseconds, EventHandle from, EventHandle to) noexcept {
   return in_context([&](ContextOf& machine) {
-    if (!machine.events.holds(from) || !machine.events.holds(to) || !from->recorded || !to->recorded)
-      return kInvalidHandle;
-    *milliseconds = std::chrono::duration<float, std::milli>(to->time - from->time).count();
-    return kSuccess;
+    const Result result = machine.finish_all();
+    return result ? result : machine.pinned.erase(at) ? kSuccess : kInvalidValue;
   });
-}
-Result event_destroy(EventHandle event) noexcept {
-  return in_context([&](ContextOf& machine) { return machine.events.destroy(event); });
 }
 
 }  // namespace calls

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <chrono>
 #include <cstddef>
+#include <deque>
+#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -30,6 +32,10 @@ class Handles {
     return handle;
   }
   bool holds(T* handle) const { return objects_.contains(handle); }
+  template <typename F>
+  void each(const F& f) {
+    for (auto& [handle, object] : objects_) f(*object);
+  }
   Result destroy(T* handle) { return objects_.erase(handle) ? kSuccess : kInvalidHandle; }
   size_t count() const { return objects_.size(); }
   template <typename F>
@@ -49,10 +55,17 @@ struct FunctionOf {
 struct ModuleOf {
   std::map<std::string, std::unique_ptr<FunctionOf>> functions;
 };
-struct StreamOf {};
+using Work = std::function<Result()>;
+struct StreamOf {
+  bool late;
+  std::deque<Work> waiting;
+  uint64_t asked = 0, done = 0;
+};
 struct EventOf {
   std::chrono::steady_clock::time_point time{};
   bool recorded = false;
+  StreamHandle stream = nullptr;  // where it was recorded, if that is late
+  uint64_t after = 0;             // how much of that stream's work comes before it
 };
 
 // A launch with its arguments, as it waits in a graph.
@@ -70,7 +83,7 @@ struct GraphOf {
   std::vector<std::unique_ptr<GraphNodeOf>> nodes;
 };
 struct GraphExecOf {
-  std::vector<RecordedWork> work;  // in the order it runs
+  std::shared_ptr<const std::vector<RecordedWork>> work;  // in the order it runs; kept by launches that wait
 };
 
 struct ContextOf {
@@ -81,7 +94,11 @@ struct ContextOf {
   int ordinal = -1;
   int references = 0;  // of the primary context
   EmulatedMemory memory;
-  std::map<void*, std::unique_ptr<std::byte[]>> pinned;
+  struct PinnedBlock {
+    std::unique_ptr<std::byte[]> memory;
+    size_t bytes;
+  };
+  std::map<void*, PinnedBlock> pinned;
   Handles<ModuleOf> modules;
   Handles<StreamOf> streams;
   Handles<EventOf> events;
@@ -99,6 +116,12 @@ struct ContextOf {
   Result begin_allocation();
   void close();  // the context goes with all that is left in it
   bool owns(FunctionHandle function) const;
+
+  // ---- streams: emulated_streams.cpp ----
+  Result ask(StreamHandle stream, Work work);          // now or later
+  Result finish(StreamHandle stream, uint64_t count);  // until so much of it is done
+  Result finish_all();
+  bool is_pinned(const void* at, size_t bytes) const;
 
   // Work, done at once.
   Result run(const RecordedLaunch& launch);

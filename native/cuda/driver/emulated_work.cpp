@@ -162,7 +162,8 @@ Result launch(FunctionHandle function, unsigned grid_x, unsigned grid_y, unsigne
     const auto given = recorded(machine, function, {grid_x, grid_y, grid_z}, {block_x, block_y, block_z}, shared_bytes,
                                 arguments, extra);
     const auto* const work = std::get_if<RecordedLaunch>(&given);
-    return work ? machine.run(*work) : std::get<Result>(given);
+    if (!work) return std::get<Result>(given);
+    return machine.ask(stream, [&machine, launch = *work] { return machine.run(launch); });
   });
 }
 
@@ -193,15 +194,17 @@ Result graph_add_fill(GraphNodeHandle* node, GraphHandle graph, const GraphNodeH
 Result graph_instantiate(GraphExecHandle* exec, GraphHandle graph, unsigned long long) noexcept {
   return in_context([&](ContextOf& machine) {
     if (!machine.graphs.holds(graph)) return kInvalidHandle;
-    return *exec = machine.execs.create(in_order(*graph)), kSuccess;
+    return *exec = machine.execs.create(std::make_shared<const std::vector<RecordedWork>>(in_order(*graph))), kSuccess;
   });
 }
 Result graph_launch(GraphExecHandle exec, StreamHandle stream) noexcept {
   return in_stream(stream, [&](ContextOf& machine) {
     if (!machine.execs.holds(exec)) return kInvalidHandle;
-    for (const RecordedWork& work : exec->work)
-      if (const Result result = std::visit([&](const auto& its) { return machine.run(its); }, work)) return result;
-    return kSuccess;
+    return machine.ask(stream, [&machine, all = exec->work] {
+      for (const RecordedWork& work : *all)
+        if (const Result result = std::visit([&](const auto& its) { return machine.run(its); }, work)) return result;
+      return kSuccess;
+    });
   });
 }
 Result graph_exec_destroy(GraphExecHandle exec) noexcept {
