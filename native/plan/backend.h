@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "core/dtype.h"
 #include "plan/plan.h"
@@ -97,6 +98,8 @@ struct Backend {
   void (*pack)(void* self, const WeightWant& want, DType stored, const WeightRows& rows, Place to) = nullptr;
 
   // ---- plans ----
+  // What it keeps of each value of a plan, for place(); null: all of them as f32, as long as the plan reads them.
+  void (*memory)(void* self, const Plan& plan, ValueMemory* of_values) = nullptr;
   // `weights[i]` is the packed weight of plan.weights[i]. Throws Error.
   Program* (*prepare)(void* self, const Plan& plan, const Layout& layout, const WeightPlace* weights) = nullptr;
   void (*release)(Program* program) = nullptr;
@@ -120,6 +123,14 @@ struct Backend {
                 size_t count) = nullptr;
   bool (*finite)(void* self, Place x, size_t count) = nullptr;  // neither NaN nor Inf among them
 };
+
+// Where the values of a plan lie with this backend.
+inline Layout layout_of(const Backend& backend, const Plan& plan) {
+  if (!backend.memory) return place(plan);
+  std::vector<ValueMemory> values(plan.values.size());
+  backend.memory(backend.self, plan, values.data());
+  return place(plan, values);
+}
 
 // A buffer that is given back with its owner.
 class Memory {

@@ -19,12 +19,13 @@ struct Life {
 
 }  // namespace
 
-Layout place(const Plan& plan) {
+Layout place(const Plan& plan, std::span<const ValueMemory> values) {
   const int end = static_cast<int>(plan.nodes.size());
   const auto root = [&](ValueId id) { return plan.values[id].alias == kNone ? id : plan.values[id].alias; };
   std::vector<Life> lives(plan.values.size(), {kNone, 0, 0, 0});
   const auto begin = [&](ValueId id, int at) {
-    const int64_t bytes = plan.values[id].shape.size() * static_cast<int64_t>(sizeof(float));
+    const ValueMemory memory = values.empty() ? ValueMemory{} : values[id];
+    const int64_t bytes = plan.values[id].shape.size() * static_cast<int64_t>(memory.number_bytes);
     lives[id] = {id, (bytes + kAlignment - 1) / kAlignment * kAlignment, at, at};
   };
   for (const auto& [name, id] : plan.inputs) begin(id, -1);
@@ -32,6 +33,9 @@ Layout place(const Plan& plan) {
     begin(plan.nodes[i].output, i);
     for_each_input(plan.nodes[i].op, [&](ValueId id) { lives[root(id)].last = i; });
   }
+  for (size_t id = 0; id < values.size(); ++id)
+    if (Life& life = lives[root(static_cast<ValueId>(id))]; life.id != kNone)
+      life.last = std::max(life.last, values[id].until);
   // Inputs stay as they were set from one run to the next, outputs until they are read.
   for (const auto& [name, id] : plan.inputs) lives[root(id)].last = end;
   for (const auto& [name, id] : plan.outputs) lives[root(id)].last = end;

@@ -1,6 +1,7 @@
 #pragma once
 // A recorded network: ops over values whose shapes are all known, and the weights it wants. Immutable once built.
 #include <map>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -65,7 +66,13 @@ struct Layout {
   std::vector<int64_t> offsets;  // bytes, by ValueId; -1 for values that do not exist any more
   int64_t bytes = 0;             // size of the arena
 };
-Layout place(const Plan& plan);
+// What a backend knows of a value that the plan does not say.
+struct ValueMemory {
+  uint32_t number_bytes = sizeof(float);  // of one of its numbers; 0: it is never there as a whole
+  int32_t until = -1;                     // a later node that reads it too, by index
+};
+// `values`: one for each, or none.
+Layout place(const Plan& plan, std::span<const ValueMemory> values = {});
 
 // plan/print.cpp: one line per op, readable and stable (test/plans/ holds listings under review).
 std::string print(const Plan& plan);

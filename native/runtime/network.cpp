@@ -131,7 +131,7 @@ Prepared& Network::prepare(const std::string& name, const RecordRequest& request
   }
   if (prepared_.size() >= kKept) prepared_.pop_back();
   Plan recorded = plan(name, request);
-  Layout layout = place(recorded);
+  Layout layout = layout_of(device_->backend, recorded);
   auto fresh = device_->residency.with_room(*this, static_cast<uint64_t>(layout.bytes), [&] {
     return std::make_unique<Prepared>(*device_, recorded, layout, *store_);
   });

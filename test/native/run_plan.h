@@ -45,7 +45,7 @@ class PreparedPlan {
       backend_.pack(backend_.self, want, stored, {0, pack_rows(want), from.data(), DType::f32}, to);
       places.push_back({to, stored});
     }
-    program_ = backend_.prepare(backend_.self, plan, place(plan), places.data());
+    program_ = backend_.prepare(backend_.self, plan, layout_of(backend_, plan), places.data());
   }
   ~PreparedPlan() { backend_.release(program_); }
   PreparedPlan(const PreparedPlan&) = delete;

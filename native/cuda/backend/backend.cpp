@@ -70,6 +70,10 @@ void pack(void* self, const WeightWant& want, DType stored, const WeightRows& ro
 
 // ---- plans ----
 
+void memory(void*, const Plan& plan, ValueMemory* of_values) {
+  for (const Stored stored : storage(plan)) (of_values++)->number_bytes = stored == Stored::operand ? 2 : 4;
+}
+
 struct Program : ipa::Program {
   struct Port {
     Place place;
@@ -182,6 +186,7 @@ Backend make_backend(Card& card) {
   b.packed_bytes = packed_bytes;
   b.pack_unit = pack_unit;
   b.pack = pack;
+  b.memory = memory;
   b.prepare = prepare;
   b.release = release;
   b.scratch_bytes = scratch_bytes;

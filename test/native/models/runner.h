@@ -52,7 +52,8 @@ struct Machine {
 inline Tensors run_as_it_is(Machine& m, const Plan& plan, const Tensors& in, const TensorSource& source) {
   const Store store(m.backend, m.pool, plan.weights, source);
   const std::unique_ptr<Program, void (*)(Program*)> program(
-      m.backend.prepare(m.backend.self, plan, place(plan), store.places(plan).data()), m.backend.release);
+      m.backend.prepare(m.backend.self, plan, layout_of(m.backend, plan), store.places(plan).data()),
+      m.backend.release);
   size_t i = 0;
   for (const auto& [name, id] : plan.inputs) {
     const auto given = in.find(name);

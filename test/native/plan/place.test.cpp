@@ -116,6 +116,26 @@ TEST("place: a chain lives in two buffers beside its input, which stays") {
   EXPECT_EQ(place(b.finish()).bytes, 3 * 4 * 4 * 16 * 4);
 }
 
+TEST("place: a backend says how large numbers are, which values are never there and which are read later") {
+  Builder b;
+  Value x = b.input("x", {1, 4, 4, 16});
+  std::vector<Value> made;
+  for (int i = 0; i < 4; ++i) made.push_back(x = b.layer_norm("norm" + std::to_string(i), x));
+  b.output("y", x);
+  const Plan plan = b.finish();
+  constexpr int64_t kBytes = 4 * 4 * 16 * 4;
+  std::vector<ValueMemory> values(plan.values.size());
+  EXPECT_EQ(place(plan, values).bytes, 3 * kBytes);
+  values[static_cast<size_t>(made[0].id)].number_bytes = values[static_cast<size_t>(made[1].id)].number_bytes = 2;
+  EXPECT_EQ(place(plan, values).bytes, 3 * kBytes);  // the last two are whole
+  values[static_cast<size_t>(made[2].id)].number_bytes = 0;
+  EXPECT_EQ(place(plan, values).bytes, 2 * kBytes);
+  values[static_cast<size_t>(made[0].id)].until = 3;
+  const Layout layout = place(plan, values);
+  EXPECT_EQ(layout.bytes, 5 * kBytes / 2);
+  EXPECT_EQ(fault(plan, place(plan)), "");
+}
+
 TEST("place: offsets are multiples of 64 bytes, small values too") {
   Builder b;
   const Value x = b.input("x", {1, 1, 1, 1});
