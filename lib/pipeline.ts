@@ -12,7 +12,8 @@ import { loadModel, type Model } from './models/model.js';
 import { type LoadOptions, type LoadSettings, loadSettings } from './models/options.js';
 import { watched } from './models/watched.js';
 import { Attaching } from './native/attaching.js';
-import { type EngineHost, released, startEngine } from './native/engine.js';
+import { chooseDevice } from './native/choose-device.js';
+import { type EngineHost, type EngineOptions, released, startEngine, unlessAborted } from './native/engine.js';
 import { Shared } from './native/shared.js';
 import type { Dtype } from './native/types.js';
 import { pathOf } from './options/schemas.js';
@@ -27,10 +28,13 @@ import { type Warn, type Warning, warner } from './warnings.js';
 export interface PipelineInfo {
   readonly name: string;
   readonly family: string;
-  readonly device: 'cpu';
+  /** `cpu`, `cuda:0` … or `emulated`. */
+  readonly device: string;
+  /** The card's name; absent on the CPU. */
+  readonly card?: string;
   /** What UNet, VAE decoder and CLIP encoders compute with; sums, norms and the rest are f32 always. */
-  readonly dtype: 'f32' | 'bf16';
-  /** Instruction set in use: base, avx2, avx512 … */
+  readonly dtype: Exclude<Dtype, 'auto'>;
+  /** Instruction set of the CPU in use: base, avx2, avx512 … */
   readonly level: string;
   readonly threads: number;
   readonly parameters: number;
@@ -56,7 +60,7 @@ export const pipelineParts = (pipe: Pipeline): PipelineParts => parts.get(pipe)!
 
 /** `Pipeline.load` with an engine of the caller's; for tests. */
 export let loadPipelineWith: (
-  start: (threads: number, dtype: Dtype) => EngineHost,
+  start: (options: EngineOptions) => EngineHost,
   path: string,
   options: LoadOptions,
 ) => Promise<Pipeline>;
@@ -84,7 +88,7 @@ export class Pipeline {
   readonly #adapters = new Map<string, Adapter>();
   readonly #loras = new Map<string, Lora>();
   readonly #jobs = new Set<JobControl>();
-  readonly #warnings: Warning[] = [];
+  readonly #warnings: readonly Warning[];
   readonly #warn: Warn;
   readonly #closing = new AbortController();
   readonly #attaching: Attaching;
@@ -92,15 +96,21 @@ export class Pipeline {
   readonly #faces = new Shared<FaceNetworks>((faces) => faces.dispose());
   #ending: Promise<void> | undefined;
 
-  private constructor(host: EngineHost, model: Model, settings: LoadSettings) {
+  private constructor(
+    host: EngineHost,
+    model: Model,
+    settings: LoadSettings,
+    warnings: readonly Warning[],
+    warn: Warn,
+  ) {
     this.#host = host;
     this.#model = model;
     this.#settings = settings;
     this.#weights = new UnetWeights(host, model.unet);
     this.#queue = new RunQueue(settings.maxQueue);
     this.#attaching = new Attaching(host, this.#closing.signal, closedError);
-    this.#warn = warner((warning) => this.#warnings.push(warning), settings.logger, settings.strict);
-    for (const { code, message } of model.warnings) this.#warn(code, message);
+    this.#warnings = warnings;
+    this.#warn = warn;
     parts.set(this, { host, model, weights: this.#weights });
   }
 
@@ -115,19 +125,23 @@ export class Pipeline {
   }
 
   static async #loadWith(
-    start: (threads: number, dtype: Dtype) => EngineHost,
+    start: (options: EngineOptions) => EngineHost,
     path: string,
     options: LoadOptions,
   ): Promise<Pipeline> {
     const file = pathOf(path, 'path');
     const settings = loadSettings(options);
     if (settings.signal?.aborted) throw abortError(settings.signal.reason);
-    const host = start(settings.threads, settings.dtype);
+    const warnings: Warning[] = [];
+    const warn = warner((warning) => warnings.push(warning), settings.logger, settings.strict);
+    const place = await unlessAborted(settings.signal, abortError, chooseDevice(settings.device, warn));
+    const host = start({ threads: settings.threads, dtype: settings.dtype, place });
     try {
       const model = await watched(host, settings, (onProgress, stop) =>
         loadModel(host, file, { allowNonFinite: settings.allowNonFinite, onProgress, stop }),
       );
-      return new Pipeline(host, model, settings);
+      for (const { code, message } of model.warnings) warn(code, message);
+      return new Pipeline(host, model, settings, warnings, warn);
     } catch (error) {
       host.close();
       throw error;
@@ -142,6 +156,7 @@ export class Pipeline {
   /** What is loaded and attached. */
   get info(): PipelineInfo {
     const model = this.#model;
+    const { name: card, dtype, level, threads } = this.#host.engine.info;
     const networks = this.disposed
       ? []
       : [
@@ -155,8 +170,11 @@ export class Pipeline {
     return {
       name: model.name,
       family: model.family,
-      device: this.#settings.device,
-      ...this.#host.engine.info,
+      device: this.#host.device,
+      ...(card === undefined ? {} : { card }),
+      dtype,
+      level,
+      threads,
       parameters: sum((info) => info.parameters),
       memory: sum((info) => info.bytes),
       adapters: [...this.#adapters.keys()],

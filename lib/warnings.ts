@@ -20,6 +20,9 @@ export type Warn = (code: string, message: string) => void;
 const HINTS: Partial<Record<ErrorCode, string>> = {
   OPTION_CONFLICT: 'Leave the option out, or load without strict',
   ADAPTER_LORA_MISSING: 'Take the adapter file with its LoRA, or load without strict',
+  DEVICE_NONE: 'Load with device "cpu", or without strict',
+  DEVICE_UNSUPPORTED: 'Load with device "cpu", or without strict',
+  DRIVER_TOO_OLD: 'Install NVIDIA driver 580 or newer, load with device "cpu", or without strict',
 };
 
 /** Passes warnings on to `sink` and the logger; where `strict` those with an error's code are thrown as that error. */

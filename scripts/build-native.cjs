@@ -3,6 +3,7 @@
 //
 //   node scripts/build-native.cjs                            build-cmake/Release/node_ip_adapter.node
 //   node scripts/build-native.cjs --target ipa_test          that CMake target instead of the addon
+//   node scripts/build-native.cjs --cuda                     build-cmake/Release/ipa_cuda.so, the library for NVIDIA cards
 //   node scripts/build-native.cjs <product folder> <arch>    the addon, copied to the folder (binding.gyp, gyp-shim.cjs)
 //
 // It also ships in the package: `npx node-ip-adapter build` runs it where there is no development dependency, so
@@ -45,6 +46,20 @@ function checkTools() {
   }
 }
 
+/** nvcc where CMake looks for it too (native/cuda/images.cmake). */
+function checkNvcc() {
+  const { CUDA_HOME } = process.env;
+  const folders = [...(CUDA_HOME ? [CUDA_HOME] : []), '/usr/local/cuda'];
+  const places = ['nvcc', ...folders.map((folder) => path.join(folder, 'bin', 'nvcc'))];
+  if (places.some(runs)) return;
+  throw new BuildError(
+    `Cannot compile the CUDA library: nvcc not found on this machine (looked for ${places.join(', ')}).\n` +
+      '  Install the CUDA toolkit 13.0 or newer (https://developer.nvidia.com/cuda-downloads), put nvcc on PATH or set\n' +
+      '  CUDA_HOME to its folder, and run the same command again.\n' +
+      '  Or without a compiler, on Linux x64: npm i @node-ip-adapter/cuda-linux-x64',
+  );
+}
+
 /** Path of cmake-js's program: the installed one, else one fetched with npm into a folder that `cleanUp` removes. */
 function findCmakeJs() {
   try {
@@ -73,7 +88,8 @@ function findCmakeJs() {
 /** Jobs at once: one per CPU, and no more than one per 1.5 GB of memory, which the kernels need at -O3. */
 const jobs = () => Math.max(1, Math.min(os.availableParallelism(), Math.floor(os.totalmem() / 1.5e9)));
 
-function compile({ target, arch, config }) {
+function compile({ target, arch, config, cuda = false }) {
+  if (cuda) checkNvcc();
   checkTools();
   const { program, cleanUp } = findCmakeJs();
   const cmakeJs = (command, ...args) => {
@@ -85,11 +101,12 @@ function compile({ target, arch, config }) {
   try {
     // Configured each time (under a second), so that a moved folder or another Node-API package is noticed. Not
     // `cmake-js compile`: after an error it builds everything again and buries the first message.
-    let status = cmakeJs('configure');
+    const options = cuda ? ['--CDIPA_CUDA=ON'] : [];
+    let status = cmakeJs('configure', ...options);
     if (status !== 0 && fs.existsSync(path.join(out, 'CMakeCache.txt'))) {
       process.stderr.write('build-cmake belongs to another folder or compiler: starting afresh\n');
       fs.rmSync(out, { recursive: true, force: true });
-      status = cmakeJs('configure');
+      status = cmakeJs('configure', ...options);
     }
     if (status === 0) status = cmakeJs('build', '--target', target, '--parallel', String(jobs()));
     if (status !== 0) throw new BuildError(`Compiling ${target} failed; the first error above is the cause.`);
@@ -98,20 +115,20 @@ function compile({ target, arch, config }) {
   }
 }
 
-function copyProducts(config, folder) {
-  const built = path.join(out, config);
+/** The addon alone: what else lies there (a library for cards, test programs) is no part of the package. */
+function copyAddon(config, folder) {
+  const name = 'node_ip_adapter.node';
   fs.mkdirSync(folder, { recursive: true });
-  for (const file of fs.readdirSync(built)) {
-    if (/\.(node|so|dylib|dll)$/.test(file)) fs.copyFileSync(path.join(built, file), path.join(folder, file));
-  }
+  fs.copyFileSync(path.join(out, config, name), path.join(folder, name));
 }
 
 function main(args) {
   if (args[0] === '--target') return compile({ target: args[1], config: 'Release' });
+  if (args[0] === '--cuda') return compile({ target: 'ipa_cuda', config: 'Release', cuda: true });
   const [folder, arch] = args;
   const config = folder && path.basename(folder) === 'Debug' ? 'Debug' : 'Release';
   compile({ target: 'node_ip_adapter', arch, config });
-  if (folder) copyProducts(config, path.resolve(folder));
+  if (folder) copyAddon(config, path.resolve(folder));
 }
 
 try {

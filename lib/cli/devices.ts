@@ -1,6 +1,11 @@
 import { Command } from 'commander';
-import { devices } from '../index.js';
-import { print, printJson } from './output.js';
+import { type Device, devices } from '../index.js';
+import { cardText, print, printJson } from './output.js';
+
+const textOf = (device: Device): string => {
+  if (!device.usable) return device.reason;
+  return device.id === 'cpu' ? `${device.isa} (levels: ${device.levels.join(', ')})` : cardText(device);
+};
 
 /** `devices`: where networks can run on this machine. */
 export const devicesCommand = (): Command =>
@@ -10,7 +15,5 @@ export const devicesCommand = (): Command =>
     .action(async (flags: { json?: boolean }) => {
       const found = await devices();
       if (flags.json) return printJson(found);
-      for (const device of found) {
-        print(`${device.id}  ${device.usable ? `${device.isa} (levels: ${device.levels.join(', ')})` : device.reason}`);
-      }
+      for (const device of found) print(`${device.id}  ${textOf(device)}`);
     });

@@ -1,3 +1,5 @@
+import type { CudaDevice } from '../index.js';
+
 /** Exit codes of every command. */
 export const exitCodes = { done: 0, failed: 1, usage: 2, interrupted: 130 } as const;
 
@@ -26,3 +28,7 @@ export const bytesText = (bytes: number): string => {
   }
   return `${value < 10 && unit > 0 ? value.toFixed(1) : Math.round(value)} ${units[unit]}`;
 };
+
+/** What a card is. */
+export const cardText = ({ name, capability, memory, driver }: CudaDevice): string =>
+  `${name} (compute capability ${capability}, ${bytesText(memory)}, driver for CUDA ${driver})`;

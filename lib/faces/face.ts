@@ -192,7 +192,7 @@ export class FaceAnalyzer {
   static async load(files: FaceFiles, options: AnalyzerOptions = {}): Promise<FaceAnalyzer> {
     const settings = faceSettings(files);
     const { threads, signal, images } = loadSettings(readOnce(options, '', namesOf(ANALYZER)));
-    const host = startEngine(threads);
+    const host = startEngine({ threads });
     try {
       return new FaceAnalyzer(
         await cancellable(host, signal, abortError, (stop) => FaceNetworks.load(host, settings, stop)),

@@ -70,7 +70,7 @@ export const inspect = async (
 ): Promise<Inspection> => {
   const path = pathOf(file, 'file');
   const { sha256: hashed = defaultOf(INSPECT, 'sha256'), signal } = readOptions(INSPECT, given, {});
-  const host = startEngine(1);
+  const host = startEngine({ threads: 1 });
   try {
     const { adapter, ...rest } = await cancellable(host, signal, abortError, (stop) =>
       native(host.engine.inspect(path, { stop })),

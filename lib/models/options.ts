@@ -1,7 +1,7 @@
 import { availableParallelism } from 'node:os';
 import { z } from 'zod';
-import { DeviceError, OptionError, quoted } from '../errors.js';
 import { type ImageLimits, type ImageOptions, imageLimitsOf } from '../images/limits.js';
+import type { DeviceName } from '../native/choose-device.js';
 import type { Dtype } from '../native/types.js';
 import { checked } from '../options/check.js';
 import { schemaOf } from '../options/kinds.js';
@@ -12,6 +12,7 @@ import { LOAD } from '../options/table/load.js';
 import type { SigmaSchedule } from '../schedulers/config.js';
 import type { Sampler } from '../schedulers/index.js';
 import type { Logger } from '../warnings.js';
+import { deviceOf } from './device-name.js';
 
 /** Progress of a load: bytes of the part that is being read. */
 export interface LoadEvent {
@@ -28,11 +29,16 @@ export interface LoadEvent {
  * const options: LoadOptions = { device: 'cpu', threads: 4 }
  */
 export interface LoadOptions {
-  /** Default `auto`; this version has the CPU. `IPA_DEVICE` sets it from outside. */
-  readonly device?: 'auto' | 'cpu';
   /**
-   * What UNet, VAE decoder and CLIP encoders multiply with; sums are f32 always. Default `auto`: bf16 on a CPU that is
-   * faster with it (AMX, or AVX-512 BF16 of AMD), f32 elsewhere. `f32` works everywhere and draws the same on all.
+   * Default `auto`: the first NVIDIA card that can be used where the CUDA library is installed, else the CPU; a warning
+   * says why an installed library is of no use. `cuda` or `cuda:1` asks for a card and fails without it; `emulated` is for
+   * this project's own tests. `IPA_DEVICE` sets it from outside.
+   */
+  readonly device?: DeviceName;
+  /**
+   * What UNet, VAE decoder and CLIP encoders multiply with; sums are f32 always. Default `auto`: f16 on a card, bf16 on a
+   * CPU that is faster with it (AMX, or AVX-512 BF16 of AMD), f32 elsewhere. `f32` works everywhere and draws the same on
+   * all CPUs; `f16` is for cards.
    */
   readonly dtype?: Dtype;
   /** 1…256. Default: the cores that this process may use. `IPA_THREADS` sets it from outside. */
@@ -53,8 +59,7 @@ export interface LoadOptions {
 }
 
 const own = {
-  device: z.string('a device'),
-  dtype: z.string('a precision'),
+  device: z.string(LOAD.rows.device.expects),
   images: z.unknown(),
   logger: z.custom<Logger>(
     (value) => typeof value === 'object' && value !== null && typeof (value as Logger).warn === 'function',
@@ -65,7 +70,7 @@ const own = {
 
 /** Load options with every default filled in. */
 export interface LoadSettings {
-  readonly device: 'cpu';
+  readonly device: DeviceName;
   readonly dtype: Dtype;
   readonly threads: number;
   readonly maxQueue: number;
@@ -77,24 +82,6 @@ export interface LoadSettings {
   readonly onProgress: ((event: LoadEvent) => void) | undefined;
   readonly signal: AbortSignal | undefined;
 }
-
-const deviceOf = (device: string): 'cpu' => {
-  if (device === 'auto' || device === 'cpu') return 'cpu';
-  throw new DeviceError(
-    'DEVICE_UNSUPPORTED',
-    `The device ${quoted(device)} is not in this version`,
-    'Use device "cpu" or "auto"',
-    { details: { option: 'device', found: device, expected: ['auto', 'cpu'] } },
-  );
-};
-
-const dtypeOf = (dtype: string): Dtype => {
-  if (dtype === 'auto' || dtype === 'f32' || dtype === 'bf16') return dtype;
-  const why = dtype === 'f16' ? 'is not in this version' : 'is unknown';
-  throw new OptionError('OPTION_UNKNOWN', `The dtype ${quoted(dtype)} ${why}`, 'Use dtype "auto", "f32" or "bf16"', {
-    details: { option: 'dtype', found: dtype },
-  });
-};
 
 const threadsOf = (given: number | undefined): number => {
   if (given !== undefined) return given;
@@ -108,8 +95,8 @@ const threadsOf = (given: number | undefined): number => {
 export const loadSettings = (options: unknown = {}): LoadSettings => {
   const given = readOptions(LOAD, options, own);
   return {
-    device: deviceOf(given.device ?? (process.env.IPA_DEVICE || defaultOf(LOAD, 'device'))),
-    dtype: dtypeOf(given.dtype ?? defaultOf(LOAD, 'dtype')),
+    device: deviceOf(given.device, defaultOf(LOAD, 'device')),
+    dtype: given.dtype ?? defaultOf(LOAD, 'dtype'),
     threads: threadsOf(given.threads),
     maxQueue: given.maxQueue ?? defaultOf(LOAD, 'maxQueue'),
     maxPromptChars: given.maxPromptChars ?? defaultOf(LOAD, 'maxPromptChars'),

@@ -1,10 +1,13 @@
-import { DeviceError, quoted, toError } from '../errors.js';
-import { addon } from './native.js';
+import { BinaryError, DeviceError, quoted, toError } from '../errors.js';
+import type { Place } from './choose-device.js';
+import { addon, addonPath } from './native.js';
 import type { Dtype, Engine, Stop } from './types.js';
 
 /** An engine and what makes the flags that cancel its calls. Tests give their own. */
 export interface EngineHost {
   readonly engine: Engine;
+  /** What its networks run on: `cpu`, `cuda:0` … */
+  readonly device: string;
   readonly stop: () => Stop;
   readonly close: () => void;
 }
@@ -36,16 +39,56 @@ const levelOf = (levels: readonly string[]): string | undefined => {
   );
 };
 
+/** How an engine is started. */
+export interface EngineOptions {
+  readonly threads: number;
+  /** Default auto. */
+  readonly dtype?: Dtype;
+  /** Default the CPU. */
+  readonly place?: Place;
+}
+
+const checkDtype = (dtype: Dtype, place: Place): void => {
+  if (dtype !== 'f16' || place.id !== 'cpu') return;
+  throw new DeviceError(
+    'DEVICE_UNSUPPORTED',
+    'dtype "f16" is for cards, and the device is the CPU',
+    'Use dtype "auto", "f32" or "bf16", or a card: npx node-ip-adapter devices tells which there are',
+    { details: { option: 'dtype', found: dtype, expected: ['auto', 'f32', 'bf16'], device: place.id } },
+  );
+};
+
+/** An addon from before a device computes on the CPU instead, without a word. */
+const checkDevice = (engine: Engine, place: Place): void => {
+  const { device } = engine.info;
+  if (place.id === 'cpu' || device === place.id) return;
+  engine.close();
+  const path = addonPath();
+  throw new BinaryError(
+    'BINARY_INCOMPATIBLE',
+    `The native addon ${quoted(path)} was asked for ${place.id} and took ${device ?? 'the CPU'}: it is of another version`,
+    'Build it anew: npx node-ip-adapter build, or use device "cpu"',
+    { details: { path, found: device, expected: place.id } },
+  );
+};
+
 /** Starts an engine: one thread that takes calls in order, and a pool of `threads`. */
-export const startEngine = (threads: number, dtype: Dtype = 'auto'): EngineHost => {
+export const startEngine = ({ threads, dtype = 'auto', place = { id: 'cpu' } }: EngineOptions): EngineHost => {
+  checkDtype(dtype, place);
   const { Engine, Stop, levels } = addon();
   const level = levelOf(levels());
   let engine: Engine;
   try {
-    engine = new Engine({ threads, dtype, ...(level === undefined ? {} : { level }) });
+    engine = new Engine({
+      threads,
+      dtype,
+      ...('library' in place ? { device: place.id, library: place.library } : {}),
+      ...(level === undefined ? {} : { level }),
+    });
   } catch (error) {
     throw toError(error);
   }
+  checkDevice(engine, place);
   const stops = new Set<Stop>();
   open.set(engine, stops);
   if (!listening) {
@@ -54,6 +97,7 @@ export const startEngine = (threads: number, dtype: Dtype = 'auto'): EngineHost 
   }
   return {
     engine,
+    device: place.id,
     stop: () => {
       const stop = new Stop();
       stops.add(stop);
@@ -64,6 +108,23 @@ export const startEngine = (threads: number, dtype: Dtype = 'auto'): EngineHost 
       engine.close();
     },
   };
+};
+
+/** What `work` gives, or what `aborted` makes of the signal's reason as soon as it fires; the work goes on by itself. */
+export const unlessAborted = async <T>(
+  signal: AbortSignal | undefined,
+  aborted: (reason: unknown) => Error,
+  work: Promise<T>,
+): Promise<T> => {
+  if (!signal) return work;
+  let cancel = (): void => undefined;
+  const cancelled = new Promise<never>((_, reject) => {
+    cancel = () => reject(aborted(signal.reason));
+    if (signal.aborted) cancel();
+    else signal.addEventListener('abort', cancel, { once: true });
+  });
+  work.catch(() => undefined); // the race may already be lost
+  return Promise.race([cancelled, work]).finally(() => signal.removeEventListener('abort', cancel));
 };
 
 /**
@@ -79,15 +140,9 @@ export const cancellable = async <T>(
   if (signal?.aborted) throw aborted(signal.reason);
   const stop = host.stop();
   const running = work(stop).finally(() => released(host, stop));
-  if (!signal) return running;
-  let cancel = (): void => undefined;
-  const cancelled = new Promise<never>((_, reject) => {
-    cancel = () => {
-      stop.raise();
-      reject(aborted(signal.reason));
-    };
-    signal.addEventListener('abort', cancel, { once: true });
-  });
-  running.catch(() => undefined); // the race may already be lost
-  return Promise.race([running, cancelled]).finally(() => signal.removeEventListener('abort', cancel));
+  const stopped = (reason: unknown): Error => {
+    stop.raise();
+    return aborted(reason);
+  };
+  return unlessAborted(signal, stopped, running);
 };

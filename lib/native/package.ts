@@ -41,3 +41,12 @@ export const packageVersion = (): string => found().manifest.version;
 
 /** CommonJS `require` from the package's folder. */
 export const packageRequire = (name: string): unknown => createRequire(join(packageRoot(), 'package.json'))(name);
+
+/** Path of a file of another package, `name/package.json`, as the package's folder sees it; undefined where it is not. */
+export const packageResolve = (name: string): string | undefined => {
+  try {
+    return createRequire(join(packageRoot(), 'package.json')).resolve(name);
+  } catch {
+    return undefined;
+  }
+};

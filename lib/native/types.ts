@@ -168,8 +168,16 @@ export interface SampleResult {
 }
 
 export interface Engine {
-  /** `dtype`: what UNet, VAE decoder and CLIP encoders compute with. */
-  readonly info: { readonly level: string; readonly threads: number; readonly dtype: 'f32' | 'bf16' };
+  readonly info: {
+    /** `cpu`, `cuda:0` … or `emulated`. */
+    readonly device: string;
+    /** Of a card. */
+    readonly name?: string;
+    readonly level: string;
+    readonly threads: number;
+    /** What UNet, VAE decoder and CLIP encoders compute with. */
+    readonly dtype: Exclude<Dtype, 'auto'>;
+  };
   load(spec: LoadSpec, onProgress?: (event: { bytes: number; totalBytes: number }) => void): Promise<NetworkHandle>;
   /** Context of one prompt: the encoders' states side by side (SDXL), chunks one after another, weights applied. */
   encodeText(
@@ -271,13 +279,30 @@ export interface FileInfo {
 }
 
 /** What networks compute with; auto is what the device is fastest with. */
-export type Dtype = 'auto' | 'f32' | 'bf16';
+export type Dtype = 'auto' | 'f32' | 'f16' | 'bf16';
+
+/** An NVIDIA card as the driver describes it. */
+export interface Card {
+  readonly id: `cuda:${number}`;
+  readonly name: string;
+  /** Compute capability, such as `9.0`. */
+  readonly capability: string;
+  /** Bytes of its memory. */
+  readonly memory: number;
+  /** The newest CUDA that the driver knows, such as `13.0`. */
+  readonly driver: string;
+}
 
 export interface Addon {
   /** Levels this CPU and this binary have, slowest first. */
   levels(): readonly string[];
   readonly Stop: new () => Stop;
+  /** Opens a device library and its driver: for a process of its own (`probe.ts`), since a broken one may crash or hang. */
+  probe(library: string): { readonly devices: readonly Card[] };
   readonly Engine: new (options: {
+    /** Default cpu; every other one has its library, as an absolute path. */
+    readonly device?: string;
+    readonly library?: string;
     readonly level?: string;
     readonly threads?: number;
     readonly dtype?: Dtype;

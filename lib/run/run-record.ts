@@ -34,7 +34,7 @@ export const recordOf = (
     package: `node-ip-adapter ${version}`,
     ...fields,
     noise: 'torch-cpu',
-    device: 'cpu',
+    device: host.device,
     dtype: host.engine.info.dtype,
     model: { name: model.name, family: model.family },
     loras: run.loras,

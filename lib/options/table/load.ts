@@ -13,19 +13,19 @@ export const LOAD = group({
   rows: {
     device: {
       type: 'special',
-      expects: 'auto or cpu',
+      expects: 'auto, cpu, cuda, cuda:0, cuda:1 … or emulated',
       default: 'auto',
       flag: '--device <name>',
       acts: 'device',
-      says: 'Where networks run; this version has the CPU, IPA_DEVICE sets it from outside',
+      says: 'Where networks run; auto: a card that can be used, else the CPU; IPA_DEVICE sets it from outside',
     },
     dtype: {
-      type: 'special',
-      expects: 'auto, f32 or bf16',
+      type: 'choice',
+      names: ['auto', 'f32', 'f16', 'bf16'],
       default: 'auto',
       flag: '--dtype <type>',
       acts: 'device',
-      says: 'What networks multiply with, sums are f32 always; auto: bf16 on a CPU that is faster with it, else f32',
+      says: 'What networks multiply with, sums are f32 always; auto: f16 on a card, bf16 on a CPU that is faster with it, else f32; f16 is for cards',
     },
     threads: THREADS,
     maxQueue: {
