@@ -46,11 +46,9 @@ function checkTools() {
   }
 }
 
-/** nvcc where CMake looks for it too (native/cuda/images.cmake). */
+/** nvcc where CMake finds it too. */
 function checkNvcc() {
-  const { CUDA_HOME } = process.env;
-  const folders = [...(CUDA_HOME ? [CUDA_HOME] : []), '/usr/local/cuda'];
-  const places = ['nvcc', ...folders.map((folder) => path.join(folder, 'bin', 'nvcc'))];
+  const places = ['nvcc', path.join(process.env.CUDA_HOME || '/usr/local/cuda', 'bin', 'nvcc')];
   if (places.some(runs)) return;
   throw new BuildError(
     `Cannot compile the CUDA library: nvcc not found on this machine (looked for ${places.join(', ')}).\n` +

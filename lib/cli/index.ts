@@ -45,7 +45,7 @@ const main = async (): Promise<number> => {
 
 main().then(
   (code) => {
-    process.exitCode = code;
+    process.exitCode ??= code; // doctor has set it where it found problems
   },
   (error: unknown) => {
     say(error instanceof Error ? (error.stack ?? error.message) : String(error));

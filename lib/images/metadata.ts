@@ -37,6 +37,7 @@ export interface RunRecord {
   readonly eta?: number;
   readonly clipSkip: readonly [number, number];
   readonly noise: string;
+  /** `cpu`, `cuda:0` … */
   readonly device: string;
   readonly dtype: string;
   readonly model: { readonly name: string; readonly family: string };

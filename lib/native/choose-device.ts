@@ -1,4 +1,4 @@
-import { type ErrorCode, errorOf, type IpAdapterError } from '../errors.js';
+import { type ErrorCode, errorOf, type IpAdapterError, toError } from '../errors.js';
 import type { Warn } from '../warnings.js';
 import { findCudaLibrary, findEmulatedLibrary, type Lookup } from './device-library.js';
 import { probe } from './probe.js';
@@ -88,7 +88,7 @@ const chosenByItself = async (warn: Warn, { cuda, probe: ask }: Sight): Promise<
     const library = libraryOf(lookup);
     return firstFit(await ask(library), library);
   } catch (error) {
-    const { code, message, hint } = error as IpAdapterError;
+    const { code, message, hint } = toError(error);
     warn(code, `device "auto" takes the CPU: ${message}. ${hint}`);
     return CPU;
   }

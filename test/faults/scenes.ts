@@ -230,6 +230,16 @@ export const scenes: Readonly<Record<string, (stage: Stage) => Promise<unknown>>
     }
   },
 
+  noCudaLibrary: async ({ scratch }) => {
+    const before = process.env.IPA_CUDA_LIBRARY;
+    process.env.IPA_CUDA_LIBRARY = join(scratch, 'nowhere.so');
+    try {
+      await Pipeline.load(defaultModel().path, { device: 'cuda' });
+    } finally {
+      if (before === undefined) delete process.env.IPA_CUDA_LIBRARY;
+      else process.env.IPA_CUDA_LIBRARY = before;
+    }
+  },
   noSuchLevel: async ({ t }) => {
     const before = process.env.IPA_CPU;
     process.env.IPA_CPU = 'avx9000';

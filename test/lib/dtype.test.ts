@@ -41,7 +41,12 @@ for (const level of ['avx512bf16', 'amx'] as const) {
 }
 
 t.test('an unknown precision is refused at the door', async (test) => {
-  for (const dtype of ['auto', 'f32', 'bf16'] as const) test.equal(loadSettings({ dtype }).dtype, dtype);
+  for (const dtype of ['auto', 'f32', 'f16', 'bf16'] as const) test.equal(loadSettings({ dtype }).dtype, dtype);
   const { code } = await failure(Pipeline.load(sketch.path, { dtype: 'int8' as 'f32' }));
   test.equal(code, 'OPTION_UNKNOWN');
+});
+
+t.test('f16 is for cards: on a CPU it says what to use', async (test) => {
+  const error = await failure(Pipeline.load(sketch.path, { device: 'cpu', dtype: 'f16' }));
+  test.match(error, { code: 'DEVICE_UNSUPPORTED', hint: /"auto", "f32" or "bf16"/ });
 });

@@ -57,8 +57,8 @@ export interface FakeEngine {
   closed: boolean;
 }
 
-/** `isXl`: a UNet with SDXL's conditioning. */
-export const fakeEngine = ({ isXl = false } = {}): FakeEngine => {
+/** `isXl`: a UNet with SDXL's conditioning; `device`: what it is said to run on. */
+export const fakeEngine = ({ isXl = false, device = 'cpu' } = {}): FakeEngine => {
   const fake: Omit<FakeEngine, 'host'> & { host?: EngineHost } = {
     calls: [],
     loras: [],
@@ -103,7 +103,12 @@ export const fakeEngine = ({ isXl = false } = {}): FakeEngine => {
     return { info, dispose: () => fake.calls.push(`dispose ${kind}`), runs: () => 0, digest: () => '' };
   };
   const engine: Engine = {
-    info: { level: 'base', threads: 1, dtype: 'f32' },
+    info: {
+      device,
+      level: 'base',
+      threads: 1,
+      ...(device === 'cpu' ? { dtype: 'f32' } : { dtype: 'f16', name: 'Fake' }),
+    },
     load: (spec, onProgress) => {
       const path = 'path' in spec.source ? spec.source.path : '';
       onProgress?.({ bytes: 1, totalBytes: 2 });
@@ -184,6 +189,6 @@ export const fakeEngine = ({ isXl = false } = {}): FakeEngine => {
       fake.closed = true;
     },
   };
-  fake.host = { engine, stop: () => new FakeStop(), close: () => engine.close() };
+  fake.host = { engine, device, stop: () => new FakeStop(), close: () => engine.close() };
   return fake as FakeEngine;
 };

@@ -3,7 +3,7 @@
 //
 //   { "devices": [{ "id": "cuda:0", … }] }                  they are found
 //   { "error": { "code", "message", "hint" } }              the library or its driver says no
-//   { "signal": "SIGSEGV" }  { "exit": 3 }  { "hangs": true }  { "says": "text" }     a driver that is broken
+//   { "signal": "SIGSEGV" }  { "exit": 3 }  { "hangs": 5000 }  { "says": "text" }     a driver that is broken
 //
 // Each probe appends a line to the file `<library>.asked`.
 'use strict';
@@ -35,7 +35,7 @@ exports.probe = (library) => {
   process.stderr.write('the driver starts\n');
   if (signal) process.kill(process.pid, signal);
   if (exit) process.exit(exit);
-  if (hangs) for (;;) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1000);
+  if (hangs) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, hangs); // ms
   if (error) throw Object.assign(new Error(error.message), error);
   if (says) process.stdout.write(says);
   return { devices };

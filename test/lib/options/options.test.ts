@@ -113,10 +113,9 @@ t.test('X-03: unknown options, with the nearest name', async (test) => {
     { code: 'OPTION_UNKNOWN', hint: 'Did you mean "threads"?' },
   );
   test.match(failure(() => loadSettings({ memory: {} })).message, 'not in this version');
-  test.match(failure(() => loadSettings({ dtype: 'f16' })).message, 'not in this version');
   test.match(
-    failure(() => loadSettings({ device: 'cuda' })),
-    { code: 'DEVICE_UNSUPPORTED', message: 'not in this version' },
+    failure(() => loadSettings({ dtype: 'fp16' })),
+    { code: 'OPTION_UNKNOWN', hint: 'Did you mean "f16"?' },
   );
   test.match(failure(() => adapterSettings({ lora: 'x' })).message, 'not in this version');
   test.match(
