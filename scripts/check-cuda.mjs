@@ -6,12 +6,11 @@ import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } f
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { ARCHITECTURES, MOST_BYTES } from './cuda.mjs';
 import { complaints, kernelsOf } from './ptxas.mjs';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
-const ARCHITECTURES = [75, 80, 86, 89, 90, 120];
 const FAST = [80];
-const MOST_BYTES = 12e6; // of all images together
 const AT_ONCE = 2;
 
 const fast = process.argv.includes('--fast');

@@ -5,11 +5,12 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node
 import os from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { cudaPackages, manifestComplaints, strayFiles } from './cuda-package.mjs';
+import { foreignLibraries } from './linked.mjs';
 
 const root = fileURLToPath(new URL('..', import.meta.url)).replace(/[/\\]$/, '');
 const MAX_TARBALL = 80e6; // bytes
 const MODULE_ENTRIES = ['napi_register_module_v1', 'node_api_module_get_api_version_v1'];
-const NEEDED = /^(libc|libm|libdl|libpthread|librt|ld-linux[\w-]*)\.so/;
 const REQUIRED = [
   'package.json',
   'README.md',
@@ -56,6 +57,7 @@ function checkContents({ files, size }) {
   say(`tarball: ${(size / 1e6).toFixed(1)} MB, ${names.length} files`);
   expect(size <= MAX_TARBALL, `tarball: ${size} bytes, at most ${MAX_TARBALL} allowed`);
   for (const name of REQUIRED) expect(names.includes(name), `tarball: ${name} is missing`);
+  for (const name of strayFiles(names)) failures.push(`tarball: ${name} belongs in a package of its own`);
   const here = `prebuilds/${process.platform}-${process.arch}/`;
   expect(
     names.some((name) => name.startsWith(here) && name.endsWith('.node')),
@@ -92,9 +94,7 @@ function checkAddon(file, name) {
     .split('\n')
     .map((line) => line.split(' ').at(-1));
   for (const symbol of exported) expect(MODULE_ENTRIES.includes(symbol), `${name}: exports ${symbol}`);
-  for (const [, library] of output('readelf', ['-d', file]).matchAll(/\(NEEDED\).*\[(.*)\]/g)) {
-    expect(NEEDED.test(library), `${name}: needs ${library}, which a user may not have`);
-  }
+  for (const library of foreignLibraries(file)) failures.push(`${name}: needs ${library}, which a user may not have`);
   expect(!readFileSync(file).includes(root), `${name}: names the folder it was built in`);
   const floor =
     versions
@@ -107,6 +107,7 @@ function checkAddon(file, name) {
   expect(!promised || minor(floor) <= minor(promised), `${name}: needs glibc ${floor}, README promises ${promised}`);
 }
 
+for (const cudaPackage of cudaPackages(root)) failures.push(...manifestComplaints(root, cudaPackage));
 const folder = mkdtempSync(path.join(os.tmpdir(), 'node-ip-adapter-pack-'));
 try {
   const npm = process.env.npm_execpath?.endsWith('npm-cli.js') ? [process.execPath, process.env.npm_execpath] : ['npm'];
