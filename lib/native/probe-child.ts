@@ -1,11 +1,17 @@
 // node probe-child.js LIBRARY: opens a device library and its driver and writes what it finds, one line of JSON. A
 // process of its own, since a broken driver may crash or hang whoever opens it.
-import { toError } from '../errors.js';
-import { addon } from './native.js';
+import { BinaryError, quoted, toError } from '../errors.js';
+import { addon, addonPath } from './native.js';
 
 const answer = (): object => {
   try {
-    return { devices: addon().probe(process.argv[2] ?? '').devices };
+    const { probe } = addon();
+    if (probe) return { devices: probe(process.argv[2] ?? '').devices };
+    throw new BinaryError(
+      'BINARY_INCOMPATIBLE',
+      `The native addon ${quoted(addonPath())} is from before cards`,
+      'Build it anew: npx node-ip-adapter build',
+    );
   } catch (error) {
     const { code, message, hint } = toError(error);
     return { error: { code, message, hint } };

@@ -297,8 +297,11 @@ export interface Addon {
   /** Levels this CPU and this binary have, slowest first. */
   levels(): readonly string[];
   readonly Stop: new () => Stop;
-  /** Opens a device library and its driver: for a process of its own (`probe.ts`), since a broken one may crash or hang. */
-  probe(library: string): { readonly devices: readonly Card[] };
+  /**
+   * Opens a device library and its driver: for a process of its own (`probe.ts`), since a broken one may crash or hang.
+   * Absent in an addon from before cards.
+   */
+  readonly probe?: (library: string) => { readonly devices: readonly Card[] };
   readonly Engine: new (options: {
     /** Default cpu; every other one has its library, as an absolute path. */
     readonly device?: string;

@@ -4,7 +4,7 @@ import { IpAdapterError } from '../../../lib/errors.js';
 import { type EngineOptions, startEngine, unlessAborted } from '../../../lib/native/engine.js';
 import { fakeAddon, fakeLibrary, withEnvironment } from './fake-cards.js';
 
-withEnvironment({ IPA_BINARY: fakeAddon, FAKE_ENGINE: undefined, IPA_CPU: undefined });
+withEnvironment({ IPA_BINARY: fakeAddon, FAKE_ADDON: undefined, IPA_CPU: undefined });
 
 const failure = (options: EngineOptions): IpAdapterError => {
   try {
@@ -45,7 +45,7 @@ t.test('what the engine says of its device is the error', async (test) => {
 });
 
 t.test('an addon that knows no device is not mistaken for a card', async (test) => {
-  withEnvironment({ FAKE_ENGINE: 'old' });
+  withEnvironment({ FAKE_ADDON: 'old' });
   const place = { id: 'cuda:0', library: fakeLibrary({}) } as const;
   test.match(failure({ threads: 1, place }), {
     code: 'BINARY_INCOMPATIBLE',

@@ -5,21 +5,23 @@
 //   { "error": { "code", "message", "hint" } }              the library or its driver says no
 //   { "signal": "SIGSEGV" }  { "exit": 3 }  { "hangs": 5000 }  { "says": "text" }     a driver that is broken
 //
-// Each probe appends a line to the file `<library>.asked`.
+// Each probe appends a line to the file `<library>.asked`. FAKE_ADDON=old is an addon from before cards.
 'use strict';
 const { appendFileSync, readFileSync } = require('node:fs');
+
+const isOld = () => process.env.FAKE_ADDON === 'old';
 
 class Stop {
   raise() {}
 }
 
-/** Computes nothing; `FAKE_ENGINE=old` is an addon that knows no device. */
+/** Computes nothing. */
 class Engine {
   constructor({ device = 'cpu', library, level = 'base', threads = 1, dtype = 'auto' }) {
     const { engine: error } = library ? JSON.parse(readFileSync(library, 'utf8')) : {};
     if (error) throw Object.assign(new Error(error.message), error);
     const isCard = device !== 'cpu';
-    const told = process.env.FAKE_ENGINE === 'old' ? {} : { device, ...(isCard ? { name: 'NVIDIA Fake' } : {}) };
+    const told = isOld() ? {} : { device, ...(isCard ? { name: 'NVIDIA Fake' } : {}) };
     this.info = { ...told, level, threads, dtype: dtype === 'auto' ? (isCard ? 'f16' : 'f32') : dtype };
   }
 
@@ -29,14 +31,15 @@ class Engine {
 exports.levels = () => ['base'];
 exports.Stop = Stop;
 exports.Engine = Engine;
-exports.probe = (library) => {
-  appendFileSync(`${library}.asked`, `${process.pid}\n`);
-  const { devices, error, signal, exit, hangs, says } = JSON.parse(readFileSync(library, 'utf8'));
-  process.stderr.write('the driver starts\n');
-  if (signal) process.kill(process.pid, signal);
-  if (exit) process.exit(exit);
-  if (hangs) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, hangs); // ms
-  if (error) throw Object.assign(new Error(error.message), error);
-  if (says) process.stdout.write(says);
-  return { devices };
-};
+if (!isOld())
+  exports.probe = (library) => {
+    appendFileSync(`${library}.asked`, `${process.pid}\n`);
+    const { devices, error, signal, exit, hangs, says } = JSON.parse(readFileSync(library, 'utf8'));
+    process.stderr.write('the driver starts\n');
+    if (signal) process.kill(process.pid, signal);
+    if (exit) process.exit(exit);
+    if (hangs) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, hangs); // ms
+    if (error) throw Object.assign(new Error(error.message), error);
+    if (says) process.stdout.write(says);
+    return { devices };
+  };

@@ -47,3 +47,12 @@ t.test('a library is probed once in a process, whatever came out', async (test) 
   for (let i = 0; i < 2; ++i) await test.rejects(probe(bad), { code: 'DEVICE_NONE' });
   test.equal(timesAsked(bad), 1);
 });
+
+t.test('an addon from before cards says so', async (test) => {
+  withEnvironment({ FAKE_ADDON: 'old' });
+  await test.rejects(probeOnce(fakeLibrary({ devices: [h100] })), {
+    code: 'BINARY_INCOMPATIBLE',
+    message: /fake-addon\.cjs" is from before cards/,
+    hint: 'Build it anew: npx node-ip-adapter build',
+  });
+});
