@@ -1,15 +1,11 @@
 // The step plans under review: test/plans/*.txt are the folded listings of SD1.5, SDXL and the bundled UNet with 0, 1
 // and 2 image prompts, all recorded by unet(). IPA_UPDATE_PLANS=1 writes them anew.
 #include <algorithm>
-#include <cstdlib>
-#include <filesystem>
-#include <fstream>
-#include <sstream>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "io/open.h"
+#include "listing.h"
 #include "models/golden_model.h"
 #include "models/unet.h"
 #include "test.h"
@@ -18,15 +14,6 @@ namespace {
 
 using namespace ipa;
 using namespace ipa::test;
-
-const std::filesystem::path kListings = std::filesystem::path(IPA_GOLDEN_DIR).parent_path() / "plans";
-
-std::string read_text(const std::filesystem::path& path) {
-  std::ifstream file(path, std::ios::binary);
-  std::ostringstream text;
-  text << file.rdbuf();
-  return text.str();
-}
 
 UNetConfig of_reference(const std::string& name) {
   const GoldenModel model(name);
@@ -49,27 +36,6 @@ Plan step_plan(const UNetConfig& config, int64_t side, int prompts) {
   Builder b;
   record_unet(b, config, side, side, c);
   return fold(b.finish());
-}
-
-std::string line_at(std::string_view text, size_t at) {
-  const size_t before = at == 0 ? std::string_view::npos : text.rfind('\n', at - 1);
-  const size_t from = before == std::string_view::npos ? 0 : before + 1;
-  return std::string(text.substr(from, text.find('\n', at) - from));
-}
-
-void compare(const std::string& name, const std::string& listing) {
-  const std::filesystem::path path = kListings / (name + ".txt");
-  if (const char* update = std::getenv("IPA_UPDATE_PLANS"); update && std::string_view(update) == "1")
-    std::ofstream(path, std::ios::binary) << listing;
-  const std::string reviewed = read_text(path);
-  if (reviewed == listing) return;
-  const auto [now, then] = std::mismatch(listing.begin(), listing.end(), reviewed.begin(), reviewed.end());
-  const auto number = 1 + std::count(listing.begin(), now, '\n');
-  failed(__FILE__, __LINE__,
-         "test/plans/" + name + ".txt differs from the plan in line " + std::to_string(number) +
-             "\n    listed: " + line_at(reviewed, static_cast<size_t>(then - reviewed.begin())) +
-             "\n    now:    " + line_at(listing, static_cast<size_t>(now - listing.begin())) +
-             "\n    if the change is meant, write the listings anew with IPA_UPDATE_PLANS=1 and review them");
 }
 
 // K, V of text and image prompts are a request plan's; those of self-attention (attn1) belong here.
@@ -117,7 +83,7 @@ void check(const std::string& name, const UNetConfig& config, int64_t side) {
   for (int prompts = 0; prompts <= 2; ++prompts) {
     const Plan plan = step_plan(config, side, prompts);
     const std::string listing = name + "-" + std::to_string(prompts) + "-adapters";
-    compare(listing, print(plan));
+    expect_listing(listing, print(plan));
     expect_no_request_work(plan, listing);
     // The same ops in the same places and the same weights, however many image prompts there are.
     EXPECT_EQ(plan.nodes.size(), plain.nodes.size());

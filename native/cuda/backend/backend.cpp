@@ -111,12 +111,8 @@ ipa::Program* prepare(void* self, const Plan& plan, const Layout& layout, const 
   program->arrivals = card.device.allocate(kArrivals * sizeof(uint32_t), "the counters of split products");
   card.device.fill(program->arrivals.at(), 0, kArrivals);
   Memories memories{program->arena.memory.at(), 0, program->arrivals.at()};
-  {  // once without scratch, to learn how much it takes
-    driver::Commands none;
-    Lowering lowering(card.device, plan, layout, addresses, stored, memories, none);
-    for (const Node& node : plan.nodes) lowering.add(node);
-    program->scratch_bytes = lowering.scratch_bytes();
-  }
+  // Once without scratch, to learn how much it takes.
+  program->scratch_bytes = lower_plan(card.device, plan, layout, addresses, stored, memories).scratch_bytes;
   program->scratch = card.device.allocate(std::max<size_t>(program->scratch_bytes, 4), "the scratch of a plan");
   memories.scratch = program->scratch.at();
 
@@ -124,11 +120,12 @@ ipa::Program* prepare(void* self, const Plan& plan, const Layout& layout, const 
   const auto place_of = [&](ValueId id) {
     return arena.at(static_cast<size_t>(layout.offsets[static_cast<size_t>(id)]));
   };
-  for (const Node& node : plan.nodes) {
-    Program::Step step{{}, place_of(node.output), 0, node.path};
+  LoweredPlan lowered = lower_plan(card.device, plan, layout, addresses, stored, memories);
+  for (size_t i = 0; i < plan.nodes.size(); ++i) {
+    const Node& node = plan.nodes[i];
+    Program::Step step{std::move(lowered.nodes[i]), place_of(node.output), 0, node.path};
     if (stored[static_cast<size_t>(node.output)] == Stored::f32)
       step.count = plan.values[static_cast<size_t>(node.output)].shape.size();
-    Lowering(card.device, plan, layout, addresses, stored, memories, step.commands).add(node);
     program->steps.push_back(std::move(step));
   }
   const auto ports = [&](const std::map<std::string, ValueId>& values, std::vector<Program::Port>& list) {

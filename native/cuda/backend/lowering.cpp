@@ -60,14 +60,25 @@ const float* Lowering::f32(ValueId id) {
 
 template <typename T>
 void Lowering::lower(const T&) {
+  static_assert(kWithoutKernel<T> != nullptr, "an op without a kernel says why");
   fail(Code::DEVICE_UNSUPPORTED, node_->path + ": " + op_name(node_->op) + " has no CUDA kernel",
        "run this network on the CPU", {{"stage", node_->path}});
 }
 
-void Lowering::add(const Node& node) {
-  node_ = &node;
+void Lowering::add(const Node& node, driver::Commands& to) {
+  node_ = &node, commands_ = &to;
   scratch_ = 0;
   std::visit([this](const auto& op) { lower(op); }, node.op);
+}
+
+LoweredPlan lower_plan(driver::Device& device, const Plan& plan, const Layout& layout,
+                       const std::vector<driver::Address>& weights, const std::vector<Stored>& stored,
+                       const Memories& memories) {
+  LoweredPlan lowered;
+  Lowering lowering(device, plan, layout, weights, stored, memories);
+  for (const Node& node : plan.nodes) lowering.add(node, lowered.nodes.emplace_back());
+  lowered.scratch_bytes = lowering.scratch_bytes();
+  return lowered;
 }
 
 }  // namespace ipa::cuda

@@ -26,19 +26,36 @@ struct Memories {
 };
 inline constexpr int64_t kArrivals = 4096;
 
+// Why no kernel takes an op; null where one does.
+template <typename T>
+inline constexpr const char* kWithoutKernel = nullptr;
+template <>
+inline constexpr const char* kWithoutKernel<Affine> = "batch norms of ONNX graphs alone (faces), which run on the CPU";
+template <>
+inline constexpr const char* kWithoutKernel<Pool> = "pools of ONNX graphs alone (faces), which run on the CPU";
+template <>
+inline constexpr const char* kWithoutKernel<Resize> = "resizes of ONNX graphs alone (faces), which run on the CPU";
+template <>
+inline constexpr const char* kWithoutKernel<MatMul> =
+    "products of two values of ONNX graphs alone, which run on the CPU";
+inline constexpr const char* kGroupedWithoutKernel = "grouped convolutions of ONNX graphs alone (faces), as above";
+
+// A plan as work for a card: the commands of each node, in the plan's order, and what they take besides the values.
+struct LoweredPlan {
+  std::vector<driver::Commands> nodes;
+  size_t scratch_bytes = 0;
+};
+LoweredPlan lower_plan(driver::Device& device, const Plan& plan, const Layout& layout,
+                       const std::vector<driver::Address>& weights, const std::vector<Stored>& stored,
+                       const Memories& memories);
+
 class Lowering {
  public:
   Lowering(driver::Device& device, const Plan& plan, const Layout& layout, const std::vector<driver::Address>& weights,
-           const std::vector<Stored>& stored, const Memories& memories, driver::Commands& commands)
-      : device_(device),
-        plan_(plan),
-        layout_(layout),
-        weights_(weights),
-        stored_(stored),
-        memories_(memories),
-        commands_(commands) {}
+           const std::vector<Stored>& stored, const Memories& memories)
+      : device_(device), plan_(plan), layout_(layout), weights_(weights), stored_(stored), memories_(memories) {}
 
-  void add(const Node& node);
+  void add(const Node& node, driver::Commands& to);
   size_t scratch_bytes() const { return most_scratch_; }
 
  private:
@@ -65,7 +82,7 @@ class Lowering {
   void lower(const Softmax& op);
   void lower(const Reduce& op);
   template <typename T>
-  void lower(const T& op);  // has no kernel
+  void lower(const T& op);  // kWithoutKernel
 
   struct Matrix;  // of a product: lower_products.cpp
   void multiply_direct(const Matrix& matrix);
@@ -100,7 +117,7 @@ class Lowering {
   const char* out() const { return is_operand(node_->output) ? compute() : "f32"; }
   template <typename Arguments>
   void launch(const std::string& kernel, driver::Grid grid, const Arguments& arguments) {
-    commands_.launch(device_.kernel(kernel), grid, arguments);
+    commands_->launch(device_.kernel(kernel), grid, arguments);
   }
   // Blocks of an element kernel for so many indices.
   driver::Grid spread(int64_t indices) const;
@@ -111,7 +128,7 @@ class Lowering {
   const std::vector<driver::Address>& weights_;
   const std::vector<Stored>& stored_;
   const Memories& memories_;
-  driver::Commands& commands_;
+  driver::Commands* commands_ = nullptr;  // those of the node
   const Node* node_ = nullptr;
   size_t scratch_ = 0, most_scratch_ = 0;  // bytes: of this node, of any
 };

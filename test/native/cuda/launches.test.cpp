@@ -1,0 +1,126 @@
+// The launches of a step under review: test/plans/cuda-launches.txt says for SD1.5 and SDXL with 0, 1 and 2 image
+// prompts what each kind of op becomes on a card. IPA_UPDATE_PLANS=1 writes it anew.
+#include <array>
+#include <cstdio>
+#include <map>
+#include <string>
+#include <utility>
+
+#include "core/dtype.h"
+#include "cuda/backend/lowering.h"
+#include "cuda/card.h"
+#include "listing.h"
+#include "models/golden_model.h"
+#include "models/unet.h"
+#include "test.h"
+
+namespace {
+
+using namespace ipa;
+using namespace ipa::test;
+
+struct Network {
+  const char* name;
+  const char* golden;
+  int64_t side;  // of the latents
+};
+constexpr Network kNetworks[] = {{"SD1.5 at 512x512", "true-unet15", 64}, {"SDXL at 1024x1024", "true-unetxl", 128}};
+
+// Under guidance, as the plans beside it: the first image prompt has 4 tokens, the second 16.
+Plan step_plan(const Network& network, int prompts) {
+  const GoldenModel model(network.golden);
+  const UNetConfig config = detect_unet(model.index, model.config);
+  Conditioning c;
+  c.batch = 2;
+  c.time_rows = config.added_conditioning() ? c.batch : 1;
+  if (prompts > 0) c.image_prompts.push_back({4, false});
+  if (prompts > 1) c.image_prompts.push_back({16, false});
+  Builder b;
+  record_unet(b, config, network.side, network.side, c);
+  Plan plan = b.finish();
+  plan.compute_with(Compute::f16);
+  return fold(plan);
+}
+
+// "product" of "product_f16_f32_128x64".
+std::string family(const std::string& kernel) {
+  size_t end = kernel.size();
+  for (const char* type : {"_f16", "_bf16", "_f32"}) end = std::min(end, kernel.find(type));
+  return kernel.substr(0, end);
+}
+
+using Counts = std::map<std::string, int>;
+
+std::string text_of(const Counts& counts) {
+  std::string text;
+  for (const auto& [name, count] : counts)
+    text += (text.empty() ? "" : ", ") + name + (count > 1 ? " " + std::to_string(count) : "");
+  return text;
+}
+
+std::string padded(std::string text, size_t width) {
+  text.resize(std::max(text.size(), width), ' ');
+  return text;
+}
+
+std::string megabytes(size_t bytes) {
+  char text[32];
+  std::snprintf(text, sizeof text, "%.1f MB", static_cast<double>(bytes) / 1e6);
+  return text;
+}
+
+std::string listing_of(const Network& network, int prompts) {
+  const Plan plan = step_plan(network, prompts);
+  const Layout layout = place(plan);
+  EmulatedCard card;
+  constexpr cuda::driver::Address kSomewhere = 1 << 20;  // nothing is allocated, nothing runs
+  const std::vector<cuda::driver::Address> weights(plan.weights.size(), kSomewhere);
+  const cuda::LoweredPlan lowered =
+      cuda::lower_plan(card.device, plan, layout, weights, cuda::storage(plan), {kSomewhere, kSomewhere, kSomewhere});
+
+  struct Row {
+    int ops = 0;
+    Counts kernels;
+  };
+  std::map<std::string, Row> rows;
+  int launches = 0;
+  for (size_t i = 0; i < plan.nodes.size(); ++i) {
+    Row& row = rows[op_name(plan.nodes[i].op)];
+    ++row.ops;
+    for (const cuda::driver::Command& command : lowered.nodes[i].list()) {
+      const auto& launch = std::get<cuda::driver::LaunchCommand>(command);
+      ++row.kernels[family(launch.kernel.row->name)], ++launches;
+    }
+  }
+  std::string text = std::string(network.name) + ", batch 2, f16, image prompts " + std::to_string(prompts) + ": " +
+                     std::to_string(launches) + " launches a step of " + std::to_string(plan.nodes.size()) + " ops\n";
+  text += "  arena " + megabytes(static_cast<size_t>(layout.bytes)) + ", scratch " + megabytes(lowered.scratch_bytes) +
+          "\n";
+  for (const auto& [op, row] : rows)
+    text += "  " + padded(std::to_string(row.ops) + " " + op, 16) + "-> " + text_of(row.kernels) + "\n";
+  return text + "\n";
+}
+
+// Every op of the vocabulary that no kernel takes.
+template <size_t... kIndices>
+std::string without_kernel(std::index_sequence<kIndices...>) {
+  std::string text;
+  const auto add = [&](const char* name, const char* why) {
+    if (why) text += "  " + padded(name, 16) + "CPU: " + why + "\n";
+  };
+  (add(op_name(std::variant_alternative_t<kIndices, Op>{}),
+       cuda::kWithoutKernel<std::variant_alternative_t<kIndices, Op>>),
+   ...);
+  add("conv2d", cuda::kGroupedWithoutKernel);
+  return text;
+}
+
+TEST("cuda launches: what each op of a step becomes") {
+  std::string listing = "Kernels that each kind of op of a step becomes, and how often.\n\n";
+  for (const Network& network : kNetworks)
+    for (int prompts = 0; prompts <= 2; ++prompts) listing += listing_of(network, prompts);
+  listing += "Ops without a kernel\n" + without_kernel(std::make_index_sequence<std::variant_size_v<Op>>());
+  expect_listing("cuda-launches", listing);
+}
+
+}  // namespace
