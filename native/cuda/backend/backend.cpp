@@ -24,7 +24,10 @@ ipa::Buffer* allocate(void* self, size_t bytes) {
 }
 void free_buffer(void*, ipa::Buffer* buffer) { delete static_cast<Buffer*>(buffer); }
 void populate(void*, Place, size_t) {}  // it is there from the start
-void write(void* self, Place to, const void* from, size_t bytes) { own(self).device.upload(address(to), from, bytes); }
+void write(void* self, Place to, const void* from, size_t bytes) {
+  written(to, bytes);
+  own(self).device.upload(address(to), from, bytes);
+}
 void read(void* self, Place from, void* to, size_t bytes) { own(self).device.download(to, address(from), bytes); }
 
 // ---- weights ----
@@ -91,10 +94,11 @@ struct Program : ipa::Program {
       : card(its_card), arena(its_card.device.allocate(bytes, "the values of a plan")) {}
   Card& card;
   Buffer arena;
-  driver::Memory scratch, arrivals;
+  driver::Memory scratch, arrivals, kept;
   size_t scratch_bytes = 0;
   std::vector<Port> inputs, outputs;
   std::vector<Step> steps;
+  std::vector<driver::Commands> casts;  // of arena.watched, one each
   const std::string none;
   const std::string* status_path = &none;
 };
@@ -113,8 +117,13 @@ ipa::Program* prepare(void* self, const Plan& plan, const Layout& layout, const 
   Memories memories{program->arena.memory.at(), 0, program->arrivals.at()};
   // Once without scratch, to learn how much it takes.
   program->scratch_bytes = lower_plan(card.device, plan, layout, addresses, stored, memories).scratch_bytes;
+  const std::vector<KeptInput> inputs = kept_inputs(plan);
+  const size_t inputs_bytes = kept_bytes(inputs);
+  program->kept = card.device.allocate(std::max<size_t>(inputs_bytes, 4), "the inputs of a plan as operands");
+  memories.kept = program->kept.at();
   program->scratch = card.device.allocate(std::max<size_t>(program->scratch_bytes, 4), "the scratch of a plan");
   memories.scratch = program->scratch.at();
+  program->scratch_bytes += inputs_bytes;
 
   const Place arena{&program->arena, 0};
   const auto place_of = [&](ValueId id) {
@@ -128,6 +137,9 @@ ipa::Program* prepare(void* self, const Plan& plan, const Layout& layout, const 
       step.count = plan.values[static_cast<size_t>(node.output)].shape.size();
     program->steps.push_back(std::move(step));
   }
+  program->casts = std::move(lowered.casts);
+  for (const KeptInput& input : inputs)
+    program->arena.watched.push_back({place_of(input.id).offset, static_cast<size_t>(input.count) * sizeof(float)});
   const auto ports = [&](const std::map<std::string, ValueId>& values, std::vector<Program::Port>& list) {
     for (const auto& [name, id] : values)
       list.push_back({place_of(id), plan.values[static_cast<size_t>(id)].shape.size(), name});
@@ -143,6 +155,15 @@ Place input(const ipa::Program& program, size_t index) { return own(program).inp
 Place output(const ipa::Program& program, size_t index) { return own(program).outputs[index].place; }
 const std::string& status_path(const ipa::Program& program) { return *own(program).status_path; }
 
+// Brings what was written since the last run to where products read it.
+void cast_changed(Program& program) {
+  for (size_t i = 0; i < program.casts.size(); ++i) {
+    if (!program.arena.watched[i].changed) continue;
+    program.card.device.run(program.casts[i]);
+    program.arena.watched[i].changed = false;
+  }
+}
+
 // Launch by launch, the stop flag polled before each; with `check` each result is looked at.
 RunStatus run(ipa::Program& of, const StopFlag& stop, bool check) {
   Program& program = own(of);
@@ -154,6 +175,8 @@ RunStatus run(ipa::Program& of, const StopFlag& stop, bool check) {
     program.status_path = &port.name;
     return RunStatus::nonfinite;
   }
+  if (stop.raised()) return RunStatus::stopped;
+  cast_changed(program);
   for (const Program::Step& step : program.steps) {
     if (stop.raised()) return RunStatus::stopped;
     card.device.run(step.commands);

@@ -44,6 +44,9 @@ void Lowering::cast(driver::Address from, const char* from_type, driver::Address
 
 const void* Lowering::operand(ValueId id) {
   if (is_operand(id)) return as<const void>(id);
+  const ValueId alias = plan_.values[static_cast<size_t>(id)].alias;
+  for (const KeptInput& input : kept_)
+    if (input.id == (alias == kNone ? id : alias)) return pointer<const void>(memories_.kept + input.offset);
   const int64_t count = shape(id).size();
   const driver::Address to = scratch(static_cast<size_t>(count) * sizeof(uint16_t));
   cast(at(id), "f32", to, compute(), count, count);
@@ -71,12 +74,18 @@ void Lowering::add(const Node& node, driver::Commands& to) {
   std::visit([this](const auto& op) { lower(op); }, node.op);
 }
 
+void Lowering::add(const KeptInput& input, driver::Commands& to) {
+  commands_ = &to;
+  cast(at(input.id), "f32", memories_.kept + input.offset, compute(), input.count, input.count);
+}
+
 LoweredPlan lower_plan(driver::Device& device, const Plan& plan, const Layout& layout,
                        const std::vector<driver::Address>& weights, const std::vector<Stored>& stored,
                        const Memories& memories) {
   LoweredPlan lowered;
   Lowering lowering(device, plan, layout, weights, stored, memories);
   for (const Node& node : plan.nodes) lowering.add(node, lowered.nodes.emplace_back());
+  for (const KeptInput& input : kept_inputs(plan)) lowering.add(input, lowered.casts.emplace_back());
   lowered.scratch_bytes = lowering.scratch_bytes();
   return lowered;
 }

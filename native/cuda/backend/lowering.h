@@ -23,6 +23,7 @@ bool packs_operands(const WeightWant& want);
 
 struct Memories {
   driver::Address arena = 0, scratch = 0, arrivals = 0;  // arrivals: kArrivals counters, zeros between launches
+  driver::Address kept = 0;                              // of kept_inputs
 };
 inline constexpr int64_t kArrivals = 4096;
 
@@ -43,6 +44,7 @@ inline constexpr const char* kGroupedWithoutKernel = "grouped convolutions of ON
 // A plan as work for a card: the commands of each node, in the plan's order, and what they take besides the values.
 struct LoweredPlan {
   std::vector<driver::Commands> nodes;
+  std::vector<driver::Commands> casts;  // of kept_inputs, to be run before the nodes where an input has changed
   size_t scratch_bytes = 0;
 };
 LoweredPlan lower_plan(driver::Device& device, const Plan& plan, const Layout& layout,
@@ -53,9 +55,16 @@ class Lowering {
  public:
   Lowering(driver::Device& device, const Plan& plan, const Layout& layout, const std::vector<driver::Address>& weights,
            const std::vector<Stored>& stored, const Memories& memories)
-      : device_(device), plan_(plan), layout_(layout), weights_(weights), stored_(stored), memories_(memories) {}
+      : device_(device),
+        plan_(plan),
+        layout_(layout),
+        weights_(weights),
+        stored_(stored),
+        memories_(memories),
+        kept_(kept_inputs(plan)) {}
 
   void add(const Node& node, driver::Commands& to);
+  void add(const KeptInput& input, driver::Commands& to);
   size_t scratch_bytes() const { return most_scratch_; }
 
  private:
@@ -105,7 +114,7 @@ class Lowering {
   static T* pointer(driver::Address at) {
     return reinterpret_cast<T*>(static_cast<uintptr_t>(at));
   }
-  // A value as an operand, cast where it lies as f32; as f32, cast where it lies as an operand.
+  // A value as an operand, cast where it lies as f32 and is not kept; as f32, cast where it lies as an operand.
   const void* operand(ValueId id);
   const float* f32(ValueId id);
   driver::Address scratch(size_t bytes);
@@ -128,6 +137,7 @@ class Lowering {
   const std::vector<driver::Address>& weights_;
   const std::vector<Stored>& stored_;
   const Memories& memories_;
+  const std::vector<KeptInput> kept_;
   driver::Commands* commands_ = nullptr;  // those of the node
   const Node* node_ = nullptr;
   size_t scratch_ = 0, most_scratch_ = 0;  // bytes: of this node, of any

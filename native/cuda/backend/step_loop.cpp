@@ -21,6 +21,11 @@ driver::Device& device(void* self) { return static_cast<Card*>(self)->device; }
 
 }  // namespace
 
+void written(Place at, size_t bytes) {
+  for (Buffer::Watched& part : static_cast<Buffer*>(at.buffer)->watched)
+    part.changed |= at.offset < part.offset + part.bytes && part.offset < at.offset + bytes;
+}
+
 void copy(void* self, const Copy* copies, size_t count) {
   for (size_t first = 0; first < count; first += static_cast<size_t>(kMostCopies)) {
     const size_t some = std::min(count - first, static_cast<size_t>(kMostCopies));
@@ -30,6 +35,7 @@ void copy(void* self, const Copy* copies, size_t count) {
       const Copy& c = copies[first + i];
       arguments.parts[i] = {pointer<void>(c.from), pointer<void>(c.to), static_cast<int64_t>(c.bytes)};
       most = std::max(most, c.bytes);
+      written(c.to, c.bytes);
     }
     device(self).launch(device(self).kernel("copy_many_words"), {blocks(most / 4).x, static_cast<uint32_t>(some)},
                         arguments);
@@ -42,6 +48,7 @@ void combine(void* self, Place out, const Term* terms, size_t terms_count, size_
     arguments.factors[i] = terms[i].factor, arguments.x[i] = pointer<const float>(terms[i].x);
   arguments.out = pointer<float>(out);
   arguments.terms = static_cast<int32_t>(terms_count), arguments.count = static_cast<int32_t>(count);
+  written(out, count * sizeof(float));
   device(self).launch(device(self).kernel("combine_f32"), blocks(count), arguments);
 }
 
@@ -49,6 +56,7 @@ void guide(void* self, Place unconditional, Place conditional, double scale, dou
   const GuideArguments arguments{
       pointer<const float>(unconditional), pointer<const float>(conditional), pointer<float>(out), scale, rescale,
       static_cast<int32_t>(count)};
+  written(out, count * sizeof(float));
   if (rescale > 0)
     device(self).launch(device(self).kernel("guide_rescaled_f32"), {1}, arguments);
   else

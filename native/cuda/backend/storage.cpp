@@ -81,4 +81,20 @@ std::vector<Stored> storage(const Plan& plan) {
   return stored;
 }
 
+std::vector<KeptInput> kept_inputs(const Plan& plan) {
+  std::vector<bool> multiplied(plan.values.size());
+  for (const Node& node : plan.nodes)
+    for_each_operand(plan, node, [&](ValueId id) { multiplied[static_cast<size_t>(root(plan, id))] = true; });
+  std::vector<KeptInput> kept;
+  for (const auto& [name, id] : plan.inputs)
+    if (multiplied[static_cast<size_t>(id)]) kept.push_back({id, kept_bytes(kept), shape(plan, id).size()});
+  return kept;
+}
+
+size_t kept_bytes(const std::vector<KeptInput>& inputs) {
+  if (inputs.empty()) return 0;
+  const size_t end = inputs.back().offset + static_cast<size_t>(inputs.back().count) * sizeof(uint16_t);
+  return (end + 255) / 256 * 256;
+}
+
 }  // namespace ipa::cuda

@@ -16,4 +16,14 @@ bool takes_operands(const Plan& plan, const Node& node);
 // By ValueId. Inputs and outputs of the plan are f32: that is what a place means to callers.
 std::vector<Stored> storage(const Plan& plan);
 
+// An input of the plan that products or attention multiply. Inputs stay as they were set over any number of runs, so
+// the program keeps it in 16 bits too, in memory of its own, and casts it again only after it was written.
+struct KeptInput {
+  ValueId id;
+  size_t offset;  // bytes, in that memory
+  int64_t count;  // numbers
+};
+std::vector<KeptInput> kept_inputs(const Plan& plan);
+size_t kept_bytes(const std::vector<KeptInput>& inputs);
+
 }  // namespace ipa::cuda

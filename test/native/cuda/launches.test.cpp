@@ -94,8 +94,11 @@ std::string listing_of(const Network& network, int prompts) {
   }
   std::string text = std::string(network.name) + ", batch 2, f16, image prompts " + std::to_string(prompts) + ": " +
                      std::to_string(launches) + " launches a step of " + std::to_string(plan.nodes.size()) + " ops\n";
+  if (!lowered.casts.empty())
+    text +=
+        "  cast " + std::to_string(lowered.casts.size()) + " more before the first step: inputs that are multiplied\n";
   text += "  arena " + megabytes(static_cast<size_t>(layout.bytes)) + ", scratch " + megabytes(lowered.scratch_bytes) +
-          "\n";
+          ", inputs as operands " + megabytes(cuda::kept_bytes(cuda::kept_inputs(plan))) + "\n";
   for (const auto& [op, row] : rows)
     text += "  " + padded(std::to_string(row.ops) + " " + op, 16) + "-> " + text_of(row.kernels) + "\n";
   return text + "\n";
