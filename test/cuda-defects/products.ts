@@ -3,6 +3,7 @@ import { type Defect, defect } from './defect.js';
 
 const RESULT = 'result.h';
 const TILE = 'tile.h';
+const PRODUCT = 'product.h';
 const CONVOLUTION = 'convolution.h';
 const CONVOLUTION_DIRECT = 'convolution_direct.h';
 
@@ -95,6 +96,16 @@ export const PRODUCTS: readonly Defect[] = [
   defect(TILE, 'the last slice is counted twice', 'first = 0, second = 0;', ''),
   defect(TILE, 'a slice is left out', 'uint32_t z = 0; z < grid.z', 'uint32_t z = 1; z < grid.z'),
   defect(TILE, 'no guard where slices meet', 'if (r < m && c < n)', 'if (c < n)'),
+  defect(
+    PRODUCT,
+    'all parts by the first weight',
+    'static_cast<const Operand*>(part.w)',
+    'static_cast<const Operand*>(arguments.parts[0].w)',
+  ),
+  defect(PRODUCT, 'all parts to the first result', 'part.result, split', 'arguments.parts[0].result, split'),
+  defect(PRODUCT, 'parts share their slices', 'split.sums +=', 'split.sums += 0 *'),
+  defect(PRODUCT, 'slices of parts overlap', '* grid_size().z * static_cast', '* static_cast'),
+  defect(PRODUCT, 'columns go on from part to part', 'column - number * columns', 'column'),
   defect(RESULT, 'no guard of rows on store', ' && spot.row < m', ''),
   defect(RESULT, 'no guard of columns on store', ' && spot.column < columns', ''),
   defect(RESULT, 'bias of the neighbour', 'addend(result, image, to.column + 1)', 'addend(result, image, to.column)'),

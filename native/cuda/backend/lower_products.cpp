@@ -32,12 +32,13 @@ struct Cut {
 };
 
 // Waves of blocks times what one takes; slices cost the sums' way through memory. From the sizes and the card alone.
-Cut cut_of(int64_t m, int64_t n, int64_t k, int64_t multiprocessors, bool large_tiles) {
+// `parts`: products of that size in the launch.
+Cut cut_of(int64_t m, int64_t n, int64_t k, int64_t parts, int64_t multiprocessors, bool large_tiles) {
   Cut best{nullptr, 1};
   double least = 0;
   for (const TileRow& tile : kTiles) {
     if (tile.m == 256 && !large_tiles) continue;
-    const int64_t blocks = (m + tile.m - 1) / tile.m * ((n + tile.n - 1) / tile.n);
+    const int64_t blocks = (m + tile.m - 1) / tile.m * ((n + tile.n - 1) / tile.n) * parts;
     const int64_t steps = (k + kDepth - 1) / kDepth;
     for (int64_t slices = 1; slices <= kMostSlices; slices *= 2) {
       if (slices > 1 && (steps / slices < 4 || blocks > kArrivals)) break;
@@ -81,8 +82,9 @@ struct Lowering::Matrix {
 void Lowering::multiply_tiles(const Matrix& matrix) {
   const void* x = operand(matrix.x);
   const driver::Properties& card = device_.properties();
+  const int64_t parts = number(static_cast<int64_t>(nodes_.size()));
   const Cut cut =
-      cut_of(matrix.m, matrix.n, matrix.k, std::max(card.multiprocessors, 1), card.shared_bytes >= 96 * 1024);
+      cut_of(matrix.m, matrix.n, matrix.k, parts, std::max(card.multiprocessors, 1), card.shared_bytes >= 96 * 1024);
   const Epilogue& e = matrix.epilogue;
   ResultArguments result{};
   result.bias = weight<float>(matrix.bias);
@@ -95,17 +97,23 @@ void Lowering::multiply_tiles(const Matrix& matrix) {
   result.geglu = e.geglu ? 1 : 0;
   SplitArguments split{};
   if (cut.slices > 1) {
-    split.sums = pointer<float>(scratch(static_cast<size_t>(cut.slices * matrix.m * matrix.n) * sizeof(float)));
+    split.sums = pointer<float>(scratch(static_cast<size_t>(parts * cut.slices * matrix.m * matrix.n) * sizeof(float)));
     split.arrivals = pointer<uint32_t>(memories_.arrivals);
   }
-  const driver::Grid grid{static_cast<uint32_t>((matrix.n + cut.tile->n - 1) / cut.tile->n),
+  const driver::Grid grid{static_cast<uint32_t>((matrix.n + cut.tile->n - 1) / cut.tile->n * parts),
                           static_cast<uint32_t>((matrix.m + cut.tile->m - 1) / cut.tile->m),
                           static_cast<uint32_t>(cut.slices)};
   const std::string types = std::string(compute()) + "_" + out() + "_" + cut.tile->name;
   const void* w = weight<void>(matrix.weight);
   if (!matrix.conv) {
-    launch("product_" + types, grid,
-           ProductArguments{x, w, result, split, number(matrix.m), number(matrix.n), number(matrix.k)});
+    ProductArguments arguments{x, {{w, result}}, split, number(matrix.m), number(matrix.n), number(matrix.k)};
+    for (size_t i = 1; i < nodes_.size(); ++i) {  // siblings have all else in common
+      const Linear& other = std::get<Linear>(nodes_[i].op);
+      ProductPart& part = arguments.parts[i];
+      part = {weight<void>(other.weight), result};
+      part.result.bias = weight<float>(other.bias), part.result.y = as<void>(nodes_[i].output);
+    }
+    launch("product_" + types, grid, arguments);
     return;
   }
   const Conv2d& c = *matrix.conv;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <variant>
 
+#include "cuda/backend/siblings.h"
 #include "cuda/kernels/elements.h"
 
 namespace ipa::cuda {
@@ -68,10 +69,10 @@ void Lowering::lower(const T&) {
        "run this network on the CPU", {{"stage", node_->path}});
 }
 
-void Lowering::add(const Node& node, driver::Commands& to) {
-  node_ = &node, commands_ = &to;
+void Lowering::add(std::span<const Node> nodes, driver::Commands& to) {
+  nodes_ = nodes, node_ = &nodes[0], commands_ = &to;
   scratch_ = 0;
-  std::visit([this](const auto& op) { lower(op); }, node.op);
+  std::visit([this](const auto& op) { lower(op); }, node_->op);
 }
 
 void Lowering::add(const KeptInput& input, driver::Commands& to) {
@@ -84,7 +85,11 @@ LoweredPlan lower_plan(driver::Device& device, const Plan& plan, const Layout& l
                        const Memories& memories) {
   LoweredPlan lowered;
   Lowering lowering(device, plan, layout, weights, stored, memories);
-  for (const Node& node : plan.nodes) lowering.add(node, lowered.nodes.emplace_back());
+  const std::vector<int> made = made_together(plan, layout, stored);
+  for (size_t i = 0; i < plan.nodes.size(); ++i) {
+    driver::Commands& commands = lowered.nodes.emplace_back();
+    if (made[i] > 0) lowering.add({&plan.nodes[i], static_cast<size_t>(made[i])}, commands);
+  }
   for (const KeptInput& input : kept_inputs(plan)) lowering.add(input, lowered.casts.emplace_back());
   lowered.scratch_bytes = lowering.scratch_bytes();
   return lowered;

@@ -4,6 +4,7 @@
 // Scratch is what one node needs besides its values: operands cast from f32, sums of split products, moments of group
 // norms. Nodes run one after the other, so all share it. Lowering with no scratch at hand tells how much it takes.
 #include <cstdint>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -43,7 +44,7 @@ inline constexpr const char* kGroupedWithoutKernel = "grouped convolutions of ON
 
 // A plan as work for a card: the commands of each node, in the plan's order, and what they take besides the values.
 struct LoweredPlan {
-  std::vector<driver::Commands> nodes;
+  std::vector<driver::Commands> nodes;  // none at those that a sibling's launch makes
   std::vector<driver::Commands> casts;  // of kept_inputs, to be run before the nodes where an input has changed
   size_t scratch_bytes = 0;
 };
@@ -63,7 +64,8 @@ class Lowering {
         memories_(memories),
         kept_(kept_inputs(plan)) {}
 
-  void add(const Node& node, driver::Commands& to);
+  // A node, or siblings that one launch makes (siblings.h).
+  void add(std::span<const Node> nodes, driver::Commands& to);
   void add(const KeptInput& input, driver::Commands& to);
   size_t scratch_bytes() const { return most_scratch_; }
 
@@ -139,7 +141,8 @@ class Lowering {
   const Memories& memories_;
   const std::vector<KeptInput> kept_;
   driver::Commands* commands_ = nullptr;  // those of the node
-  const Node* node_ = nullptr;
+  std::span<const Node> nodes_;
+  const Node* node_ = nullptr;             // the first of them
   size_t scratch_ = 0, most_scratch_ = 0;  // bytes: of this node, of any
 };
 

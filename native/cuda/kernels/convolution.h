@@ -88,7 +88,7 @@ IPA_DEVICE void convolution(const ConvolutionArguments& arguments) {
   };
   product_parts::run_tile<Operand, Out, Tile>(source, static_cast<const Operand*>(arguments.x),
                                               static_cast<const Operand*>(arguments.weights), arguments.result,
-                                              arguments.split, m, arguments.cout, k);
+                                              arguments.split, m, arguments.cout, k, static_cast<int>(block_index().x));
 }
 
 }  // namespace ipa::cuda

@@ -215,15 +215,16 @@ IPA_DEVICE void finish_sums(const ResultArguments& result, int row, int column, 
   }
 }
 
-// The whole of a kernel: C [m][n] = A W^T, A given by make_source(first row, first k).
+// The whole of a kernel: C [m][n] = A W^T, A given by make_source(first row, first k). `column`: of blocks, within C;
+// a grid that makes several Cs has more.
 template <typename Operand, typename Out, typename Tile, typename MakeSource>
 IPA_DEVICE void run_tile(const MakeSource& make_source, const Operand* a, const Operand* w,
-                         const ResultArguments& result, const SplitArguments& split, int m, int n, int k) {
+                         const ResultArguments& result, const SplitArguments& split, int m, int n, int k, int column) {
   const int warp = static_cast<int>(warp_index());
   constexpr int kWarpsN = Tile::kN / Tile::kWarpN;
   const int warp_m = warp / kWarpsN * Tile::kWarpM, warp_n = warp % kWarpsN * Tile::kWarpN;
   const int block_m = static_cast<int>(block_index().y) * Tile::kM;
-  const int block_n = static_cast<int>(block_index().x) * Tile::kN;
+  const int block_n = column * Tile::kN;
 
   const int slices = static_cast<int>(grid_size().z), all_steps = (k + Tile::kK - 1) / Tile::kK;
   const int most = (all_steps + slices - 1) / slices, before = static_cast<int>(block_index().z) * most;

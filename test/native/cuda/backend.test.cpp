@@ -6,22 +6,13 @@
 #include "block.h"
 #include "cuda/card.h"
 #include "models/runner.h"
+#include "running.h"
 #include "test.h"
-#include "weights/synthetic.h"
 
 namespace {
 
 using namespace ipa;
 using namespace ipa::test;
-
-TensorSource weights_of(const Plan& plan) {
-  TensorIndex index;
-  for (const WeightWant& want : plan.weights) {
-    TensorInfo& info = index[want.path];
-    info.dims = want.dims, info.dtype = DType::f32;
-  }
-  return synthetic("cuda", std::move(index));
-}
 
 double relative_error(const std::vector<float>& got, const std::vector<float>& want) {
   double error = 0, size = 0;

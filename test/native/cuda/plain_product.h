@@ -6,8 +6,9 @@ namespace ipa::cuda {
 
 inline ProductArguments plain_product(const void* a, const void* w, const float* bias, void* y, int m, int n, int k) {
   ProductArguments arguments{};
-  arguments.a = a, arguments.w = w;
-  arguments.result.bias = bias, arguments.result.y = y, arguments.result.rows_per_image = m;
+  arguments.a = a, arguments.parts[0].w = w;
+  ResultArguments& result = arguments.parts[0].result;
+  result.bias = bias, result.y = y, result.rows_per_image = m;
   arguments.m = m, arguments.n = n, arguments.k = k;
   return arguments;
 }

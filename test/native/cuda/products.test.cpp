@@ -1,4 +1,5 @@
 // Matrix products: every tile, operand, output and way to the result at small and odd sizes, and real layers.
+#include "plain_product.h"
 #include "product_cases.h"
 #include "run_cases.h"
 
@@ -30,9 +31,7 @@ TEST("cuda product: statistics count what the tile says") {
   emulator::Launch launch;
   launch.kernel = "product", launch.threads = Tile64x64::kThreads, launch.shared_bytes = Tile64x64::kSharedBytes;
   launch.grid.y = 2;
-  ProductArguments arguments{};
-  arguments.a = a.data(), arguments.w = w.data(), arguments.result.y = c.data();
-  arguments.m = 64, arguments.n = 64, arguments.k = 64;
+  const ProductArguments arguments = plain_product(a.data(), w.data(), nullptr, c.data(), 64, 64, 64);
   const emulator::Statistics done = emulator::launch(launch, product<Half, Half, Tile64x64>, arguments);
   // Two blocks, of which the second has no row; two steps of K; four warps; two halves of a step.
   EXPECT_EQ(done.barriers, 2u * (2 + 1));  // one more before the strips take the place of the stages

@@ -7,11 +7,9 @@
 #include <vector>
 
 #include "block.h"
-#include "core/stop.h"
-#include "cuda/card.h"
-#include "models/runner.h"
+#include "plan/builder.h"
+#include "running.h"
 #include "test.h"
-#include "weights/synthetic.h"
 
 namespace {
 
@@ -35,58 +33,11 @@ Plan attention_plan() {
   return fold(plan);
 }
 
-TensorSource weights_of(const Plan& plan) {
-  TensorIndex index;
-  for (const WeightWant& want : plan.weights) {
-    TensorInfo& info = index[want.path];
-    info.dims = want.dims, info.dtype = DType::f32;
-  }
-  return synthetic("cuda", std::move(index));
-}
-
-// A program of a plan on a card of its own.
-struct Running {
-  explicit Running(Plan its_plan)
-      : plan(std::move(its_plan)),
-        store(card.backend, card.pool, plan.weights, weights_of(plan)),
-        program(card.backend.prepare(card.backend.self, plan, place(plan), store.places(plan).data()),
-                card.backend.release) {}
-
-  Place input(const std::string& name) const {
-    return card.backend.input(*program,
-                              static_cast<size_t>(std::distance(plan.inputs.begin(), plan.inputs.find(name))));
-  }
-  void set(const std::string& name, const std::vector<float>& numbers) {
-    card.backend.write(card.backend.self, input(name), numbers.data(), numbers.size() * sizeof(float));
-  }
-  void set(const Tensors& inputs) {
-    for (const auto& [name, numbers] : inputs) set(name, numbers);
-  }
-  // What the run launched.
-  uint64_t run(bool check = false) {
-    const uint64_t before = card.device.launches();
-    EXPECT(card.backend.run(*program, StopFlag(), check) == RunStatus::done);
-    return card.device.launches() - before;
-  }
-  std::vector<float> y() const {
-    std::vector<float> numbers(
-        static_cast<size_t>(plan.values[static_cast<size_t>(plan.outputs.at("y"))].shape.size()));
-    card.backend.read(card.backend.self, card.backend.output(*program, 0), numbers.data(),
-                      numbers.size() * sizeof(float));
-    return numbers;
-  }
-
-  EmulatedCard card;
-  Plan plan;
-  Store store;
-  std::unique_ptr<Program, void (*)(Program*)> program;
-};
-
 std::vector<float> first_result(const Plan& plan, const Tensors& inputs) {
   Running fresh(plan);
   fresh.set(inputs);
   fresh.run();
-  return fresh.y();
+  return fresh.output("y");
 }
 
 TEST("cuda runs: inputs that are multiplied are cast once, and again after any way of writing to them") {
@@ -96,11 +47,11 @@ TEST("cuda runs: inputs that are multiplied are cast once, and again after any w
   Tensors inputs = random_inputs(plan);
   running.set(inputs);
   const uint64_t first = running.run();
-  const std::vector<float> y = running.y();
+  const std::vector<float> y = running.output("y");
   const uint64_t all = running.run();
   EXPECT_EQ(all, 5u);         // norm, to_q, to_k, attend, to_out
   EXPECT_EQ(first, all + 3);  // k, v, context
-  EXPECT(running.y() == y);
+  EXPECT(running.output("y") == y);
 
   const std::vector<float> other = normals(static_cast<int64_t>(inputs["k"].size()), 1, 7);
   const size_t bytes = other.size() * sizeof(float);
@@ -134,8 +85,9 @@ TEST("cuda runs: inputs that are multiplied are cast once, and again after any w
     changed["k"] = now;
     EXPECT_EQ(running.run(), all + 1);
     EXPECT(its_own == (std::string(name) == "write" ? 0u : 1u));
-    EXPECT(running.y() != y);
-    if (running.y() != first_result(plan, changed)) failed(__FILE__, __LINE__, std::string(name) + ": another result");
+    EXPECT(running.output("y") != y);
+    if (running.output("y") != first_result(plan, changed))
+      failed(__FILE__, __LINE__, std::string(name) + ": another result");
     EXPECT_EQ(running.run(), all);
   }
   running.set("k", inputs["k"]);
