@@ -109,7 +109,8 @@ struct Backend {
   // set, over any number of runs; outputs until the next run.
   Place (*input)(const Program& program, size_t index) = nullptr;
   Place (*output)(const Program& program, size_t index) = nullptr;
-  // Allocates nothing. Throws Error only where a device fails. Polls the stop flag at least once per attention block.
+  // Allocates nothing; a card makes its graph of the program in the first run. Throws Error only where a device fails.
+  // Polls the stop flag: a CPU at least once per attention block, a card before and after the graph, which is a step.
   // With `check`, stops at the first op that makes a NaN or Inf; status_path() then names it.
   RunStatus (*run)(Program& program, const StopFlag& stop, bool check) = nullptr;
   const std::string& (*status_path)(const Program& program) = nullptr;

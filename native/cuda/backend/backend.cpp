@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "core/dtype.h"
@@ -98,6 +99,7 @@ struct Program : ipa::Program {
   size_t scratch_bytes = 0;
   std::vector<Port> inputs, outputs;
   std::vector<Step> steps;
+  std::optional<driver::Graph> graph;   // of all steps, made by the first run that is not checked
   std::vector<driver::Commands> casts;  // of arena.watched, one each
   const std::string none;
   const std::string* status_path = &none;
@@ -164,28 +166,47 @@ void cast_changed(Program& program) {
   }
 }
 
-// Launch by launch, the stop flag polled before each; with `check` each result is looked at.
+void replay(Program& program) {
+  if (!program.graph) {
+    driver::Commands all;
+    for (const Program::Step& step : program.steps) all.append(step.commands);
+    program.graph.emplace(program.card.device, all);
+  }
+  program.graph->run(program.card.device);
+}
+
+// Launch by launch, each result looked at; the path of the first that holds a NaN or Inf.
+const std::string* run_checked(Program& program, const StopFlag& stop) {
+  Card& card = program.card;
+  for (const Program::Step& step : program.steps) {
+    if (stop.raised()) return nullptr;
+    card.device.run(step.commands);
+    if (step.count > 0 && !finite(&card, step.result, static_cast<size_t>(step.count))) return &step.path;
+  }
+  return nullptr;
+}
+
 RunStatus run(ipa::Program& of, const StopFlag& stop, bool check) {
   Program& program = own(of);
   Card& card = program.card;
   program.status_path = &program.none;
-  for (size_t i = 0; check && i < program.inputs.size(); ++i) {
-    const Program::Port& port = program.inputs[i];
-    if (finite(&card, port.place, static_cast<size_t>(port.count))) continue;
-    program.status_path = &port.name;
-    return RunStatus::nonfinite;
-  }
   if (stop.raised()) return RunStatus::stopped;
-  cast_changed(program);
-  for (const Program::Step& step : program.steps) {
-    if (stop.raised()) return RunStatus::stopped;
-    card.device.run(step.commands);
-    if (!check || step.count == 0 || finite(&card, step.result, static_cast<size_t>(step.count))) continue;
-    program.status_path = &step.path;
-    return RunStatus::nonfinite;
+  const std::string* bad = nullptr;
+  for (size_t i = 0; check && !bad && i < program.inputs.size(); ++i) {
+    const Program::Port& port = program.inputs[i];
+    if (!finite(&card, port.place, static_cast<size_t>(port.count))) bad = &port.name;
   }
-  card.device.synchronize();
-  return stop.raised() ? RunStatus::stopped : RunStatus::done;
+  if (!bad) {
+    cast_changed(program);
+    if (check)
+      bad = run_checked(program, stop);
+    else
+      replay(program);
+    card.device.synchronize();
+  }
+  if (!bad) return stop.raised() ? RunStatus::stopped : RunStatus::done;
+  program.status_path = bad;
+  return RunStatus::nonfinite;
 }
 
 }  // namespace

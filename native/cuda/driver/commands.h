@@ -58,6 +58,8 @@ class Commands {
   void copy(Address to, Address from, size_t bytes) { list_.push_back(CopyCommand{to, from, bytes}); }
   void fill(Address to, uint32_t word, size_t count) { list_.push_back(FillCommand{to, word, count}); }
 
+  void append(const Commands& more) { list_.insert(list_.end(), more.list_.begin(), more.list_.end()); }
+
   const std::vector<Command>& list() const noexcept { return list_; }
 
  private:

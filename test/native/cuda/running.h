@@ -1,5 +1,5 @@
 #pragma once
-// A program that is run over and over on a card of its own.
+// A program of a plan that is run over and over, by default on a card of its own.
 #include <iterator>
 #include <memory>
 #include <string>
@@ -23,10 +23,11 @@ inline TensorSource weights_of(const Plan& plan) {
   return synthetic("cuda", std::move(index));
 }
 
-// A program of a plan on a card of its own.
 struct Running {
-  explicit Running(Plan its_plan)
-      : plan(std::move(its_plan)),
+  explicit Running(Plan its_plan, std::shared_ptr<EmulatedCard> its_card = std::make_shared<EmulatedCard>())
+      : owned(std::move(its_card)),
+        card(*owned),
+        plan(std::move(its_plan)),
         store(card.backend, card.pool, plan.weights, weights_of(plan)),
         program(card.backend.prepare(card.backend.self, plan, place(plan), store.places(plan).data()),
                 card.backend.release) {}
@@ -56,7 +57,8 @@ struct Running {
     return numbers;
   }
 
-  EmulatedCard card;
+  std::shared_ptr<EmulatedCard> owned;
+  EmulatedCard& card;
   Plan plan;
   Store store;
   std::unique_ptr<Program, void (*)(Program*)> program;

@@ -1,5 +1,6 @@
 // A program run over and over, as a step loop does.
 #include <cstdint>
+#include <cstring>
 #include <functional>
 #include <memory>
 #include <string>
@@ -15,6 +16,7 @@ namespace {
 
 using namespace ipa;
 using namespace ipa::test;
+namespace driver = ipa::cuda::driver;
 
 // Cross-attention over keys and values that are inputs, and two views of one more input.
 Plan attention_plan() {
@@ -98,6 +100,112 @@ TEST("cuda runs: inputs that are multiplied are cast once, and again after any w
   // A part of an input, its last number alone.
   backend.write(backend.self, running.input("v").at(bytes - sizeof(float)), other.data(), sizeof(float));
   EXPECT_EQ(running.run(), all + 1);
+}
+
+// A float for float comparison would take -0 for 0.
+bool same_bytes(const std::vector<float>& a, const std::vector<float>& b) {
+  return a.size() == b.size() && std::memcmp(a.data(), b.data(), a.size() * sizeof(float)) == 0;
+}
+
+Plan block_plan() {
+  Plan plan = block(40, 4, 6);
+  plan.compute_with(Compute::f16);
+  return fold(plan);
+}
+
+TEST("cuda runs: a replayed graph gives the bytes of direct launches, and is made once") {
+  const Plan plan = block_plan();
+  Running direct(plan), replayed(plan);
+  Tensors inputs = random_inputs(plan);
+  direct.set(inputs), replayed.set(inputs);
+  uint64_t first = 0;
+  std::vector<float> before;
+  for (int step = 0; step < 4; ++step) {
+    for (float& scale : inputs["row"]) scale = step == 2 ? 0 : 0.25f * static_cast<float>(step + 1);
+    direct.set("row", inputs["row"]), replayed.set("row", inputs["row"]);
+    direct.run(true);
+    const uint64_t calls = replayed.card.plugged.calls();
+    const size_t live = replayed.card.plugged.live_bytes();
+    const uint64_t launches = replayed.run();
+    const uint64_t of_run = replayed.card.plugged.calls() - calls;
+    if (step == 0)
+      first = of_run;
+    else
+      EXPECT(of_run <= 4);  // the graph, the wait for it, each with the context made current
+    EXPECT(launches > 15);
+    EXPECT_EQ(replayed.card.plugged.live_bytes(), live);
+    const std::vector<float> y = replayed.output("y");
+    EXPECT(same_bytes(y, direct.output("y")));
+    EXPECT(!same_bytes(y, before));
+    before = y;
+  }
+  EXPECT(first > 20);
+  // A checked run in between changes nothing, nor does a change of an input that is kept as operands.
+  replayed.run(true);
+  EXPECT(same_bytes(replayed.output("y"), before));
+  inputs["image"] = normals(static_cast<int64_t>(inputs["image"].size()), 1, 5);
+  direct.set(inputs), replayed.set(inputs);
+  direct.run(true), replayed.run();
+  EXPECT(same_bytes(replayed.output("y"), direct.output("y")));
+  EXPECT(!same_bytes(replayed.output("y"), before));
+  for (const Running* its : {&direct, &replayed}) EXPECT(its->card.plugged.complaints().empty());
+}
+
+TEST("cuda runs: a raised stop flag ends a run before it begins") {
+  Running running(attention_plan());
+  running.set(random_inputs(running.plan));
+  running.run();
+  StopFlag stop;
+  stop.raise();
+  const uint64_t launches = running.card.device.launches();
+  for (const bool check : {false, true})
+    EXPECT(running.card.backend.run(*running.program, stop, check) == RunStatus::stopped);
+  EXPECT_EQ(running.card.device.launches(), launches);
+}
+
+TEST("cuda runs: a call that fails in a run leaves nothing behind, and the next run is as good as ever") {
+  const Plan plan = attention_plan();
+  const Tensors inputs = random_inputs(plan);
+  Running whole(plan);
+  whole.set(inputs);
+  uint64_t before = whole.card.plugged.calls();
+  whole.run();
+  const uint64_t first = whole.card.plugged.calls() - before;
+  before = whole.card.plugged.calls();
+  whole.run();
+  const uint64_t later = whole.card.plugged.calls() - before;
+  const std::vector<float> want = whole.output("y");
+  for (const driver::Result result : {driver::kOutOfMemory, driver::kInvalidValue, driver::kLaunchFailed})
+    for (const bool again : {false, true})
+      for (uint64_t k = 1; k <= (again ? later : first); ++k) {
+        const std::string what = (again ? "a later run, call " : "the first run, call ") + std::to_string(k);
+        const auto on = std::make_shared<EmulatedCard>();
+        EmulatedCard& card = *on;
+        const size_t live = card.plugged.live_bytes();
+        bool thrown = false;
+        {
+          Running running(plan, on);
+          running.set(inputs);
+          if (again) running.run();
+          card.plugged.fail_call(card.plugged.calls() + k, result);
+          try {
+            running.run();
+          } catch (const Error& error) {
+            thrown = true;
+            if (result == driver::kOutOfMemory) EXPECT(error.code == Code::DEVICE_OUT_OF_MEMORY);
+          }
+          if (card.device.lost()) {
+            EXPECT_CODE(running.run(), Code::DEVICE_LOST);
+          } else {
+            running.run();
+            if (!same_bytes(running.output("y"), want)) failed(__FILE__, __LINE__, what + ": another result after it");
+          }
+        }
+        if (!thrown && !again) continue;  // a graph's own memory that could not be given back
+        EXPECT(thrown);
+        if (!card.device.lost()) EXPECT_EQ(card.plugged.live_bytes(), live);  // a lost one's goes with its context
+        for (const std::string& text : card.plugged.complaints()) failed(__FILE__, __LINE__, what + ": " + text);
+      }
 }
 
 }  // namespace
