@@ -54,6 +54,22 @@ void pack_rows(const PackArguments& a) {
   });
 }
 
+void pack_doubled(const PackArguments& a) {
+  const int64_t width = a.channels * 4;  // of a row of a 2x2 weight
+  std::byte* const to = static_cast<std::byte*>(a.to);
+  for_each_row(a, [&](int64_t r, const std::vector<float>& row) {
+    for (int64_t number = 0; number < 4; ++number) {
+      std::vector<float> packed(static_cast<size_t>(width));
+      for (int64_t i = 0; i < a.channels * 9; ++i) {
+        const int64_t y = (i % 9 / 3 + 1 - number / 2) / 2, x = (i % 3 + 1 - number % 2) / 2;
+        packed[static_cast<size_t>((y * 2 + x) * a.channels + i / 9)] += row[static_cast<size_t>(i)];
+      }
+      from_f32(a.to_type, packed.data(),
+               to + static_cast<size_t>((number * a.rows + r) * width) * dtype_size(a.to_type), packed.size());
+    }
+  });
+}
+
 void pack_columns(const PackArguments& a) {
   std::byte* const to = static_cast<std::byte*>(a.to);
   for_each_row(a, [&](int64_t r, const std::vector<float>& row) {

@@ -24,6 +24,11 @@ struct PackArguments {
 // block of eight values with their gates packs alone to its place, as if it were a whole weight.
 void pack_rows(const PackArguments& arguments);
 
+// A 3x3 weight as four of 2x2, to [4][rows][4 taps][channels], as convolution_doubled reads it: where each pixel is
+// four, the taps of a row or column that meet the same one are summed, in f32 and in the order of the file. Number
+// 2 y + x is for the result's pixels in line y of two, column x of two.
+void pack_doubled(const PackArguments& arguments);
+
 // To [taps][channels][rows], as convolution_direct reads it: neighbouring threads have neighbouring rows.
 void pack_columns(const PackArguments& arguments);
 

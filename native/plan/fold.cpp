@@ -117,12 +117,19 @@ class Folder {
     move_here(op.x, i);
   }
 
+  // Of the 3x3 convolutions that a backend may make as four of 2x2. Sizes have no say: one weight serves all of them.
+  static bool keeps_size(const Conv2d& op) {
+    return op.kernel_h == 3 && op.kernel_w == 3 && op.stride_h == 1 && op.stride_w == 1 && op.dilation_h == 1 &&
+           op.dilation_w == 1 && op.pad_top == 1 && op.pad_left == 1 && op.pad_bottom == 1 && op.pad_right == 1;
+  }
+
   void fold(Conv2d& op, int) {
     if (op.groups != 1) return;
     if (Upsample* up = sole<Upsample>(op.x)) {
       plan_.nodes[producer_[op.x]].output = kNone;
       op.virtual_h = up->h, op.virtual_w = up->w;
       op.x = up->x;
+      plan_.weights[op.weight].upsampled = slot_uses_[op.weight] == 1 && keeps_size(op);
     }
   }
 

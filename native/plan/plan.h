@@ -28,6 +28,7 @@ struct WeightWant {
   WeightRole role = WeightRole::vector;
   Compute compute = Compute::f32;  // of the plan that wants it
   bool exact = false;              // Builder::exact
+  bool upsampled = false;          // 3x3, of a convolution with a nearest upsample folded in; set by fold
 };
 
 struct ValueInfo {

@@ -53,7 +53,7 @@ Store::Store(const Backend& backend, const std::vector<WeightWant>& wants, Tenso
     if (added) {
       unique.push_back(&it->second.want);
     } else if (it->second.want.dims != want.dims || it->second.want.role != want.role ||
-               it->second.want.compute != want.compute) {
+               it->second.want.compute != want.compute || it->second.want.upsampled != want.upsampled) {
       fail(Code::INTERNAL, want.path + " is wanted in two forms", "report this with the model that was loaded");
     }
   }
@@ -148,7 +148,13 @@ WeightPlace Store::place(std::string_view path) const {
 
 std::vector<WeightPlace> Store::places(const Plan& plan) const {
   std::vector<WeightPlace> out;
-  for (const WeightWant& want : plan.weights) out.push_back(place(want.path));
+  for (const WeightWant& want : plan.weights) {
+    const WeightWant* const loaded = find(want.path);
+    if (loaded && (loaded->role != want.role || loaded->upsampled != want.upsampled))
+      fail(Code::INTERNAL, want.path + " was loaded in another form than a plan wants it in",
+           "report this with the model that was loaded");
+    out.push_back(place(want.path));
+  }
   return out;
 }
 

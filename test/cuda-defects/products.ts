@@ -5,6 +5,7 @@ const RESULT = 'result.h';
 const TILE = 'tile.h';
 const PRODUCT = 'product.h';
 const CONVOLUTION = 'convolution.h';
+const DOUBLED = 'convolution_doubled.h';
 const CONVOLUTION_DIRECT = 'convolution_direct.h';
 
 export const PRODUCTS: readonly Defect[] = [
@@ -125,8 +126,8 @@ export const PRODUCTS: readonly Defect[] = [
   defect(
     CONVOLUTION,
     'no guard of pixels',
-    'image < given.images ? y * given.stride_h - given.pad_top : kNowhere',
-    'y * given.stride_h - given.pad_top',
+    'image < given.images ? y * given.stride_h - given.pad_top + down : kNowhere',
+    'y * given.stride_h - given.pad_top + down',
   ),
   defect(
     CONVOLUTION,
@@ -151,6 +152,53 @@ export const PRODUCTS: readonly Defect[] = [
   defect(CONVOLUTION, 'upsampling rounds up', 'return at / 2;', 'return (at + 1) / 2;'),
   defect(CONVOLUTION, 'upsampling by two alone', 'virtual_size == 2 * size', 'virtual_size != size'),
   defect(CONVOLUTION, 'all images are the first', 'first_row[i] = image * given.height', 'first_row[i] = 0'),
+  defect(DOUBLED, 'all four go to one pixel', 'right) * n;  // of y', 'right) * 0;  // of y'),
+  defect(DOUBLED, 'lines of y as long as those of x', '(down) * 2 * arguments.width', '(down) * arguments.width'),
+  defect(
+    DOUBLED,
+    'all four by the first weight',
+    '(number) * n * static_cast<size_t>(k)',
+    '(0) * n * static_cast<size_t>(k)',
+  ),
+  defect(DOUBLED, 'the four share their slices', 'split.sums +=', 'split.sums += 0 *'),
+  defect(DOUBLED, 'the lower two look up', 'k, down, right);', 'k, 0, right);'),
+  defect(DOUBLED, 'the right two look to the left', 'k, down, right);', 'k, down, 0);'),
+  defect(
+    DOUBLED,
+    'lines and columns swapped',
+    'down = number / 2, right = number % 2',
+    'down = number % 2, right = number / 2',
+  ),
+  defect(DOUBLED, 'residual of the first of four', 'result.residual += first', 'result.residual += 0'),
+  defect(DOUBLED, 'columns go on from one to the next', 'column - number * columns', 'column'),
+  defect(
+    RESULT,
+    'the line of a strip is that of its first row',
+    'while (begin + result.line <= row) begin += result.line;',
+    '',
+    'CONVOLUTION_DOUBLED',
+  ),
+  defect(
+    RESULT,
+    'a strip that passes one line at most',
+    'while (begin + result.line <= row)',
+    'if (begin + result.line <= row)',
+    'CONVOLUTION_DOUBLED',
+  ),
+  defect(
+    RESULT,
+    'lines of y follow one another',
+    'return 2 * (row + begin);',
+    'return 2 * row;',
+    'CONVOLUTION_DOUBLED',
+  ),
+  defect(
+    RESULT,
+    'residual of a row of the sums',
+    'result.residual + row_of_y(result, to.row, first_line)',
+    'result.residual + static_cast<size_t>(to.row)',
+    'CONVOLUTION_DOUBLED',
+  ),
   defect(
     CONVOLUTION_DIRECT,
     'no guard of pixels',

@@ -41,7 +41,8 @@ DType stored_type(void*, const WeightWant& want, DType) {
 }
 
 size_t packed_bytes(void*, const WeightWant& want, DType stored) {
-  return static_cast<size_t>(product(want.dims)) * dtype_size(stored);
+  const int64_t numbers = product(want.dims), more = packs_doubled(want) ? numbers / 9 * 16 : 0;
+  return static_cast<size_t>(numbers + more) * dtype_size(stored);
 }
 
 // GEGLU's values and gates meet by eights; what the direct convolution reads has rows innermost.
@@ -49,6 +50,22 @@ int64_t pack_unit(void*, const WeightWant& want) {
   if (!is_matrix(want)) return 1;
   if (!packs_operands(want)) return pack_rows(want);
   return want.role == WeightRole::geglu ? 8 : 1;
+}
+
+void upload(Card& card, Place to, const std::byte* from, size_t bytes) {
+  const std::lock_guard lock(card.mutex);
+  card.device.upload(address(to), from, bytes);
+}
+
+// Rows of each of the four behind the weight.
+void pack_four(Card& card, const WeightWant& want, DType stored, const WeightRows& rows, Place to) {
+  to = to.at(static_cast<size_t>(product(want.dims)) * dtype_size(stored));
+  const size_t row = static_cast<size_t>(want.dims[1] * 4) * dtype_size(stored);  // bytes
+  const size_t part = row * static_cast<size_t>(rows.rows), whole = row * static_cast<size_t>(want.dims[0]);
+  std::vector<std::byte> packed(4 * part);
+  pack_doubled({rows.from, rows.type, packed.data(), stored, rows.rows, want.dims[1], 9});
+  for (size_t i = 0; i < 4; ++i)
+    upload(card, to.at(i * whole + row * static_cast<size_t>(rows.first)), &packed[i * part], part);
 }
 
 void pack(void* self, const WeightWant& want, DType stored, const WeightRows& rows, Place to) {
@@ -68,8 +85,8 @@ void pack(void* self, const WeightWant& want, DType stored, const WeightRows& ro
       pack_columns(arguments);
   }
   const size_t offset = static_cast<size_t>(rows.first * (geglu ? 2 : 1) * row) * dtype_size(stored);
-  const std::lock_guard lock(own(self).mutex);
-  own(self).device.upload(address(to.at(offset)), packed.data(), packed.size());
+  upload(own(self), to.at(offset), packed.data(), packed.size());
+  if (packs_doubled(want)) pack_four(own(self), want, stored, rows, to);
 }
 
 // ---- plans ----

@@ -76,13 +76,15 @@ struct Lowering::Matrix {
   SlotId weight, bias;
   const Epilogue& epilogue;
   int64_t m, n, k;
+  int64_t parts;                 // of one size, in one launch
   const Conv2d* conv = nullptr;  // null: a linear layer
+  bool doubled = false;          // the parts are the four of convolution_doubled
 };
 
 void Lowering::multiply_tiles(const Matrix& matrix) {
   const void* x = operand(matrix.x);
   const driver::Properties& card = device_.properties();
-  const int64_t parts = number(static_cast<int64_t>(nodes_.size()));
+  const int64_t parts = matrix.parts;
   const Cut cut =
       cut_of(matrix.m, matrix.n, matrix.k, parts, std::max(card.multiprocessors, 1), card.shared_bytes >= 96 * 1024);
   const Epilogue& e = matrix.epilogue;
@@ -95,6 +97,7 @@ void Lowering::multiply_tiles(const Matrix& matrix) {
   result.rows_per_image = number(std::max<int64_t>(result_shape().tokens(), 1));
   result.function = result_function(e.function);
   result.geglu = e.geglu ? 1 : 0;
+  if (matrix.doubled) result.line = number(shape(matrix.x).w), result.rows_per_image /= 4;
   SplitArguments split{};
   if (cut.slices > 1) {
     split.sums = pointer<float>(scratch(static_cast<size_t>(parts * cut.slices * matrix.m * matrix.n) * sizeof(float)));
@@ -105,6 +108,8 @@ void Lowering::multiply_tiles(const Matrix& matrix) {
                           static_cast<uint32_t>(cut.slices)};
   const std::string types = std::string(compute()) + "_" + out() + "_" + cut.tile->name;
   const void* w = weight<void>(matrix.weight);
+  if (matrix.doubled)  // the four lie behind it
+    w = static_cast<const uint16_t*>(w) + ipa::product(plan_.weights[static_cast<size_t>(matrix.weight)].dims);
   if (!matrix.conv) {
     ProductArguments arguments{x, {{w, result}}, split, number(matrix.m), number(matrix.n), number(matrix.k)};
     for (size_t i = 1; i < nodes_.size(); ++i) {  // siblings have all else in common
@@ -118,28 +123,32 @@ void Lowering::multiply_tiles(const Matrix& matrix) {
   }
   const Conv2d& c = *matrix.conv;
   const Shape &in = shape(c.x), &y = result_shape();
-  launch("convolution_" + types, grid,
-         ConvolutionArguments{x,
-                              w,
-                              result,
-                              split,
-                              number(in.n),
-                              number(in.h),
-                              number(in.w),
-                              number(in.c),
-                              number(c.out),
-                              number(y.h),
-                              number(y.w),
-                              c.kernel_h,
-                              c.kernel_w,
-                              c.stride_h,
-                              c.stride_w,
-                              c.pad_top,
-                              c.pad_left,
-                              c.dilation_h,
-                              c.dilation_w,
-                              number(c.virtual_h ? c.virtual_h : in.h),
-                              number(c.virtual_w ? c.virtual_w : in.w)});
+  ConvolutionArguments arguments{x,
+                                 w,
+                                 result,
+                                 split,
+                                 number(in.n),
+                                 number(in.h),
+                                 number(in.w),
+                                 number(in.c),
+                                 number(c.out),
+                                 number(y.h),
+                                 number(y.w),
+                                 c.kernel_h,
+                                 c.kernel_w,
+                                 c.stride_h,
+                                 c.stride_w,
+                                 c.pad_top,
+                                 c.pad_left,
+                                 c.dilation_h,
+                                 c.dilation_w,
+                                 number(c.virtual_h ? c.virtual_h : in.h),
+                                 number(c.virtual_w ? c.virtual_w : in.w)};
+  if (matrix.doubled) {
+    arguments.out_h = arguments.virtual_h = arguments.height, arguments.out_w = arguments.virtual_w = arguments.width;
+    arguments.kernel_h = arguments.kernel_w = 2;
+  }
+  launch((matrix.doubled ? "convolution_doubled_" : "convolution_") + types, grid, arguments);
 }
 
 // In f32. GEGLU and an upsample that was folded in are launches of their own here.
@@ -199,7 +208,10 @@ void Lowering::lower(const Conv2d& op) {
     fail(Code::DEVICE_UNSUPPORTED,
          node_->path + ": a convolution of " + std::to_string(op.groups) + " groups has no CUDA kernel",
          "run this network on the CPU", {{"stage", node_->path}});
-  const Matrix matrix{op.x, op.weight, op.bias, op.epilogue, y.rows(), op.out, x.c * op.kernel_h * op.kernel_w, &op};
+  Matrix matrix{op.x, op.weight, op.bias, op.epilogue, y.rows(), op.out, x.c * op.kernel_h * op.kernel_w, 1, &op};
+  const bool twice = op.virtual_h == 2 * x.h && op.virtual_w == 2 * x.w;
+  if (twice && packs_doubled(plan_.weights[static_cast<size_t>(op.weight)]))
+    matrix.doubled = true, matrix.parts = 4, matrix.m = x.rows(), matrix.k = x.c * 4;
   if (takes_operands(plan_, *node_))
     multiply_tiles(matrix);
   else
@@ -208,7 +220,8 @@ void Lowering::lower(const Conv2d& op) {
 
 void Lowering::lower(const Linear& op) {
   const Shape& x = shape(op.x);
-  const Matrix matrix{op.x, op.weight, op.bias, op.epilogue, x.rows(), op.out, x.c};
+  const Matrix matrix{op.x,     op.weight, op.bias, op.epilogue,
+                      x.rows(), op.out,    x.c,     number(static_cast<int64_t>(nodes_.size()))};
   if (takes_operands(plan_, *node_))
     multiply_tiles(matrix);
   else

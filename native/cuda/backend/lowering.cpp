@@ -19,6 +19,8 @@ bool packs_operands(const WeightWant& want) {
   return want.compute != Compute::f32 && want.dims[0] % 8 == 0 && want.dims[1] % 8 == 0;
 }
 
+bool packs_doubled(const WeightWant& want) { return want.upsampled && packs_operands(want); }
+
 driver::Address Lowering::at(ValueId id) const {
   return memories_.arena + static_cast<driver::Address>(layout_.offsets[static_cast<size_t>(id)]);
 }

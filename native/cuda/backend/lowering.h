@@ -21,6 +21,9 @@ int32_t number(int64_t size);
 // How a matrix lies: as [rows][taps][channels] of 16 bits, which products and convolutions multiply, or as
 // [taps][channels][rows] of f32, which the direct convolution reads.
 bool packs_operands(const WeightWant& want);
+// Whether four weights of 2x2, which convolution_doubled reads, lie behind it (WeightWant::upsampled). Both forms are
+// there, since it depends on a plan's sizes which one is read: 45 pixels are not twice 23.
+bool packs_doubled(const WeightWant& want);
 
 struct Memories {
   driver::Address arena = 0, scratch = 0, arrivals = 0;  // arrivals: kArrivals counters, zeros between launches

@@ -18,7 +18,9 @@ ValueId root(const Plan& plan, ValueId id) {
 }
 
 // Ops whose kernels can round what they store.
-bool can_round(const Op& op) {
+bool can_round(const Plan& plan, const Op& op) {
+  if (const auto* conv = std::get_if<Conv2d>(&op); conv && plan.weights[static_cast<size_t>(conv->weight)].upsampled)
+    return false;  // norms and concatenations read what an upsampling convolution makes
   return std::holds_alternative<Conv2d>(op) || std::holds_alternative<Linear>(op) ||
          std::holds_alternative<GroupNorm>(op) || std::holds_alternative<LayerNorm>(op) ||
          std::holds_alternative<Attend>(op) || std::holds_alternative<Apply>(op) || std::holds_alternative<Geglu>(op) ||
@@ -56,7 +58,7 @@ std::vector<Stored> storage(const Plan& plan) {
   const size_t count = plan.values.size();
   std::vector<bool> rounds(count), multiplied(count), read(count);
   for (const Node& node : plan.nodes) {
-    rounds[static_cast<size_t>(node.output)] = can_round(node.op);
+    rounds[static_cast<size_t>(node.output)] = can_round(plan, node.op);
     std::vector<ValueId> operands;
     for_each_operand(plan, node, [&](ValueId id) { operands.push_back(root(plan, id)); });
     for (const ValueId id : operands) multiplied[static_cast<size_t>(id)] = true;

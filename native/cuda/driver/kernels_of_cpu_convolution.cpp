@@ -1,6 +1,7 @@
 #include "cuda/driver/kernel_rows.h"
 #include "cuda/kernels/convolution.h"
 #include "cuda/kernels/convolution_direct.h"
+#include "cuda/kernels/convolution_doubled.h"
 
 namespace ipa::cuda::driver {
 
@@ -10,6 +11,8 @@ constexpr KernelRow kRows[] = {
     // clang-format off
     IPA_CONVOLUTION_F16(IPA_ROW)
     IPA_CONVOLUTION_BF16(IPA_ROW)
+    IPA_CONVOLUTION_DOUBLED_F16(IPA_ROW)
+    IPA_CONVOLUTION_DOUBLED_BF16(IPA_ROW)
     IPA_CONVOLUTION_DIRECT(IPA_ROW)
     // clang-format on
 };

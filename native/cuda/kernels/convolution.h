@@ -43,15 +43,17 @@ struct PixelSource {
   int top[kRows], left[kRows], first_row[kRows];  // of the upsampled image; lines of x before this image
   int channel, tap_y, tap_x, columns;             // of the chunk; numbers of K left from there on
 
-  IPA_DEVICE PixelSource(const ConvolutionArguments& arguments, int first_pixel, int first_k, int k)
+  // `down`, `right`: how much later than the padding says the first tap is.
+  IPA_DEVICE PixelSource(const ConvolutionArguments& arguments, int first_pixel, int first_k, int k, int down = 0,
+                         int right = 0)
       : given(arguments) {
     const int pixels = given.out_h * given.out_w;
     IPA_UNROLL
     for (int i = 0; i < kRows; ++i) {
       const int pixel = first_pixel + product_parts::row_of_thread() + i * product_parts::kRowStep<Tile>;
       const int image = pixel / pixels, y = pixel % pixels / given.out_w, x = pixel % given.out_w;
-      top[i] = image < given.images ? y * given.stride_h - given.pad_top : kNowhere;
-      left[i] = x * given.stride_w - given.pad_left;
+      top[i] = image < given.images ? y * given.stride_h - given.pad_top + down : kNowhere;
+      left[i] = x * given.stride_w - given.pad_left + right;
       first_row[i] = image * given.height;
     }
     const int column = first_k + product_parts::chunk_of_thread() * product_parts::kChunk, tap = column / given.cin;

@@ -22,6 +22,7 @@ struct ResultArguments {
   int32_t rows_per_image;
   ResultFunction function;  // identity with geglu
   int32_t geglu;            // 0 or 1
+  int32_t line;             // 0, or the rows of a line whose rows go to every other place of every other line of y
 };
 
 namespace result_parts {
@@ -71,6 +72,14 @@ IPA_DEVICE int image_of(const ResultArguments& result, int row, int first_image)
     for (int64_t next = (first_image + int64_t{1}) * result.rows_per_image; next <= row; next += result.rows_per_image)
       ++image;
   return image;
+}
+
+// Where a row goes, of a strip whose first one belongs to line `first_line`.
+IPA_DEVICE int64_t row_of_y(const ResultArguments& result, int row, int first_line) {
+  if (result.line == 0) return row;
+  int64_t begin = static_cast<int64_t>(first_line) * result.line;
+  while (begin + result.line <= row) begin += result.line;
+  return 2 * (row + begin);
 }
 
 // Two neighbours in global memory, of which the second may lie outside; `even`: rows have an even number of columns.
@@ -149,6 +158,7 @@ IPA_DEVICE void finish_strip(const ResultArguments& result, float* strip, int fi
   const int columns = result.geglu ? n / 2 : n, spots = result.geglu ? kSpots / 2 : kSpots;
   const bool even = columns % 2 == 0, plain = result.function == ResultFunction::identity && !result.geglu;
   const int first_image = result.channel ? first_row / result.rows_per_image : 0;
+  const int first_line = result.line ? first_row / result.line : 0;
   const auto at = [&](int index) { return spot<kColumns>(result, strip, index, first_row, first_column, m, columns); };
 
   IPA_ROLLED
@@ -161,7 +171,8 @@ IPA_DEVICE void finish_strip(const ResultArguments& result, float* strip, int fi
       added[i] = {0.0f, 0.0f};
       if (!to.inside) continue;
       if (result.residual)
-        added[i] = load_two(result.residual + static_cast<size_t>(to.row) * columns + to.column, even, to.both);
+        added[i] =
+            load_two(result.residual + row_of_y(result, to.row, first_line) * columns + to.column, even, to.both);
       if (plain) {
         const int image = image_of(result, to.row, first_image);
         added[i].first += addend(result, image, to.column);
@@ -181,8 +192,8 @@ IPA_DEVICE void finish_strip(const ResultArguments& result, float* strip, int fi
       const Spot to = at(from + i);
       if (!to.inside) continue;
       const Pair pair = shared_load(reinterpret_cast<const Pair*>(to.value));
-      store_two(y + static_cast<size_t>(to.row) * columns + to.column, even, to.both, pair.first + added[i].first,
-                pair.second + added[i].second);
+      store_two(y + row_of_y(result, to.row, first_line) * columns + to.column, even, to.both,
+                pair.first + added[i].first, pair.second + added[i].second);
     }
   }
 }

@@ -2,6 +2,7 @@
 // Cases of the convolutions against loops in f64; see kernel_cases.h.
 #include "cuda/kernels/convolution.h"
 #include "cuda/kernels/convolution_direct.h"
+#include "cuda/kernels/convolution_doubled.h"
 #include "cuda/packing.h"
 #include "result_cases.h"
 
@@ -145,6 +146,45 @@ void convolution_direct_case(const ConvolutionSize& size, uint64_t seed, ThreadP
   if (!given.x.intact() || !weights.intact() || !result.intact()) failures.push_back(what + ": wrote outside an input");
 }
 
+// `size` is what it stands for: kernel 3x3, padding 1, virtual sizes twice the others.
+template <typename Operand, typename Tile>
+void convolution_doubled_case(const ConvolutionSize& size, uint64_t seed, ThreadPool* pool, Failures& failures) {
+  std::mt19937_64 random(seed);
+  ConvolutionGiven<Operand> given(size, random);
+  Tensor<Operand> weights(given.file.size() / 9 * 16);
+  pack_doubled(given.packing(size, weights.data()));
+  ResultGiven result(size.result, size.rows(), size.cout, size.out_h() * size.out_w(), random);
+
+  const std::span<const std::byte> readable[] = {given.x.bytes(), weights.bytes()};
+  const int pixels = size.images * size.height * size.width;
+  const emulator::Grid grid{4 * static_cast<uint32_t>((size.cout + Tile::kN - 1) / Tile::kN),
+                            static_cast<uint32_t>((pixels + Tile::kM - 1) / Tile::kM),
+                            static_cast<uint32_t>(size.slices)};
+  SplitGiven split(size.slices, 4 * pixels, size.cout, grid);
+  const std::string what = std::string("convolution_doubled ") + kName<Operand> + ", " + size.text();
+  run_orders<float>(
+      what, seed, result.reference(given.sums),
+      [&](const emulator::Order& order, float* out) {
+        emulator::Launch launch;
+        launch.kernel = "convolution_doubled";
+        launch.grid = grid;
+        launch.threads = Tile::kThreads;
+        launch.shared_bytes = Tile::kSharedBytes;
+        launch.order = order, launch.pool = pool, launch.readable = readable;
+        ConvolutionArguments arguments{};
+        arguments.x = given.x.data(), arguments.weights = weights.data();
+        arguments.result = result.arguments(out), arguments.split = split.arguments();
+        arguments.result.line = size.width, arguments.result.rows_per_image = size.height * size.width;
+        set_sizes(size, arguments);
+        arguments.kernel_h = arguments.kernel_w = 2;
+        arguments.out_h = arguments.virtual_h = size.height, arguments.out_w = arguments.virtual_w = size.width;
+        emulator::launch(launch, convolution_doubled<Operand, Tile>, arguments);
+      },
+      failures, kLimit<Operand>);  // sums of taps are rounded to operands once more
+  if (!given.x.intact() || !weights.intact() || !result.intact()) failures.push_back(what + ": wrote outside an input");
+  if (!split.intact()) failures.push_back(what + ": arrivals are not back at zero, or wrote outside them or the sums");
+}
+
 // Channels that end within a step, odd numbers of pixels, images that meet within a tile, taps outside on every side.
 inline const ConvolutionSize kConvolutionSizes[] = {
     {.images = 3, .height = 5, .width = 7, .cin = 8, .cout = 24, .result = kAllSilu},
@@ -235,6 +275,45 @@ template <typename Operand, typename Out, typename Tile>
 void convolution_tile_cases(uint64_t seed, ThreadPool* pool, Failures& failures) {
   for (const ConvolutionSize& size : kConvolutionTileSizes)
     convolution_case<Operand, Out, Tile>(size, seed++, pool, failures);
+}
+
+// One pixel, one line, one column; lines that end within a strip, several in one; images that meet within a tile.
+inline const ConvolutionSize kConvolutionDoubledSizes[] = {
+    {.images = 1, .height = 1, .width = 1, .cin = 8, .cout = 8, .virtual_h = 2, .virtual_w = 2},
+    {.images = 2, .height = 1, .width = 5, .cin = 8, .cout = 24, .virtual_h = 2, .virtual_w = 10, .result = kAllSilu},
+    {.images = 3, .height = 7, .width = 1, .cin = 16, .cout = 16, .virtual_h = 14, .virtual_w = 2, .result = kAll},
+    {.images = 3, .height = 5, .width = 7, .cin = 24, .cout = 72, .virtual_h = 10, .virtual_w = 14, .result = kAll},
+    {.images = 1, .height = 3, .width = 37, .cin = 40, .cout = 8, .virtual_h = 6, .virtual_w = 74, .result = kBias},
+    {.images = 2,
+     .height = 9,
+     .width = 5,
+     .cin = 56,
+     .cout = 26,
+     .virtual_h = 18,
+     .virtual_w = 10,
+     .slices = 3,
+     .result = kAllSilu},
+};
+inline const ConvolutionSize kConvolutionDoubledTileSizes[] = {{.images = 2,
+                                                                .height = 13,
+                                                                .width = 11,
+                                                                .cin = 24,
+                                                                .cout = 170,
+                                                                .virtual_h = 26,
+                                                                .virtual_w = 22,
+                                                                .slices = 2,
+                                                                .result = kAll}};
+
+template <typename Operand, typename Tile>
+void convolution_doubled_cases(uint64_t seed, ThreadPool* pool, Failures& failures) {
+  for (const ConvolutionSize& size : kConvolutionDoubledSizes)
+    convolution_doubled_case<Operand, Tile>(size, seed++, pool, failures);
+}
+
+template <typename Operand, typename Tile>
+void convolution_doubled_tile_cases(uint64_t seed, ThreadPool* pool, Failures& failures) {
+  for (const ConvolutionSize& size : kConvolutionDoubledTileSizes)
+    convolution_doubled_case<Operand, Tile>(size, seed++, pool, failures);
 }
 
 template <typename Out>

@@ -30,6 +30,14 @@ TEST("cuda convolution: a layer of 16 x 16, 320 to 320 channels, in slices") {
   }});
 }
 
+TEST("cuda convolution_doubled: small and odd sizes, borders, every tile") {
+  run_cases({convolution_doubled_cases<Half, Tile64x64>, convolution_doubled_cases<BFloat, Tile64x64>,
+             convolution_doubled_tile_cases<Half, Tile128x64>, convolution_doubled_tile_cases<BFloat, Tile128x64>,
+             convolution_doubled_tile_cases<Half, Tile128x128>, convolution_doubled_tile_cases<BFloat, Tile128x128>,
+             convolution_doubled_tile_cases<Half, Tile128x160>, convolution_doubled_tile_cases<BFloat, Tile128x160>,
+             convolution_doubled_tile_cases<Half, Tile256x128>, convolution_doubled_tile_cases<BFloat, Tile256x128>});
+}
+
 TEST("cuda convolution_direct: small and odd sizes, every output") {
   run_cases({convolution_direct_cases<Half>, convolution_direct_cases<BFloat>, convolution_direct_cases<float>});
 }

@@ -15,6 +15,10 @@
 #define IPA_CONVOLUTION_CASES 1
 #include "convolution_cases.h"
 #endif
+#if !defined(IPA_ONLY) || IPA_ONLY_CONVOLUTION_DOUBLED
+#define IPA_CONVOLUTION_DOUBLED_CASES 1
+#include "convolution_cases.h"
+#endif
 #if !defined(IPA_ONLY) || IPA_ONLY_CONVOLUTION_DIRECT
 #define IPA_CONVOLUTION_DIRECT_CASES 1
 #include "convolution_cases.h"
@@ -56,6 +60,9 @@ int main() {
 #endif
 #if IPA_CONVOLUTION_CASES
     convolution_cases<Half, float, Tile64x64>,
+#endif
+#if IPA_CONVOLUTION_DOUBLED_CASES
+    convolution_doubled_cases<Half, Tile64x64>,
 #endif
 #if IPA_CONVOLUTION_DIRECT_CASES
     convolution_direct_cases<Half>,  // a NaN that strays has other bits than the zones

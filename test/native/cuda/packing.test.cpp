@@ -63,6 +63,30 @@ TEST("cuda packing: a convolution's channels come last in its rows, and its rows
       }
 }
 
+TEST("cuda packing: a doubled image's taps are summed where they meet a pixel, whole or in blocks of rows") {
+  constexpr int64_t rows = 3, channels = 2;
+  const std::vector<float> file = counted(rows * channels * 9);  // [rows][channels][3][3]; sums are exact
+  std::vector<float> whole(rows * channels * 16, -1);
+  pack_doubled({file.data(), DType::f32, whole.data(), DType::f32, rows, channels, 9});
+  // Taps of the file that line (column) 0 or 1 of a 2x2 weight sums, for the upper (left) and the lower (right) two.
+  const std::vector<int64_t> sums[2][2] = {{{0}, {1, 2}}, {{0, 1}, {2}}};
+  for (int64_t number = 0; number < 4; ++number)
+    for (int64_t r = 0; r < rows; ++r)
+      for (int64_t tap = 0; tap < 4; ++tap)
+        for (int64_t c = 0; c < channels; ++c) {
+          float sum = 0;
+          for (const int64_t y : sums[number / 2][tap / 2])
+            for (const int64_t x : sums[number % 2][tap % 2]) sum += file[((r * channels + c) * 3 + y) * 3 + x];
+          EXPECT_EQ(whole[((number * rows + r) * 4 + tap) * channels + c], sum);
+        }
+  for (int64_t r = 0; r < rows; ++r) {
+    std::vector<float> one(channels * 16, -1);
+    pack_doubled({&file[r * channels * 9], DType::f32, one.data(), DType::f32, 1, channels, 9});
+    for (int64_t i = 0; i < channels * 16; ++i)
+      EXPECT_EQ(one[i], whole[(i / (channels * 4) * rows + r) * channels * 4 + i % (channels * 4)]);
+  }
+}
+
 TEST("cuda packing: from and to 16 bits, rounded to nearest even") {
   const float file[] = {1, -2.5f, 1.0009765625f, 65504};
   uint16_t half[4], bfloat[4], again[4];

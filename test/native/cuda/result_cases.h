@@ -77,7 +77,8 @@ class ResultGiven {
             what_.channel == Channel::per_image ? n_ : 0,
             rows_per_image_,
             what_.function,
-            what_.geglu};
+            what_.geglu,
+            0};
   }
 
   bool intact() { return bias_.intact() && channel_.intact() && residual_.intact(); }
