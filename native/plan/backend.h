@@ -78,6 +78,10 @@ struct Backend {
   // Aligned to 64. Throws HOST_OUT_OF_MEMORY, DEVICE_OUT_OF_MEMORY.
   Buffer* (*allocate)(void* self, size_t bytes) = nullptr;
   void (*free)(void* self, Buffer* buffer) = nullptr;
+  // Memory of the host, for weights that come over each time a program runs. Null where the backend's is the host's.
+  Buffer* (*allocate_streamed)(void* self, size_t bytes) = nullptr;
+  // Seconds that bringing so many bytes of it over takes, about: measured when it is first asked for.
+  double (*streaming_seconds)(void* self, size_t bytes) = nullptr;
   // Asks for a part of a buffer to be there before it is written, by the calling thread; what it holds is lost.
   void (*populate)(void* self, Place place, size_t bytes) = nullptr;
   // To and from memory of the host, after everything asked for before; done when they return.
@@ -138,6 +142,11 @@ class Memory {
  public:
   Memory() = default;
   Memory(const Backend& backend, size_t bytes) : backend_(&backend), buffer_(backend.allocate(backend.self, bytes)) {}
+  static Memory streamed(const Backend& backend, size_t bytes) {
+    Memory memory;
+    memory.backend_ = &backend, memory.buffer_ = backend.allocate_streamed(backend.self, bytes);
+    return memory;
+  }
   Memory(Memory&& other) noexcept { *this = std::move(other); }
   Memory& operator=(Memory&& other) noexcept {
     std::swap(backend_, other.backend_);

@@ -258,6 +258,10 @@ void for_each_input(const Op& op, F&& f) {
 
 template <typename F>
 void for_each_slot(Op& op, F&& f);
+template <typename F>
+void for_each_slot(const Op& op, F&& f) {
+  for_each_slot(const_cast<Op&>(op), [&](SlotId& id) { f(static_cast<SlotId>(id)); });
+}
 
 // ---- the walks, kept beside the structs so that a new op cannot forget it ----
 

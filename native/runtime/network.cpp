@@ -90,7 +90,32 @@ Network::Network(std::shared_ptr<Device> device, std::map<std::string, PlanKind>
     wants.insert(wants.end(), recorded.weights.begin(), recorded.weights.end());
   }
   store_ = std::make_unique<Store>(device_->backend, wants, std::move(source));
+  stream_what_has_no_room();
   device_->residency.with_room(*this, store_->bytes(), [&] { store_->load(device_->pool, options); });
+}
+
+// Within a budget: beside the values of a usual run, and the ring through which streamed weights come.
+void Network::stream_what_has_no_room() {
+  constexpr uint64_t kRing = 3, kRingOf = 16;  // a ring takes this share of what is streamed
+  const Backend& backend = device_->backend;
+  const uint64_t budget = device_->residency.budget();
+  if (!backend.allocate_streamed || budget == 0) return;
+  uint64_t values = 0;
+  std::map<std::string, int64_t, std::less<>> rows;
+  for (const auto& [name, kind] : plans_) {
+    if (!kind.usual) continue;
+    const Plan usual = plan(name, *kind.usual);
+    values += static_cast<uint64_t>(layout_of(backend, usual).bytes) * 5 / 4;  // and what kernels take besides
+    for (const Node& node : usual.nodes)
+      for_each_slot(node.op, [&](SlotId slot) {
+        rows[usual.weights[static_cast<size_t>(slot)].path] =
+            usual.values[static_cast<size_t>(node.output)].shape.rows();
+      });
+  }
+  const uint64_t all = store_->bytes(), ring = all * kRing / kRingOf;
+  if (values == 0 || all + values <= budget) return;
+  const uint64_t room = budget > values + ring ? budget - values - ring : 0;
+  store_->stream(room * kRingOf / (kRingOf - kRing), rows);
 }
 
 void Network::come() {

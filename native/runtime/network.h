@@ -4,6 +4,7 @@
 #include <list>
 #include <map>
 #include <memory>
+#include <optional>
 #include <set>
 #include <span>
 #include <string>
@@ -29,6 +30,9 @@ struct PlanKind {
   Recorder record;
   RecordRequest smallest;  // any legal request: recorded at load to learn which weights the plan wants
   Compute compute = Compute::f32;
+  // What a user asks for most, of plans that run many times: under a budget its room is kept free, and weights that
+  // find none are streamed. Absent: the weights are needed whole.
+  std::optional<RecordRequest> usual = {};
 };
 
 struct Tensor {
@@ -106,6 +110,8 @@ class Network {
   void count(const std::string& plan) { ++runs_[plan]; }
 
  private:
+  void stream_what_has_no_room();
+
   std::shared_ptr<Device> device_;
   std::map<std::string, PlanKind> plans_;
   std::unique_ptr<Store> store_;

@@ -50,12 +50,17 @@ std::map<std::string, double> step_numbers(const Conditioning& c) {
 
 std::map<std::string, PlanKind> unet_plans(const UNetConfig& unet, Compute compute) {
   const int64_t side = int64_t{1} << (unet.depth() - 1);  // the smallest picture that every level can halve
+  Conditioning guided;                                    // with a reference of 16 tokens
+  guided.batch = 2, guided.time_rows = unet.added_conditioning() ? 2 : 1;
+  guided.image_prompts.push_back({16, false});
+  const int64_t usual = unet.added_conditioning() ? 128 : 64;  // 1024x1024 with SDXL, else 512x512
   PlanKind step{[unet](Builder& b, const RecordRequest& r) {
                   const Shape& x = shape_of(r, "x");
                   record_unet(b, unet, x.h, x.w, conditioning(r, x.n));
                 },
                 {{{"x", {1, side, side, unet.in_channels}}}, {}, {}},
-                compute};
+                compute,
+                RecordRequest{{{"x", {2, usual, usual, unet.in_channels}}}, step_numbers(guided), {}}};
   PlanKind text{[unet](Builder& b, const RecordRequest& r) {
                   const Shape& context = shape_of(r, "context");
                   record_text_kv(b, unet, context.n, context.tokens());

@@ -62,18 +62,44 @@ Store::Store(const Backend& backend, const std::vector<WeightWant>& wants, Tenso
   for (auto& [path, slot] : slots_) {
     slot.stored = backend_.stored_type(backend_.self, slot.want, source_.index.find(path)->second.dtype);
     slot.bytes = backend_.packed_bytes(backend_.self, slot.want, slot.stored);
-    slot.offset = bytes_;
-    bytes_ += (slot.bytes + 63) / 64 * 64;
   }
+  lay_out();
+}
+
+void Store::lay_out() {
+  bytes_ = streamed_bytes_ = 0;
+  for (auto& [path, slot] : slots_) {
+    uint64_t& end = slot.streamed ? streamed_bytes_ : bytes_;
+    slot.offset = end;
+    end += (slot.bytes + 63) / 64 * 64;
+  }
+}
+
+void Store::stream(uint64_t resident, const std::map<std::string, int64_t, std::less<>>& rows) {
+  std::vector<std::pair<int64_t, Slot*>> order;  // of what may go: matrices, which are nearly all
+  for (auto& [path, slot] : slots_) {
+    if (slot.want.role == WeightRole::vector) continue;
+    const auto known = rows.find(path);
+    order.emplace_back(known == rows.end() ? 0 : known->second, &slot);
+  }
+  std::stable_sort(order.begin(), order.end(), [](const auto& a, const auto& b) { return a.first > b.first; });
+  uint64_t left = bytes_;
+  for (const auto& [count, slot] : order) {
+    if (left <= resident) break;
+    slot->streamed = true;
+    left -= std::min<uint64_t>(left, slot->bytes);
+  }
+  lay_out();
 }
 
 void Store::load(ThreadPool& pool, const LoadOptions& options) {
   memory_ = Memory(backend_, bytes_);
+  if (streamed_bytes_ > 0) streamed_ = Memory::streamed(backend_, streamed_bytes_);
   constexpr uint64_t kReports = 256;           // of progress, at most
   constexpr size_t kPages = size_t{32} << 20;  // bytes that get pages at once
   std::vector<Block> blocks;
   for (auto& [path, slot] : slots_)
-    add_blocks(backend_, slot.want, source_.index.find(path)->second, slot.stored, memory_.place(slot.offset), blocks);
+    add_blocks(backend_, slot.want, source_.index.find(path)->second, slot.stored, at(slot), blocks);
   // Largest first, so that no thread ends alone with a big one.
   std::stable_sort(blocks.begin(), blocks.end(), [](const Block& a, const Block& b) { return a.bytes > b.bytes; });
   uint64_t total = 0;
@@ -109,7 +135,7 @@ void Store::load(ThreadPool& pool, const LoadOptions& options) {
     }
   });
   if (error) {
-    memory_ = Memory();
+    memory_ = Memory(), streamed_ = Memory();
     std::rethrow_exception(error);
   }
   present_ = true;
@@ -143,7 +169,7 @@ WeightPlace Store::place(std::string_view path) const {
     fail(Code::INTERNAL, "no weight " + quoted(path) + " was loaded", "report this with the model that was loaded");
   if (!present_)
     fail(Code::INTERNAL, quoted(path) + " is not in the device's memory", "report this with the call that was made");
-  return {memory_.place(it->second.offset), it->second.stored};
+  return {at(it->second), it->second.stored};
 }
 
 std::vector<WeightPlace> Store::places(const Plan& plan) const {

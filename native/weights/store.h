@@ -27,6 +27,10 @@ class Store {
   // Checks every want against the source before a byte is loaded: TENSOR_MISSING, TENSOR_SHAPE list up to five.
   // `wants`: from recorded plans; a path may come several times. Tensors nobody wants are left alone.
   Store(const Backend& backend, const std::vector<WeightWant>& wants, TensorSource source);
+  // Before load(), for backends whose memory is apart: leaves at most `resident` bytes to be loaded there. The others
+  // stay with the host and come over each time a program runs, those first that are multiplied with the most rows
+  // (`rows`, by path): their products take longest for the bytes that come.
+  void stream(uint64_t resident, const std::map<std::string, int64_t, std::less<>>& rows);
   // Takes memory, reads and packs. Once.
   void load(ThreadPool& pool, const LoadOptions& options = {});
   // Both.
@@ -36,15 +40,16 @@ class Store {
     load(pool, options);
   }
 
-  // Leaves the backend's memory for the host's, and comes back, perhaps to other places. For backends whose memory is
-  // apart.
+  // Leaves the backend's memory for the host's, but for what is streamed, and comes back, perhaps to other places. For
+  // backends whose memory is apart.
   void leave();
   void come();
   bool present() const { return present_; }
 
   WeightPlace place(std::string_view path) const;
   std::vector<WeightPlace> places(const Plan& plan) const;
-  uint64_t bytes() const { return bytes_; }
+  uint64_t bytes() const { return bytes_; }  // in the backend's memory
+  uint64_t streamed_bytes() const { return streamed_bytes_; }
   uint64_t generation() const { return generation_; }
   const TensorSource& source() const { return source_; }
   const WeightWant* find(std::string_view path) const;
@@ -62,17 +67,20 @@ class Store {
     WeightWant want;
     DType stored;
     size_t offset, bytes;
+    bool streamed = false;
   };
+  void lay_out();
+  Place at(const Slot& slot) const { return (slot.streamed ? streamed_ : memory_).place(slot.offset); }
 
   const Backend& backend_;
   TensorSource source_;
   std::map<std::string, Slot, std::less<>> slots_;
-  Memory memory_;
+  Memory memory_, streamed_;
   bool present_ = false;
   // The packed bytes as the host has them: since they last left, until one is rewritten. Costs as much memory of the
   // host as they took, and saves the way back when they leave again.
   std::vector<std::byte> left_;
-  uint64_t bytes_ = 0;
+  uint64_t bytes_ = 0, streamed_bytes_ = 0;
   uint64_t generation_ = 1;
 };
 

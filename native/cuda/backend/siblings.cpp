@@ -55,7 +55,7 @@ class Family {
   }
   Bytes bytes(ValueId id) const {
     const int64_t first = layout_.offsets[at(id)];
-    return {first, first + plan_.values[at(id)].shape.size() * static_cast<int64_t>(sizeof(float))};
+    return {first, first + plan_.values[at(id)].shape.size() * (stored_[at(id)] == Stored::operand ? 2 : 4)};
   }
   static bool overlap(Bytes a, Bytes b) { return a.first < b.end && b.first < a.end; }
 
