@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <string>
 #include <type_traits>
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -55,6 +56,7 @@ class Commands {
     const auto* const bytes = reinterpret_cast<const std::byte*>(&arguments);
     list_.push_back(LaunchCommand{kernel, grid, {bytes, bytes + sizeof arguments}});
   }
+  void add(Command command) { list_.push_back(std::move(command)); }
   void copy(Address to, Address from, size_t bytes) { list_.push_back(CopyCommand{to, from, bytes}); }
   void fill(Address to, uint32_t word, size_t count) { list_.push_back(FillCommand{to, word, count}); }
 

@@ -11,11 +11,22 @@ template <typename Arguments, void (*kernel)(const Arguments&)>
 void run_row(const emulator::Launch& launch, const void* bytes) {
   Arguments arguments;
   std::memcpy(&arguments, bytes, sizeof arguments);
-  emulator::launch(launch, kernel, arguments);
+  emulator::launch_body(launch, [&] { kernel(arguments); });
+}
+
+template <typename Arguments, void (*kernel)(const Arguments&)>
+const void* function_of_row() {
+  return reinterpret_cast<const void*>(kernel);
 }
 
 #define IPA_ROW(name, Arguments, threads, blocks, shared_bytes, ...) \
-  {#name, threads, shared_bytes, &kArguments<Arguments>, sizeof(Arguments), run_row<Arguments, __VA_ARGS__>},
+  {#name,                                                               \
+   threads,                                                             \
+   shared_bytes,                                                        \
+   &kArguments<Arguments>,                                              \
+   sizeof(Arguments),                                                   \
+   run_row<Arguments, __VA_ARGS__>,                                     \
+   function_of_row<Arguments, __VA_ARGS__>},
 
 std::span<const KernelRow> product_rows() noexcept;
 std::span<const KernelRow> convolution_rows() noexcept;

@@ -21,6 +21,7 @@ struct KernelRow {
   const char* arguments;  // &kArguments<its struct>
   size_t argument_bytes;
   void (*run)(const emulator::Launch& launch, const void* arguments);  // on the CPU
+  const void* (*function)();  // the address of what runs there: which instance a call of the emulator means
 };
 
 std::span<const KernelRow> kernel_rows() noexcept;

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <cstdlib>
 #include <cstring>
+#include <map>
 #include <memory>
 #include <random>
 #include <span>
@@ -29,14 +30,25 @@ inline uint64_t fresh_seed() {
   return given ? std::strtoull(given, nullptr, 10) : std::random_device()();
 }
 
+// Where tensors lie with their zones, and how many bytes: who runs a case on a card mirrors those that a launch points
+// to (tools/gpu_check). Made and given back by one thread.
+inline std::map<uintptr_t, size_t>& tensors_alive() {
+  static std::map<uintptr_t, size_t> all;
+  return all;
+}
+
 // `count` elements of NaN (all bits set) between two zones of NaN that nobody may touch.
 template <typename T>
 class Tensor {
  public:
   explicit Tensor(size_t count) : count_(count), memory_(kZone + count * sizeof(T) + kZone, std::byte{0xff}) {
     poison(true);
+    tensors_alive()[address()] = memory_.size();
   }
-  ~Tensor() { poison(false); }
+  ~Tensor() {
+    tensors_alive().erase(address());
+    poison(false);
+  }
   Tensor(const Tensor&) = delete;
   Tensor& operator=(const Tensor&) = delete;
 
@@ -71,6 +83,8 @@ class Tensor {
     }
 #endif
   }
+
+  uintptr_t address() const { return reinterpret_cast<uintptr_t>(memory_.data()); }
 
   size_t count_;
   std::vector<std::byte> memory_;
