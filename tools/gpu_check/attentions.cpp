@@ -49,7 +49,8 @@ void measure_attention(Card& card, const Options& options, AttentionShape shape,
   std::vector<Term> terms;
   for (const int given : crossed ? shape.keys : std::vector<int>{queries}) {
     const size_t count = static_cast<size_t>(images) * given * width, i = terms.size();
-    terms.push_back({drawn16(count, 20 + 2 * i, false), drawn16(count, 21 + 2 * i, false), given, i == 0 ? 1.0f : 0.6f});
+    terms.push_back(
+        {drawn16(count, 20 + 2 * i, false), drawn16(count, 21 + 2 * i, false), given, i == 0 ? 1.0f : 0.6f});
   }
   size_t keys_count = 0;
   int tokens = 0;
@@ -123,14 +124,21 @@ void measure_attention(Card& card, const Options& options, AttentionShape shape,
                           static_cast<uint32_t>(images)};
   work.add = [&](driver::Commands& commands, int copy) {
     AttentionTermsArguments all{};
-    all.queries = {on_q.as<void>(copy), out.as<void>(copy), static_cast<int64_t>(queries) * width,
-                   width,               queries,            shape.heads,
-                   shape.head,          factor};
+    all.queries = {on_q.as<void>(copy),
+                   out.as<void>(copy),
+                   static_cast<int64_t>(queries) * width,
+                   width,
+                   queries,
+                   shape.heads,
+                   shape.head,
+                   factor};
     all.term_count = static_cast<int32_t>(terms.size());
     for (size_t t = 0; t < terms.size(); ++t) {
       const int64_t image = static_cast<int64_t>(terms[t].tokens) * width;
       all.terms[t] = {{on_k[t]->as<void>(copy), on_v[t]->as<void>(copy), image, image, width, width, terms[t].tokens},
-                      on_scale[t]->as<float>(0), nullptr, 0};
+                      on_scale[t]->as<float>(0),
+                      nullptr,
+                      0};
     }
     if (crossed)
       commands.launch(kernel, grid, all);

@@ -59,8 +59,10 @@ void check_kernels(Card& card, ThreadPool& pool, const Options& options, Report&
     }
     for (const std::string& text : failures) report.failures.push_back(std::string(instance.name) + ": " + text);
     if (card.device.lost()) return;  // every call says the same from now on
-    if (mirror.launched().contains(instance.name)) ++checked;
-    else report.failures.push_back(std::string(instance.name) + ": its cases do not launch it");
+    if (mirror.launched().contains(instance.name))
+      ++checked;
+    else
+      report.failures.push_back(std::string(instance.name) + ": its cases do not launch it");
   }
   for (const driver::KernelRow& row : driver::kernel_rows())
     if (!listed.contains(row.name)) report.failures.push_back(std::string(row.name) + ": no case covers this kernel");

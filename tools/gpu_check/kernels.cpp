@@ -15,23 +15,23 @@ namespace {
 // Targets are shares of the card's ceiling for the mma.sync path, for a batch of 2. source: measured libraries and
 // published kernels on the H200. 0: not a class of its own.
 constexpr ProductShape kProducts[] = {
-    {2048, 10240, 1280, true, 0.48, true},  {8192, 5120, 640, true, 0.48, false},  {2048, 1280, 1280, false, 0.38, true},
-    {2048, 1280, 5120, false, 0.38, false}, {8192, 320, 320, false, 0.25, true},   {2048, 640, 640, false, 0.25, false},
-    {8192, 2560, 320, true, 0, false},      {8192, 320, 1280, false, 0, false},    {8192, 960, 320, false, 0, false},
-    {2048, 3840, 1280, false, 0, false},    {8192, 640, 2560, false, 0, false},    {512, 1280, 1280, false, 0, false},
+    {2048, 10240, 1280, true, 0.48, true},  {8192, 5120, 640, true, 0.48, false}, {2048, 1280, 1280, false, 0.38, true},
+    {2048, 1280, 5120, false, 0.38, false}, {8192, 320, 320, false, 0.25, true},  {2048, 640, 640, false, 0.25, false},
+    {8192, 2560, 320, true, 0, false},      {8192, 320, 1280, false, 0, false},   {8192, 960, 320, false, 0, false},
+    {2048, 3840, 1280, false, 0, false},    {8192, 640, 2560, false, 0, false},   {512, 1280, 1280, false, 0, false},
     {128, 10240, 1280, true, 0, false},
 };
 constexpr ConvolutionShape kConvolutions[] = {
-    {2, 128, 320, 320, 0.42, true}, {2, 64, 640, 640, 0.42, false}, {2, 16, 1280, 1280, 0.28, true},
-    {2, 16, 2560, 1280, 0.28, false}, {2, 64, 320, 320, 0, false},  {2, 32, 640, 640, 0, false},
-    {2, 32, 1280, 1280, 0, false},  {2, 8, 1280, 1280, 0, false},
+    {2, 128, 320, 320, 0.42, true},   {2, 64, 640, 640, 0.42, false}, {2, 16, 1280, 1280, 0.28, true},
+    {2, 16, 2560, 1280, 0.28, false}, {2, 64, 320, 320, 0, false},    {2, 32, 640, 640, 0, false},
+    {2, 32, 1280, 1280, 0, false},    {2, 8, 1280, 1280, 0, false},
 };
 const AttentionShape kAttentions[] = {
-    {2, 10, 4096, 64, {}, 0.37, true},       {2, 20, 1024, 64, {}, 0.33, false},
-    {2, 8, 4096, 40, {}, 0.26, true},        {2, 8, 1024, 80, {}, 0.22, false},
-    {2, 8, 256, 160, {}, 0.22, false},       {2, 8, 4096, 40, {77}, 0.55, false},
-    {2, 8, 4096, 40, {77, 4}, 0.55, true},   {2, 10, 4096, 64, {77, 16}, 0.55, false},
-    {2, 20, 1024, 64, {77, 16}, 0, false},   {2, 8, 4096, 40, {77, 4, 16, 4}, 0.55, false},
+    {2, 10, 4096, 64, {}, 0.37, true},     {2, 20, 1024, 64, {}, 0.33, false},
+    {2, 8, 4096, 40, {}, 0.26, true},      {2, 8, 1024, 80, {}, 0.22, false},
+    {2, 8, 256, 160, {}, 0.22, false},     {2, 8, 4096, 40, {77}, 0.55, false},
+    {2, 8, 4096, 40, {77, 4}, 0.55, true}, {2, 10, 4096, 64, {77, 16}, 0.55, false},
+    {2, 20, 1024, 64, {77, 16}, 0, false}, {2, 8, 4096, 40, {77, 4, 16, 4}, 0.55, false},
 };
 constexpr NormShape kNorms[] = {
     {NormShape::group_silu, 2, 16384, 320, 0.7, true}, {NormShape::group_silu, 2, 4096, 640, 0, false},

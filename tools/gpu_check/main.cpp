@@ -72,7 +72,8 @@ Opened open_card(bool emulated, ThreadPool& pool) {
   driver::EmulatedSettings settings;
   settings.pool = &pool;
   opened.plugged = std::make_unique<driver::EmulatedDevice>(settings);
-  opened.card = std::make_unique<Card>(driver::emulated_table(), opened.plugged->ordinal(), std::span<const driver::Image>());
+  opened.card =
+      std::make_unique<Card>(driver::emulated_table(), opened.plugged->ordinal(), std::span<const driver::Image>());
   opened.card->emulated = true, opened.card->why = why;
   return opened;
 }
@@ -97,7 +98,8 @@ struct Step {
   bool quick;  // a part of --quick
   void (*run)(Card&, ThreadPool&, const Options&, Report&);
 };
-// The order matters: shares are of ceilings, and a card that does not do what the emulator does explains all that follows.
+// The order matters: shares are of ceilings, and a card that does not do what the emulator does explains all that
+// follows.
 constexpr Step kSteps[] = {
     {"vectors", true, [](Card& c, ThreadPool&, const Options& o, Report& r) { record_vectors(c, o, r); }},
     {"kernels", true, check_kernels},
@@ -160,20 +162,34 @@ int run(const std::vector<std::string>& given) {
   bool with_table = true;
   for (size_t i = 0; i < given.size(); ++i) {
     const std::string& name = given[i];
-    const auto value = [&] { return i + 1 < given.size() ? given[++i] : (usage(name + " wants a value"), std::string()); };
+    const auto value = [&] {
+      return i + 1 < given.size() ? given[++i] : (usage(name + " wants a value"), std::string());
+    };
     if (name == "--capability") return print_capability();
-    if (name == "--quick") options.quick = true;
-    else if (name == "--strict") options.strict = true;
-    else if (name == "--tune") options.tune = true;
-    else if (name == "--emulated") options.emulated = true;
-    else if (name == "--no-table") with_table = false;
-    else if (name == "--only") options.only = parts_of(value());
-    else if (name == "--out") options.out = value();
-    else if (name == "--json") options.json = value();
-    else if (name == "--commit") options.commit = value();
-    else if (name == "--clocks") options.clocks_before = value();
-    else if (name == "--table") table = value();
-    else usage("there is no option " + name);
+    if (name == "--quick")
+      options.quick = true;
+    else if (name == "--strict")
+      options.strict = true;
+    else if (name == "--tune")
+      options.tune = true;
+    else if (name == "--emulated")
+      options.emulated = true;
+    else if (name == "--no-table")
+      with_table = false;
+    else if (name == "--only")
+      options.only = parts_of(value());
+    else if (name == "--out")
+      options.out = value();
+    else if (name == "--json")
+      options.json = value();
+    else if (name == "--commit")
+      options.commit = value();
+    else if (name == "--clocks")
+      options.clocks_before = value();
+    else if (name == "--table")
+      table = value();
+    else
+      usage("there is no option " + name);
   }
   if (!table.empty()) return print_table(table, options.strict);
   if (const char* const damage = std::getenv("IPA_GPU_CHECK_BREAK")) options.damage = damage;

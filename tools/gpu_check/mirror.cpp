@@ -73,8 +73,8 @@ void Mirror::run(const cuda::emulator::Launch& launch, const void* function, con
     std::memcpy(&given[at], &there, sizeof there);
   }
   driver::Commands commands;
-  commands.add(driver::LaunchCommand{
-      device_.kernel(row.name), {launch.grid.x, launch.grid.y, launch.grid.z}, std::move(given)});
+  commands.add(
+      driver::LaunchCommand{device_.kernel(row.name), {launch.grid.x, launch.grid.y, launch.grid.z}, std::move(given)});
   device_.run(commands);
   for (const Pair& pair : pairs) device_.download(reinterpret_cast<void*>(pair.host), pair.there.at(), pair.bytes);
   if (damage_ == row.name) spoil(pairs);

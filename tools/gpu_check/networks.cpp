@@ -76,7 +76,8 @@ Kind unet(const std::string& name, const UNetConfig& config, int64_t side, doubl
   Kind kind{name, unet_plans(config, Compute::f16), {}};
   const auto add = [&](int64_t batch, int adapters) {
     Case c{"step " + name, name, "step", step(config, batch, side, adapters)};
-    c.shape = std::to_string(side * 8) + " batch " + std::to_string(batch) + ", " + std::to_string(adapters) + " adapters";
+    c.shape =
+        std::to_string(side * 8) + " batch " + std::to_string(batch) + ", " + std::to_string(adapters) + " adapters";
     if (batch == 2 && adapters == 0) {
       c.target_ms = target_ms, c.measures_error = error, c.small = step(config, 2, 8, 0);
     }
@@ -108,8 +109,10 @@ std::vector<Kind> kinds(bool emulated) {
   std::vector<Kind> all = {
       unet("sd15", sd15(), 64, 8.5, true),
       unet("sdxl", sdxl(), 128, 44, true),
-      {"vae", vae_plans(vae, Compute::f16), {{"decode", "vae", "decode", {{{"z", {1, 64, 64, 4}}}, {}, {}}, 0, "512", ""},
-                                             {"decode", "vae", "decode", {{{"z", {1, 128, 128, 4}}}, {}, {}}, 0, "1024", ""}}},
+      {"vae",
+       vae_plans(vae, Compute::f16),
+       {{"decode", "vae", "decode", {{{"z", {1, 64, 64, 4}}}, {}, {}}, 0, "512", ""},
+        {"decode", "vae", "decode", {{{"z", {1, 128, 128, 4}}}, {}, {}}, 0, "1024", ""}}},
       {"text", clip_text_plans({}, Compute::f16), {{"text encoder", "text", "hidden", ids, 0, "768, batch 2", ""}}},
       {"text2", clip_text_plans(big, Compute::f16), {{"text encoder", "text2", "hidden", ids, 0, "1280, batch 2", ""}}},
       {"vision", clip_vision_plans({}, Compute::f16), {{"image encoder", "vision", "hidden", pixels, 0, "224", ""}}},

@@ -93,9 +93,19 @@ void measure_norm(Card& card, const Options& options, NormShape shape, Report& r
     const driver::Kernel first = card.device.kernel("group_statistics_f32"),
                          second = card.device.kernel("group_norm_f16_x4");
     work.add = [&, first, second](driver::Commands& commands, int copy) {
-      const GroupNormArguments arguments{on_x.as<float>(copy), on_gamma.as<float>(0), on_beta.as<float>(0),
-                                         parts.as<GroupMoments>(0), out.as<void>(copy), rows, channels, kGroups, slab,
-                                         slabs, block, kEpsilon, true};
+      const GroupNormArguments arguments{on_x.as<float>(copy),
+                                         on_gamma.as<float>(0),
+                                         on_beta.as<float>(0),
+                                         parts.as<GroupMoments>(0),
+                                         out.as<void>(copy),
+                                         rows,
+                                         channels,
+                                         kGroups,
+                                         slab,
+                                         slabs,
+                                         block,
+                                         kEpsilon,
+                                         true};
       commands.launch(first, {static_cast<uint32_t>(slabs), static_cast<uint32_t>(images)}, arguments);
       commands.launch(second, {static_cast<uint32_t>((rows + block - 1) / block), static_cast<uint32_t>(images)},
                       arguments);

@@ -124,12 +124,14 @@ double measure_product(Card& card, const Options& options, ProductShape shape, b
   const std::vector<uint16_t> a = drawn16(a_count, 1, brain),
                               w = drawn16(w_count, 2, brain, 1 / std::sqrt(static_cast<float>(k)));
   const std::vector<float> bias = drawn32(n, 3);
-  Copies on_a(card.device, a_count * 2, work.copies, "a product"), on_w(card.device, w_count * 2, work.copies, "a product"),
+  Copies on_a(card.device, a_count * 2, work.copies, "a product"),
+      on_w(card.device, w_count * 2, work.copies, "a product"),
       on_y(card.device, y_count * 2, work.copies, "a product"), on_bias(card.device, bias.size() * 4, 1, "a bias");
   on_a.upload(a.data()), on_w.upload(w.data()), on_bias.upload(bias.data());
   work.out = &on_y;
   Measurement& row = work.row;
-  row.step = "kernels", row.kernel = geglu ? "product_geglu" : "product", row.path = "mma", row.dtype = brain ? "bf16" : "f16";
+  row.step = "kernels", row.kernel = geglu ? "product_geglu" : "product", row.path = "mma",
+  row.dtype = brain ? "bf16" : "f16";
   row.shape = std::to_string(m) + "x" + std::to_string(n) + "x" + std::to_string(k);
   row.flop = 2.0 * m * n * k, row.bytes = static_cast<double>(a_count + w_count + y_count) * 2;
   row.limit = brain ? 8 * kLimit16 : kLimit16, row.target = target;

@@ -95,15 +95,14 @@ std::string json_of(Card& card, const Options& options, const Report& report) {
   char when[32];
   const std::time_t now = std::time(nullptr);
   std::strftime(when, sizeof when, "%Y-%m-%dT%H:%M:%SZ", std::gmtime(&now));
-  std::string out = "{\n  \"format\": 1,\n  \"date\": " + quoted_json(when) + ",\n  \"commit\": " +
-                    quoted_json(options.commit) + ",\n  \"machine\": {\"system\": " + quoted_json(system.sysname) +
-                    ", \"arch\": " + quoted_json(system.machine) + ", \"emulated\": " + (card.emulated ? "true" : "false") +
-                    ", \"card\": " + quoted_json(p.name) + ", \"capability\": " + std::to_string(p.capability) +
-                    ", \"driver\": " + std::to_string(p.driver) +
-                    ", \"multiprocessors\": " + std::to_string(p.multiprocessors) +
-                    ", \"l2_bytes\": " + std::to_string(p.l2_bytes) +
-                    ", \"total_bytes\": " + std::to_string(p.total_bytes) +
-                    ", \"clocks_before\": " + quoted_json(options.clocks_before) + ", \"clocks_after\": \"\"},\n";
+  std::string out =
+      "{\n  \"format\": 1,\n  \"date\": " + quoted_json(when) + ",\n  \"commit\": " + quoted_json(options.commit) +
+      ",\n  \"machine\": {\"system\": " + quoted_json(system.sysname) + ", \"arch\": " + quoted_json(system.machine) +
+      ", \"emulated\": " + (card.emulated ? "true" : "false") + ", \"card\": " + quoted_json(p.name) +
+      ", \"capability\": " + std::to_string(p.capability) + ", \"driver\": " + std::to_string(p.driver) +
+      ", \"multiprocessors\": " + std::to_string(p.multiprocessors) + ", \"l2_bytes\": " + std::to_string(p.l2_bytes) +
+      ", \"total_bytes\": " + std::to_string(p.total_bytes) +
+      ", \"clocks_before\": " + quoted_json(options.clocks_before) + ", \"clocks_after\": \"\"},\n";
   const Ceilings& c = report.ceilings;
   out += "  \"ceilings\": {\"copy_bytes_per_s\": " + number(c.copy) + ", \"product_flop_per_s\": " + number(c.product) +
          ", \"flop_per_s\": " + number(c.flop) + ", \"source\": " + quoted_json(c.source) + "},\n";
@@ -132,7 +131,8 @@ int print_table(const std::string& path, bool strict) {
     const double ms = real(row, "ms_median"), flop = real(row, "flop"), bytes = real(row, "bytes");
     const double rate = ms <= 0 ? -1 : flop > 0 ? flop / ms * 1e-9 : bytes > 0 ? bytes / ms * 1e-6 : -1;
     const double torch = real(row, "torch_ms"), target = real(row, "target"), target_ms = real(row, "target_ms");
-    const bool wrong = real(row, "err_limit") >= 0 && !(real(row, "err") >= 0 && real(row, "err") <= real(row, "err_limit"));
+    const bool wrong =
+        real(row, "err_limit") >= 0 && !(real(row, "err") >= 0 && real(row, "err") <= real(row, "err_limit"));
     const Json* const pass = row.find("pass");
     const bool aimed = target > 0 || target_ms > 0;
     const bool slow = !wrong && pass && !pass->boolean;
@@ -142,7 +142,10 @@ int print_table(const std::string& path, bool strict) {
                 text(row, "shape").c_str(), text(row, "dtype").c_str(), shown(real(row, "err"), "%.1e").c_str(),
                 shown(ms, "%.4f").c_str(), shown(rate, "%.1f").c_str(), shown(real(row, "frac"), "%.3f").c_str(),
                 shown(torch, "%.4f").c_str(), shown(torch > 0 && ms > 0 ? torch / ms : -1, "%.2f").c_str(), aim.c_str(),
-                wrong ? "WRONG" : slow ? "missed" : aimed ? "met" : "-");
+                wrong   ? "WRONG"
+                : slow  ? "missed"
+                : aimed ? "met"
+                        : "-");
   }
   for (const Json& failure : failures->items) std::printf("wrong: %s\n", failure.text.c_str());
   std::printf("%zu measurements, %zu wrong results, %d targets missed: %s\n", rows->items.size(),

@@ -98,8 +98,7 @@ class Recorder {
 
   void record(Vector& v) {
     driver::FunctionHandle function = nullptr;
-    said("cuModuleGetFunction",
-         card_.table.module_function(&function, module_, ("vector_" + v.wrapper).c_str()));
+    said("cuModuleGetFunction", card_.table.module_function(&function, module_, ("vector_" + v.wrapper).c_str()));
     const size_t in_bytes = v.in.size() * sizeof(uint32_t), out_bytes = v.out.size() * sizeof(uint32_t);
     driver::Device& device = card_.device;
     const driver::Memory in = device.allocate(in_bytes, "words"), out = device.allocate(out_bytes, "words"),

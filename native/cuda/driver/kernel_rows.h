@@ -20,12 +20,12 @@ const void* function_of_row() {
 }
 
 #define IPA_ROW(name, Arguments, threads, blocks, shared_bytes, ...) \
-  {#name,                                                               \
-   threads,                                                             \
-   shared_bytes,                                                        \
-   &kArguments<Arguments>,                                              \
-   sizeof(Arguments),                                                   \
-   run_row<Arguments, __VA_ARGS__>,                                     \
+  {#name,                                                            \
+   threads,                                                          \
+   shared_bytes,                                                     \
+   &kArguments<Arguments>,                                           \
+   sizeof(Arguments),                                                \
+   run_row<Arguments, __VA_ARGS__>,                                  \
    function_of_row<Arguments, __VA_ARGS__>},
 
 std::span<const KernelRow> product_rows() noexcept;

@@ -1,8 +1,8 @@
 #pragma once
 // Instruction vectors as text, one case a line, and what the emulator makes of them:
 //   {"wrapper": "multiply_k16_f16", "source": "where from", "in": [32 texts], "out": [32 texts]}
-// A text has the words of one lane in hexadecimal, between blanks; which words, vector_wrappers.h says. Bits must agree;
-// approximate functions of the card may differ by the limit there.
+// A text has the words of one lane in hexadecimal, between blanks; which words, vector_wrappers.h says. Bits must
+// agree; approximate functions of the card may differ by the limit there.
 #include <cmath>
 #include <cstdio>
 #include <cstring>
@@ -83,8 +83,8 @@ inline std::string line_of(const Vector& v, const std::string& source) {
     }
     return text + "\"]";
   };
-  return R"({"wrapper": ")" + v.wrapper + R"(", "source": ")" + source + R"(", "in": )" + lanes(v.in) +
-         R"(, "out": )" + lanes(v.out) + "}";
+  return R"({"wrapper": ")" + v.wrapper + R"(", "source": ")" + source + R"(", "in": )" + lanes(v.in) + R"(, "out": )" +
+         lanes(v.out) + "}";
 }
 
 // What the emulator makes of the inputs.
