@@ -17,6 +17,13 @@ struct convolution {
   }
 };
 
+template <typename Operand, typename Tile>
+struct convolution_doubled {
+  static void run(uint64_t seed, ThreadPool* pool, Failures& failures) {
+    convolution_doubled_cases<Operand, Tile>(seed, pool, failures);
+  }
+};
+
 template <typename Out>
 struct convolution_direct {
   static void run(uint64_t seed, ThreadPool* pool, Failures& failures) {
@@ -31,6 +38,8 @@ constexpr Instance kInstances[] = {
     IPA_CONVOLUTION_F16(IPA_CASES)
     IPA_CONVOLUTION_BF16(IPA_CASES)
     IPA_CONVOLUTION_DIRECT(IPA_CASES)
+    IPA_CONVOLUTION_DOUBLED_F16(IPA_CASES)
+    IPA_CONVOLUTION_DOUBLED_BF16(IPA_CASES)
     // clang-format on
 };
 

@@ -34,12 +34,12 @@ struct Kind {
   std::vector<Case> cases;
 };
 
-// How a program is run: launch by launch, or as a graph where the backend replays one.
+// How a program is run.
 struct Way {
   const char* path;
-  void (*run)(Prepared& prepared, const StopFlag& stop);
+  bool graphs;  // replayed as one, or launch by launch
 };
-constexpr Way kWays[] = {{"run", [](Prepared& prepared, const StopFlag& stop) { prepared.run(stop); }}};
+constexpr Way kWays[] = {{"graph", true}, {"direct", false}};
 
 constexpr double kCeilingOfTargets = 790e12;  // FLOP per second of the H200, which the targets in ms are of
 // fp16 operands through some hundred layers whose weights keep the size of what they are given.
@@ -91,8 +91,8 @@ Kind unet(const std::string& name, const UNetConfig& config, int64_t side, doubl
   return kind;
 }
 
-std::vector<Kind> kinds(bool emulated) {
-  if (emulated) {
+std::vector<Kind> kinds(const Card& card) {
+  if (card.emulated) {
     Kind kind{"tiny", unet_plans(tiny(), Compute::f16), {}};
     Case c{"step tiny", "tiny", "step", step(tiny(), 2, 8, 1)};
     c.shape = "64 batch 2, 1 adapters", c.measures_error = true, c.small = step(tiny(), 2, 8, 1);
@@ -110,7 +110,7 @@ std::vector<Kind> kinds(bool emulated) {
       unet("sd15", sd15(), 64, 8.5, true),
       unet("sdxl", sdxl(), 128, 44, true),
       {"vae",
-       vae_plans(vae, Compute::f16),
+       vae_plans(vae, card.device.properties().capability >= 80 ? Compute::bf16 : Compute::f32),
        {{"decode", "vae", "decode", {{{"z", {1, 64, 64, 4}}}, {}, {}}, 0, "512", ""},
         {"decode", "vae", "decode", {{{"z", {1, 128, 128, 4}}}, {}, {}}, 0, "1024", ""}}},
       {"text", clip_text_plans({}, Compute::f16), {{"text encoder", "text", "hidden", ids, 0, "768, batch 2", ""}}},
@@ -171,7 +171,8 @@ bool memory_for_cpu(const Network& network) {
   return there > 8 * static_cast<double>(network.store().bytes());
 }
 
-void run_kind(Card& card, const std::shared_ptr<Device>& device, const Kind& kind, Report& report) {
+void run_kind(Card& card, cuda::Card& as_backend, const std::shared_ptr<Device>& device, const Kind& kind,
+              Report& report) {
   const size_t before = card.device.memory_info().free;
   Network network(device, kind.plans, weights_of(kind), {});
   for (const Case& c : kind.cases) {
@@ -180,15 +181,17 @@ void run_kind(Card& card, const std::shared_ptr<Device>& device, const Kind& kin
     const StopFlag stop;
     prepared.run(stop, true);  // names the op that made a NaN
     for (const Way& way : kWays) {
-      const Timed time = timed(card, card.emulated ? 1 : 20, [&] { way.run(prepared, stop); });
+      as_backend.graphs = way.graphs;
+      const Timed time = timed(card, card.emulated ? 1 : 20, [&] { prepared.run(stop); });
       Measurement row;
-      row.step = "networks", row.kernel = c.name, row.path = way.path, row.dtype = "f16", row.shape = c.shape;
+      row.step = "networks", row.kernel = c.name, row.path = way.path,
+      row.dtype = compute_text(kind.plans.at(c.plan).compute), row.shape = c.shape;
       row.ms = time.ms, row.spread = time.spread, row.torch = c.torch;
-      if (!card.emulated && report.ceilings.flop > 0)
+      if (!card.emulated && report.ceilings.flop > 0 && way.graphs)
         row.target_ms = c.target_ms * kCeilingOfTargets / report.ceilings.flop;
       row.planned_bytes = static_cast<double>(network.store().bytes()) + static_cast<double>(prepared.bytes());
       row.actual_bytes = static_cast<double>(before) - static_cast<double>(card.device.memory_info().free);
-      if (c.measures_error && memory_for_cpu(network)) {
+      if (c.measures_error && way.graphs && memory_for_cpu(network)) {
         row.error = error_against_cpu(network, kind, c), row.limit = kErrorLimit;
         if (!(row.error <= row.limit))
           report.failures.push_back(c.name + ": error " + std::to_string(row.error) + " against the CPU, at most " +
@@ -207,12 +210,12 @@ void time_networks(Card& card, ThreadPool& pool, const Options& options, Report&
   Backend backend = cuda::make_backend(as_backend);
   const std::string level = "sm_" + std::to_string(card.device.properties().capability);
   const auto device = std::make_shared<Device>(Device{as_backend.name, level, pool, backend});
-  for (const Kind& kind : kinds(card.emulated)) {
+  for (const Kind& kind : kinds(card)) {
     bool wanted = options.only.empty() || options.wants("networks");
     for (const Case& c : kind.cases) wanted |= options.wants(c.name);
     if (!wanted) continue;
     try {
-      run_kind(card, device, kind, report);
+      run_kind(card, as_backend, device, kind, report);
     } catch (const Error& e) {
       if (e.code == Code::DEVICE_OUT_OF_MEMORY)
         report.notes.push_back(kind.network + ": " + e.what());

@@ -156,8 +156,9 @@ double measure_product(Card& card, const Options& options, ProductShape shape, b
         ResultArguments result{};
         result.bias = on_bias.as<float>(0), result.y = on_y.as<void>(copy), result.rows_per_image = m;
         result.geglu = geglu ? 1 : 0;
-        commands.launch(card.device.kernel(tile.kernel), grid,
-                        ProductArguments{on_a.as<void>(copy), on_w.as<void>(copy), result, split, m, n, k});
+        ProductArguments arguments{on_a.as<void>(copy), {}, split, m, n, k};
+        arguments.parts[0] = {on_w.as<void>(copy), result};
+        commands.launch(card.device.kernel(tile.kernel), grid, arguments);
       },
       report, sweep);
 }

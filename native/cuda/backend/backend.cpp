@@ -184,6 +184,10 @@ void cast_changed(Program& program) {
 }
 
 void replay(Program& program) {
+  if (!program.card.graphs) {
+    for (const Program::Step& step : program.steps) program.card.device.run(step.commands);
+    return;
+  }
   if (!program.graph) {
     driver::Commands all;
     for (const Program::Step& step : program.steps) all.append(step.commands);

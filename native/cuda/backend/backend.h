@@ -18,6 +18,7 @@ struct Card {
   std::string name;     // "cuda:0"
   driver::Memory flag;  // of what is looked at for NaN and Inf
   std::mutex mutex;     // of weights that several threads pack
+  bool graphs = true;   // else programs run launch by launch
 };
 
 Backend make_backend(Card& card);
