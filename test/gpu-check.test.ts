@@ -40,8 +40,9 @@ t.test('vectors, norms and a network: no wrong result, a file that is whole', as
   test.equal(written.machine.emulated, true);
   test.same(written.failures, []);
   test.ok(written.measurements.some(({ kernel }) => kernel === 'step tiny'));
-  for (const { kernel, err, ms_median: ms } of written.measurements)
-    test.ok(err !== null && err > 0 && ms !== null, `${kernel} has an error and a time`);
+  // The error of a network is that of its graph; launch by launch there is the time alone.
+  for (const { kernel, path, err, ms_median: ms } of written.measurements)
+    test.ok((path === 'direct' || (err !== null && err > 0)) && ms !== null, `${kernel} has an error and a time`);
   test.ok(existsSync(join(out, 'vectors/multiply_k16_f16.jsonl')));
   test.match(stdout, /0 wrong results/);
 });
