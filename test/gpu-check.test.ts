@@ -14,7 +14,7 @@ t.teardown(() => rmSync(out, { recursive: true, force: true }));
 interface Written {
   readonly machine: { readonly emulated: boolean };
   readonly failures: readonly string[];
-  readonly measurements: readonly { kernel: string; err: number | null; ms_median: number | null }[];
+  readonly measurements: readonly { kernel: string; path: string; err: number | null; ms_median: number | null }[];
 }
 
 function check(args: readonly string[], damage = '') {
