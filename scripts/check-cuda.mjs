@@ -21,8 +21,8 @@ if (!nvcc) {
   process.exit(0);
 }
 
-/** sm_75 has no bf16 products, and no instances of them. */
-const fits = (file, architecture) => architecture >= 80 || !file.endsWith('_bf16.cu');
+/** sm_75 has no bf16 products, and no instances of them; nor of what has no registers there. */
+const fits = (file, architecture) => architecture >= 80 || !/_(?:bf16|ampere)\.cu$/u.test(file);
 
 const kernels = readdirSync(path.join(root, 'native/cuda/kernels')).filter((name) => name.endsWith('.cu'));
 const architectures = fast ? FAST : ARCHITECTURES;

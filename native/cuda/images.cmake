@@ -16,8 +16,8 @@ foreach(source IN LISTS IPA_CUDA_KERNELS)
   set(fatbin ${CMAKE_BINARY_DIR}/cuda/${name}.fatbin)
   set(targets)
   foreach(architecture IN LISTS IPA_CUDA_ARCHITECTURES)
-    if(architecture LESS 80 AND name MATCHES "_bf16$")
-      continue()  # those cards have no products of bf16
+    if(architecture LESS 80 AND name MATCHES "_(bf16|ampere)$")
+      continue()  # no products of bf16, too few registers
     endif()
     list(APPEND targets -gencode arch=compute_${architecture},code=sm_${architecture})
   endforeach()

@@ -2,7 +2,11 @@
 import { basename } from 'node:path';
 
 /** Whose cases run when a file is edited that has none of its own (defects.cpp). */
-const CASES: Readonly<Record<string, string>> = { 'result.h': 'PRODUCT', 'tile.h': 'PRODUCT' };
+const CASES: Readonly<Record<string, string>> = {
+  'result.h': 'PRODUCT',
+  'tile.h': 'PRODUCT',
+  'moments.h': 'GROUP_NORM',
+};
 const casesOf = (file: string): string => CASES[file] ?? basename(file, '.h').toUpperCase();
 
 export interface Defect {

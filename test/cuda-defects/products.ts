@@ -6,6 +6,7 @@ const TILE = 'tile.h';
 const PRODUCT = 'product.h';
 const CONVOLUTION = 'convolution.h';
 const DOUBLED = 'convolution_doubled.h';
+const CONVOLUTION_SHORTCUT = 'convolution_shortcut.h';
 const CONVOLUTION_DIRECT = 'convolution_direct.h';
 
 export const PRODUCTS: readonly Defect[] = [
@@ -83,7 +84,7 @@ export const PRODUCTS: readonly Defect[] = [
     '// nobody reads the strip',
   ),
   defect(TILE, 'warps share a strip', 'warp_index() * (Tile::kStripBytes / 4)', '0'),
-  defect(TILE, 'slices overlap in K', 'const int first_k = before * Tile::kK;', 'const int first_k = 0;'),
+  defect(TILE, 'slices overlap in K', 'const int first_k = share.first * Tile::kK;', 'const int first_k = 0;'),
   defect(TILE, 'slices write over one another', 'split.sums + at.z * slice', 'split.sums'),
   defect(TILE, 'arrivals are not put back', 'if (is_last) *arrivals = 0;', ''),
   defect(TILE, 'arrivals of all tiles together', 'static_cast<size_t>(at.y) * grid.x + at.x', '0'),
@@ -121,6 +122,29 @@ export const PRODUCTS: readonly Defect[] = [
   defect(RESULT, 'base of the exponential', '-kLog2E * slope', '-slope'),
   defect(RESULT, 'residual twice where a function is', 'if (plain) {', 'if (true) {'),
   defect(RESULT, 'spots of a lane are left out', 'from += kAtOnce', 'from += 2 * kAtOnce'),
+  defect(RESULT, 'moments of sums', 'if (result.moments) shared_store', 'if (!result.y) shared_store'),
+  defect(RESULT, 'moments of the last strip', 'if (before > 0) {', 'if (false) {'),
+  defect(RESULT, 'strips are not weighed', '2 * before, mean, squares, 2 * rows', '1, mean, squares, 1'),
+  defect(RESULT, 'moments of a row of pairs', 'pair < kColumns / 2; pair += 32', 'pair < 32; pair += 32'),
+  defect(TILE, 'rows outside count', 'rows_within(row + i * 16, 16, m)', '16'),
+  defect(TILE, 'moments read before the strip is whole', 'warp_sync();  // the strip holds', '// the strip holds'),
+  defect(
+    TILE,
+    'moments read before all warps are there',
+    'block_barrier();                                                             // those',
+    '// those',
+  ),
+  defect(TILE, 'moments of the first warp alone', 'before < part_rows; before +=', 'before < 0; before +='),
+  defect(TILE, 'no guard of columns on moments', 'block_n + pair * 2 >= n || ', ''),
+  defect(TILE, 'warps without rows count', 'if (rows <= 0) break;', ''),
+  defect(TILE, 'warps share their moments', 'warp * Tile::kMomentBytes', '0'),
+  defect(TILE, 'parts of a tile are one', '(block_m + first) / part_rows', 'block_m / part_rows'),
+  defect(CONVOLUTION_SHORTCUT, 'no guard of rows', 'row < rows && ', ''),
+  defect(CONVOLUTION_SHORTCUT, 'no guard of the depth', ' && column < depth', ''),
+  defect(CONVOLUTION_SHORTCUT, 'the taps go on for a step', 'if (left > 0) return', 'if (left >= 0) return'),
+  defect(CONVOLUTION_SHORTCUT, 'the shortcut stands still', ' - left * Tile::kK', ''),
+  defect(CONVOLUTION_SHORTCUT, 'every slice begins with the taps', 'left = taps - share.first', 'left = taps'),
+  defect(CONVOLUTION_SHORTCUT, 'the last step is left out', '(depth + Tile::kK - 1) / Tile::kK', 'depth / Tile::kK'),
   defect(CONVOLUTION, 'no guard above', 'y < 0 || ', ''),
   defect(CONVOLUTION, 'no guard on the right', ' || x >= given.virtual_w', ''),
   defect(

@@ -5,6 +5,7 @@ const LAYER_NORM = 'layer_norm.h';
 const LAYER_NORM_LONG = 'layer_norm_long.h';
 const BLOCK_SUM = 'block_sum.h';
 const GROUP_NORM = 'group_norm.h';
+const MOMENTS = 'moments.h';
 const ELEMENT_FUNCTION = 'element_function.h';
 const ELEMENTS = 'elements.h';
 const GATHER = 'gather.h';
@@ -44,23 +45,59 @@ export const SMALL: readonly Defect[] = [
   defect(BLOCK_SUM, 'no barrier between the steps', '    block_barrier();\n', ''),
   defect(BLOCK_SUM, 'no barrier before the result', '  block_barrier();\n  const T result', '  const T result'),
   defect(BLOCK_SUM, 'no barrier before the next sum', '  block_barrier();  // before', '  // before'),
-  defect(GROUP_NORM, 'no barrier after the channels', 'block_barrier();\n\n  const int width', '\n  const int width'),
+  defect(
+    GROUP_NORM,
+    'no barrier after the channels',
+    'block_barrier();\n\n  const int width = arguments.unit',
+    '\n  const int width = arguments.unit',
+  ),
   defect(GROUP_NORM, 'no barrier after the groups', 'block_barrier();\n\n  const int columns', '\n  const int columns'),
   defect(GROUP_NORM, 'no guard of pixels on load', 'i < count ? x[(first + i) * step] : 0.0f', 'x[(first + i) * step]'),
   defect(GROUP_NORM, 'padding counts as deviation', 'i < count ? values[i] - mean : 0.0f', 'values[i] - mean'),
-  defect(GROUP_NORM, 'batches are not weighed', 'difference * difference * share * static_cast<float>(before)', '0.0f'),
+  defect(MOMENTS, 'batches are not weighed', 'difference * difference * share * static_cast<float>(before)', '0.0f'),
   defect(
     GROUP_NORM,
     'channels do not spread a group',
-    'part.squares + difference * difference *',
-    'part.squares + 0.0f *',
+    'part.squares + difference * difference * static_cast<float>(counts(i))',
+    'part.squares',
   ),
   defect(
     GROUP_NORM,
-    'every slab counts as full',
-    'left < arguments.slab_pixels ? left : arguments.slab_pixels) * width',
-    'arguments.slab_pixels) * width',
+    'parts do not spread a group',
+    'part.squares + difference * difference * numbers(i)',
+    'part.squares',
   ),
+  defect(GROUP_NORM, 'parts are of the first image', 'source.parts + image * source.slabs * row', 'source.parts'),
+  defect(GROUP_NORM, 'parts are of the first groups', ' + from / unit;', ';'),
+  defect(GROUP_NORM, 'slabs of parts run together', '(i / units) * row + i % units', '(i / units) * units + i % units'),
+  defect(GROUP_NORM, 'a group ends at the seam', 'bool has_second = to > seam', 'bool has_second = from >= seam'),
+  defect(GROUP_NORM, 'the second tensor begins at no seam', 'from - seam;', 'from;'),
+  defect(
+    GROUP_NORM,
+    'the second tensor is the first',
+    'second ? arguments.second.x - seam : arguments.first.x',
+    'arguments.first.x',
+  ),
+  defect(GROUP_NORM, 'rows of the first tensor for both', 'second ? arguments.second.channels : seam;', 'seam;'),
+  defect(
+    GROUP_NORM,
+    'the operand is normalised',
+    'store_numbers(raw + to, values[k]);',
+    'store_numbers(raw + to, mean);',
+  ),
+  defect(
+    GROUP_NORM,
+    'all blocks have the first groups',
+    'block_index().z) * arguments.block_groups',
+    '0 * block_index().z)',
+  ),
+  defect(
+    GROUP_NORM,
+    'the last block has as many groups',
+    'smaller(arguments.groups - first_group, arguments.block_groups)',
+    'arguments.block_groups',
+  ),
+  defect(GROUP_NORM, 'every slab counts as full', '(left < slab_pixels ? left : slab_pixels) *', '(slab_pixels) *'),
   defect(
     GROUP_NORM,
     'the last slab reads on',
@@ -79,7 +116,7 @@ export const SMALL: readonly Defect[] = [
     'group_norm_lanes(channels) * channels * 8',
     'group_norm_lanes(channels) * channels * 4',
   ),
-  defect(GROUP_NORM, 'the group of the first of four', '(column * kWide + j) / width', 'column * kWide / width'),
+  defect(GROUP_NORM, 'the group of the first of four', '(inner + j) / width', 'inner / width'),
   defect(GROUP_NORM, 'no guard of pixels on store', 'if (pixel + k >= pixels) break;', ''),
   defect(GROUP_NORM, 'no epsilon', ' + arguments.epsilon', ''),
   defect(GROUP_NORM, 'silu for all', 'if (arguments.silu) values', 'values'),

@@ -1,4 +1,5 @@
 #include "convolution_cases.h"
+#include "convolution_shortcut_cases.h"
 #include "instances.h"
 
 namespace ipa::gpu_check {
@@ -24,6 +25,13 @@ struct convolution_doubled {
   }
 };
 
+template <typename Operand, typename Tile>
+struct convolution_shortcut {
+  static void run(uint64_t seed, ThreadPool* pool, Failures& failures) {
+    convolution_shortcut_cases<Operand, Tile>(seed, pool, failures);
+  }
+};
+
 template <typename Out>
 struct convolution_direct {
   static void run(uint64_t seed, ThreadPool* pool, Failures& failures) {
@@ -38,6 +46,9 @@ constexpr Instance kInstances[] = {
     IPA_CONVOLUTION_F16(IPA_CASES)
     IPA_CONVOLUTION_BF16(IPA_CASES)
     IPA_CONVOLUTION_DIRECT(IPA_CASES)
+    IPA_CONVOLUTION_SHORTCUT_F16(IPA_CASES)
+    IPA_CONVOLUTION_SHORTCUT_AMPERE(IPA_CASES)
+    IPA_CONVOLUTION_SHORTCUT_BF16(IPA_CASES)
     IPA_CONVOLUTION_DOUBLED_F16(IPA_CASES)
     IPA_CONVOLUTION_DOUBLED_BF16(IPA_CASES)
     // clang-format on

@@ -72,13 +72,17 @@ void measure_norm(Card& card, const Options& options, NormShape shape, Report& r
     };
   };
   // Declared here, since work.add holds them.
-  const int slab = std::min(rows, 64), slabs = (rows + slab - 1) / slab, block = std::min(rows, 32);
+  const int slab = std::min(rows, 64), slabs = (rows + slab - 1) / slab;
   const Copies parts(card.device, static_cast<size_t>(images) * slabs * kGroups * sizeof(GroupMoments), 1, "moments");
   std::vector<Moments> moments;
 
   if (shape.kind == NormShape::group_silu) {
     row.bytes += static_cast<double>(count) * 4;  // it is read a second time
+    // As the backend spreads it: blocks of a few groups, a cache line of channels at least, and some 10,000 numbers.
     const int width = channels / kGroups;
+    int groups = 1;
+    while (groups < kGroups && (groups * width < 32 || groups * width % 4 != 0)) ++groups;
+    const int block = std::clamp(32 * 320 / (groups * width), 1, rows);
     for (int image = 0; image < images; ++image)
       for (int g = 0; g < kGroups; ++g)
         moments.push_back(
@@ -92,22 +96,20 @@ void measure_norm(Card& card, const Options& options, NormShape shape, Report& r
     });
     const driver::Kernel first = card.device.kernel("group_statistics_f32"),
                          second = card.device.kernel("group_norm_f16_x4");
-    work.add = [&, first, second](driver::Commands& commands, int copy) {
-      const GroupNormArguments arguments{on_x.as<float>(copy),
-                                         on_gamma.as<float>(0),
-                                         on_beta.as<float>(0),
-                                         parts.as<GroupMoments>(0),
-                                         out.as<void>(copy),
-                                         rows,
-                                         channels,
-                                         kGroups,
-                                         slab,
-                                         slabs,
-                                         block,
-                                         kEpsilon,
-                                         true};
-      commands.launch(first, {static_cast<uint32_t>(slabs), static_cast<uint32_t>(images)}, arguments);
-      commands.launch(second, {static_cast<uint32_t>((rows + block - 1) / block), static_cast<uint32_t>(images)},
+    work.add = [&, first, second, width, groups, block](driver::Commands& commands, int copy) {
+      commands.launch(first, {static_cast<uint32_t>(slabs), static_cast<uint32_t>(images)},
+                      GroupStatisticsArguments{on_x.as<float>(copy), parts.as<GroupMoments>(0), rows, channels, width,
+                                               slab, slabs});
+      GroupNormArguments arguments{};
+      arguments.first = {on_x.as<float>(copy), parts.as<GroupMoments>(0), channels, width, slab, slabs};
+      arguments.gamma = on_gamma.as<float>(0), arguments.beta = on_beta.as<float>(0);
+      arguments.y = out.as<void>(copy);
+      arguments.pixels = rows, arguments.channels = channels, arguments.groups = kGroups;
+      arguments.block_pixels = block, arguments.block_groups = groups;
+      arguments.epsilon = kEpsilon, arguments.silu = true;
+      commands.launch(second,
+                      {static_cast<uint32_t>((rows + block - 1) / block), static_cast<uint32_t>(images),
+                       static_cast<uint32_t>((kGroups + groups - 1) / groups)},
                       arguments);
     };
     return measure(card, options, work, report);

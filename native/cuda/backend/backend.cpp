@@ -7,6 +7,7 @@
 
 #include "core/dtype.h"
 #include "core/stop.h"
+#include "cuda/backend/fusion.h"
 #include "cuda/backend/lowering.h"
 #include "cuda/backend/step_loop.h"
 #include "cuda/kernels/latents.h"
@@ -125,32 +126,36 @@ struct Program : ipa::Program {
 Program& own(ipa::Program& program) { return static_cast<Program&>(program); }
 const Program& own(const ipa::Program& program) { return static_cast<const Program&>(program); }
 
-ipa::Program* prepare(void* self, const Plan& plan, const Layout& layout, const WeightPlace* weights) {
+// Places values itself, as its launches read and write them: some are never made, some live until a later launch.
+ipa::Program* prepare(void* self, const Plan& plan, const Layout& given, const WeightPlace* weights) {
   Card& card = own(self);
+  const std::vector<Stored> stored = storage(plan);
+  const Fusion fusion = fuse(plan, stored, card.device.properties());
+  const Layout& layout = fusion.layout;
   auto program = std::make_unique<Program>(card, std::max<size_t>(static_cast<size_t>(layout.bytes), 4));
   std::vector<driver::Address> addresses;
   for (size_t i = 0; i < plan.weights.size(); ++i) addresses.push_back(address(weights[i].place));
-  const std::vector<Stored> stored = storage(plan);
   program->arrivals = card.device.allocate(kArrivals * sizeof(uint32_t), "the counters of split products");
   card.device.fill(program->arrivals.at(), 0, kArrivals);
   Memories memories{program->arena.memory.at(), 0, program->arrivals.at()};
   // Once without scratch, to learn how much it takes.
-  program->scratch_bytes = lower_plan(card.device, plan, layout, addresses, stored, memories).scratch_bytes;
+  program->scratch_bytes = lower_plan(card.device, plan, fusion, addresses, stored, memories).scratch_bytes;
   const std::vector<KeptInput> inputs = kept_inputs(plan);
   const size_t inputs_bytes = kept_bytes(inputs);
   program->kept = card.device.allocate(std::max<size_t>(inputs_bytes, 4), "the inputs of a plan as operands");
   memories.kept = program->kept.at();
   program->scratch = card.device.allocate(std::max<size_t>(program->scratch_bytes, 4), "the scratch of a plan");
   memories.scratch = program->scratch.at();
-  program->scratch_bytes += inputs_bytes;
+  program->scratch_bytes += inputs_bytes + static_cast<size_t>(std::max<int64_t>(layout.bytes - given.bytes, 0));
 
   const Place arena{&program->arena, 0};
   const auto place_of = [&](ValueId id) {
     return arena.at(static_cast<size_t>(layout.offsets[static_cast<size_t>(id)]));
   };
-  LoweredPlan lowered = lower_plan(card.device, plan, layout, addresses, stored, memories);
+  LoweredPlan lowered = lower_plan(card.device, plan, fusion, addresses, stored, memories);
   for (size_t i = 0; i < plan.nodes.size(); ++i) {
     const Node& node = plan.nodes[i];
+    if (fusion.absorbed[static_cast<size_t>(node.output)]) continue;
     Program::Step step{std::move(lowered.nodes[i]), place_of(node.output), 0, node.path};
     if (stored[static_cast<size_t>(node.output)] == Stored::f32)
       step.count = plan.values[static_cast<size_t>(node.output)].shape.size();

@@ -1,10 +1,10 @@
 // Products and convolutions: which kernel, which tile, how many slices of K.
 #include <algorithm>
-#include <array>
 
 #include "cuda/backend/lowering.h"
 #include "cuda/kernels/convolution.h"
 #include "cuda/kernels/convolution_direct.h"
+#include "cuda/kernels/convolution_shortcut.h"
 #include "cuda/kernels/elements.h"
 #include "cuda/kernels/gather.h"
 #include "cuda/kernels/product.h"
@@ -12,46 +12,6 @@
 namespace ipa::cuda {
 
 namespace {
-
-struct TileRow {
-  const char* name;
-  int64_t m, n;
-  double worth;  // share of the rate of the best; to be replaced by measurements
-};
-constexpr std::array<TileRow, 5> kTiles = {{{"256x128", 256, 128, 1.0},
-                                            {"128x160", 128, 160, 0.97},
-                                            {"128x128", 128, 128, 0.95},
-                                            {"128x64", 128, 64, 0.8},
-                                            {"64x64", 64, 64, 0.65}}};
-constexpr int64_t kDepth = 32;  // of a step along K
-constexpr int64_t kMostSlices = 8;
-
-struct Cut {
-  const TileRow* tile;
-  int64_t slices;
-};
-
-// Waves of blocks times what one takes; slices cost the sums' way through memory. From the sizes and the card alone.
-// `parts`: products of that size in the launch.
-Cut cut_of(int64_t m, int64_t n, int64_t k, int64_t parts, int64_t multiprocessors, bool large_tiles) {
-  Cut best{nullptr, 1};
-  double least = 0;
-  for (const TileRow& tile : kTiles) {
-    if (tile.m == 256 && !large_tiles) continue;
-    const int64_t blocks = (m + tile.m - 1) / tile.m * ((n + tile.n - 1) / tile.n) * parts;
-    const int64_t steps = (k + kDepth - 1) / kDepth;
-    for (int64_t slices = 1; slices <= kMostSlices; slices *= 2) {
-      if (slices > 1 && (steps / slices < 4 || blocks > kArrivals)) break;
-      const int64_t waves = (blocks * slices + multiprocessors - 1) / multiprocessors;
-      const double steps_of_one = static_cast<double>((steps + slices - 1) / slices);
-      const double area = static_cast<double>(tile.m * tile.n);
-      double cost = static_cast<double>(waves) * (steps_of_one + 8) * area / tile.worth;
-      if (slices > 1) cost += static_cast<double>(waves) * area * 2 * static_cast<double>(slices);
-      if (!best.tile || cost < least) best = {&tile, slices}, least = cost;
-    }
-  }
-  return best;
-}
 
 ResultFunction result_function(Function f) {
   switch (f) {
@@ -76,17 +36,24 @@ struct Lowering::Matrix {
   SlotId weight, bias;
   const Epilogue& epilogue;
   int64_t m, n, k;
-  int64_t parts;                 // of one size, in one launch
-  const Conv2d* conv = nullptr;  // null: a linear layer
-  bool doubled = false;          // the parts are the four of convolution_doubled
+  int64_t parts;                     // of one size, in one launch
+  const Conv2d* conv = nullptr;      // null: a linear layer
+  bool doubled = false;              // the parts are the four of convolution_doubled
+  const Conv2d* shortcut = nullptr;  // appended along K; the node's own op
 };
 
+// What a node multiplies, as an operand that a norm wrote where there is one.
+const void* Lowering::multiplied(const Node& node, ValueId x) {
+  const auto copy = fusion_.operands.find(x);
+  if (copy != fusion_.operands.end() && multiplies(plan_, node, x)) return as<const void>(copy->second.area);
+  return operand(x);
+}
+
 void Lowering::multiply_tiles(const Matrix& matrix) {
-  const void* x = operand(matrix.x);
-  const driver::Properties& card = device_.properties();
+  const FusedProduct* const fused = fusion_.product(node_->output);
+  const void* x = multiplied(fused && fused->convolution ? *fused->convolution : *node_, matrix.x);
   const int64_t parts = matrix.parts;
-  const Cut cut =
-      cut_of(matrix.m, matrix.n, matrix.k, parts, std::max(card.multiprocessors, 1), card.shared_bytes >= 96 * 1024);
+  const Cut cut = fused ? fused->cut : cut_of({matrix.m, matrix.n, matrix.k, parts}, device_.properties());
   const Epilogue& e = matrix.epilogue;
   ResultArguments result{};
   result.bias = weight<float>(matrix.bias);
@@ -98,6 +65,8 @@ void Lowering::multiply_tiles(const Matrix& matrix) {
   result.function = result_function(e.function);
   result.geglu = e.geglu ? 1 : 0;
   if (matrix.doubled) result.line = number(shape(matrix.x).w), result.rows_per_image /= 4;
+  if (fused) result.moments = as<GroupMoments>(fused->moments), result.moment_rows = number(fused->moment_rows);
+  if (matrix.shortcut) result.channel = weight<float>(matrix.shortcut->bias);  // a second bias, alike for all images
   SplitArguments split{};
   if (cut.slices > 1) {
     split.sums = pointer<float>(scratch(static_cast<size_t>(parts * cut.slices * matrix.m * matrix.n) * sizeof(float)));
@@ -148,7 +117,12 @@ void Lowering::multiply_tiles(const Matrix& matrix) {
     arguments.out_h = arguments.virtual_h = arguments.height, arguments.out_w = arguments.virtual_w = arguments.width;
     arguments.kernel_h = arguments.kernel_w = 2;
   }
-  launch((matrix.doubled ? "convolution_doubled_" : "convolution_") + types, grid, arguments);
+  if (!matrix.shortcut)
+    return launch((matrix.doubled ? "convolution_doubled_" : "convolution_") + types, grid, arguments);
+  const Conv2d& shortcut = *matrix.shortcut;
+  launch("convolution_shortcut_" + types, grid,
+         ConvolutionShortcutArguments{arguments, multiplied(*node_, shortcut.x), weight<void>(shortcut.weight),
+                                      number(shape(shortcut.x).c)});
 }
 
 // In f32. GEGLU and an upsample that was folded in are launches of their own here.
@@ -203,6 +177,12 @@ void Lowering::multiply_direct(const Matrix& matrix) {
 }
 
 void Lowering::lower(const Conv2d& op) {
+  if (const FusedProduct* fused = fusion_.product(node_->output); fused && fused->convolution) {
+    const Conv2d& conv = std::get<Conv2d>(fused->convolution->op);
+    const int64_t depth = shape(conv.x).c * conv.kernel_h * conv.kernel_w;
+    return multiply_tiles(
+        {conv.x, conv.weight, conv.bias, conv.epilogue, result_shape().rows(), conv.out, depth, 1, &conv, false, &op});
+  }
   const Shape &x = shape(op.x), &y = result_shape();
   if (op.groups != 1)
     fail(Code::DEVICE_UNSUPPORTED,

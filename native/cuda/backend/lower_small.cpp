@@ -1,10 +1,9 @@
-// Norms and small ops. Element kernels count in groups of four neighbours where rows allow it.
+// Layer norms and small ops. Element kernels count in groups of four neighbours where rows allow it.
 #include <algorithm>
 
 #include "cuda/backend/lowering.h"
 #include "cuda/kernels/elements.h"
 #include "cuda/kernels/gather.h"
-#include "cuda/kernels/group_norm.h"
 #include "cuda/kernels/layer_norm.h"
 #include "cuda/kernels/reduce.h"
 #include "cuda/kernels/sinusoid.h"
@@ -38,36 +37,6 @@ void reversed(const Dims& from, T* to, int32_t& rank, const std::string& path) {
 }
 
 }  // namespace
-
-void Lowering::lower(const GroupNorm& op) {
-  const Shape& x = shape(op.x);
-  if (x.c > kGroupNormChannels || op.groups > kGroupNormGroups)
-    fail(Code::DEVICE_UNSUPPORTED,
-         node_->path + ": " + std::to_string(op.groups) + " groups of " + std::to_string(x.c) +
-             " channels; the kernel takes " + std::to_string(kGroupNormGroups) + " of " +
-             std::to_string(kGroupNormChannels),
-         "run this network on the CPU", {{"stage", node_->path}});
-  constexpr int64_t kStatisticsPixels = 64, kNormalisedPixels = 32;  // of a block, at most
-  const int64_t slab = std::min(x.tokens(), kStatisticsPixels), slabs = (x.tokens() + slab - 1) / slab;
-  const int64_t block = std::min(x.tokens(), kNormalisedPixels);
-  const size_t bytes = static_cast<size_t>(x.n * slabs * op.groups) * sizeof(GroupMoments);
-  const GroupNormArguments arguments{f32(op.x),
-                                     weight<float>(op.weight),
-                                     weight<float>(op.bias),
-                                     pointer<GroupMoments>(scratch(bytes)),
-                                     as<void>(node_->output),
-                                     number(x.tokens()),
-                                     number(x.c),
-                                     op.groups,
-                                     number(slab),
-                                     number(slabs),
-                                     number(block),
-                                     op.eps,
-                                     op.function == Function::silu};
-  launch("group_statistics_f32", {static_cast<uint32_t>(slabs), static_cast<uint32_t>(x.n)}, arguments);
-  launch(std::string("group_norm_") + out() + wide_text(x.c),
-         {static_cast<uint32_t>((x.tokens() + block - 1) / block), static_cast<uint32_t>(x.n)}, arguments);
-}
 
 void Lowering::lower(const LayerNorm& op) {
   const Shape& x = shape(op.x);

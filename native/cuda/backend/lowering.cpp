@@ -22,7 +22,7 @@ bool packs_operands(const WeightWant& want) {
 bool packs_doubled(const WeightWant& want) { return want.upsampled && packs_operands(want); }
 
 driver::Address Lowering::at(ValueId id) const {
-  return memories_.arena + static_cast<driver::Address>(layout_.offsets[static_cast<size_t>(id)]);
+  return memories_.arena + static_cast<driver::Address>(fusion_.layout.offsets[static_cast<size_t>(id)]);
 }
 
 driver::Address Lowering::scratch(size_t bytes) {
@@ -82,15 +82,16 @@ void Lowering::add(const KeptInput& input, driver::Commands& to) {
   cast(at(input.id), "f32", memories_.kept + input.offset, compute(), input.count, input.count);
 }
 
-LoweredPlan lower_plan(driver::Device& device, const Plan& plan, const Layout& layout,
+LoweredPlan lower_plan(driver::Device& device, const Plan& plan, const Fusion& fusion,
                        const std::vector<driver::Address>& weights, const std::vector<Stored>& stored,
                        const Memories& memories) {
   LoweredPlan lowered;
-  Lowering lowering(device, plan, layout, weights, stored, memories);
-  const std::vector<int> made = made_together(plan, layout, stored);
+  Lowering lowering(device, plan, fusion, weights, stored, memories);
+  const std::vector<int> made = made_together(plan, fusion, stored);
   for (size_t i = 0; i < plan.nodes.size(); ++i) {
     driver::Commands& commands = lowered.nodes.emplace_back();
-    if (made[i] > 0) lowering.add({&plan.nodes[i], static_cast<size_t>(made[i])}, commands);
+    const bool absorbed = fusion.absorbed[static_cast<size_t>(plan.nodes[i].output)];
+    if (made[i] > 0 && !absorbed) lowering.add({&plan.nodes[i], static_cast<size_t>(made[i])}, commands);
   }
   for (const KeptInput& input : kept_inputs(plan)) lowering.add(input, lowered.casts.emplace_back());
   lowered.scratch_bytes = lowering.scratch_bytes();

@@ -1,19 +1,22 @@
 #pragma once
 // From the nodes of a plan to launches. Addresses are those of one program: its arena, its weights, its scratch.
 //
-// Scratch is what one node needs besides its values: operands cast from f32, sums of split products, moments of group
-// norms. Nodes run one after the other, so all share it. Lowering with no scratch at hand tells how much it takes.
+// Scratch is what one node needs besides its values: operands cast from f32, sums of split products, moments that no
+// product left. Nodes run one after the other, so all share it. Lowering with no scratch at hand tells how much it
+// takes.
 #include <cstdint>
 #include <span>
 #include <string>
 #include <vector>
 
-#include "cuda/backend/storage.h"
+#include "cuda/backend/fusion.h"
 #include "cuda/driver/commands.h"
 #include "cuda/driver/device.h"
 #include "plan/backend.h"
 
 namespace ipa::cuda {
+
+struct GroupNormSource;  // cuda/kernels/group_norm.h
 
 // A size as kernels take it. DEVICE_UNSUPPORTED where it does not fit.
 int32_t number(int64_t size);
@@ -47,21 +50,21 @@ inline constexpr const char* kGroupedWithoutKernel = "grouped convolutions of ON
 
 // A plan as work for a card: the commands of each node, in the plan's order, and what they take besides the values.
 struct LoweredPlan {
-  std::vector<driver::Commands> nodes;  // none at those that a sibling's launch makes
+  std::vector<driver::Commands> nodes;  // none at those that another node's launch makes
   std::vector<driver::Commands> casts;  // of kept_inputs, to be run before the nodes where an input has changed
   size_t scratch_bytes = 0;
 };
-LoweredPlan lower_plan(driver::Device& device, const Plan& plan, const Layout& layout,
+LoweredPlan lower_plan(driver::Device& device, const Plan& plan, const Fusion& fusion,
                        const std::vector<driver::Address>& weights, const std::vector<Stored>& stored,
                        const Memories& memories);
 
 class Lowering {
  public:
-  Lowering(driver::Device& device, const Plan& plan, const Layout& layout, const std::vector<driver::Address>& weights,
+  Lowering(driver::Device& device, const Plan& plan, const Fusion& fusion, const std::vector<driver::Address>& weights,
            const std::vector<Stored>& stored, const Memories& memories)
       : device_(device),
         plan_(plan),
-        layout_(layout),
+        fusion_(fusion),
         weights_(weights),
         stored_(stored),
         memories_(memories),
@@ -101,6 +104,8 @@ class Lowering {
   struct Matrix;  // of a product: lower_products.cpp
   void multiply_direct(const Matrix& matrix);
   void multiply_tiles(const Matrix& matrix);
+  const void* multiplied(const Node& node, ValueId x);
+  GroupNormSource norm_source(ValueId x, int64_t unit);
 
   // ---- what they write with ----
   const Shape& shape(ValueId id) const { return plan_.values[static_cast<size_t>(id)].shape; }
@@ -138,7 +143,7 @@ class Lowering {
 
   driver::Device& device_;
   const Plan& plan_;
-  const Layout& layout_;
+  const Fusion& fusion_;
   const std::vector<driver::Address>& weights_;
   const std::vector<Stored>& stored_;
   const Memories& memories_;

@@ -11,8 +11,8 @@ namespace {
 
 class Family {
  public:
-  Family(const Plan& plan, const Layout& layout, const std::vector<Stored>& stored)
-      : plan_(plan), layout_(layout), stored_(stored) {}
+  Family(const Plan& plan, const Fusion& fusion, const std::vector<Stored>& stored)
+      : plan_(plan), fusion_(fusion), layout_(fusion.layout), stored_(stored) {}
 
   // How many nodes from `first` on are one launch.
   int size(size_t first) const {
@@ -40,12 +40,13 @@ class Family {
     return apart;
   }
 
-  // A layer of operands whose result goes nowhere but to its place.
+  // A layer of operands whose result goes nowhere but to its place, without moments.
   const Linear* linear(size_t node) const {
     const Linear* const op = std::get_if<Linear>(&plan_.nodes[node].op);
     if (!op || !takes_operands(plan_, plan_.nodes[node])) return nullptr;
     const Epilogue& e = op->epilogue;
-    return e.geglu || e.channel != kNone || e.residual != kNone ? nullptr : op;
+    return fusion_.product(plan_.nodes[node].output) || e.geglu || e.channel != kNone || e.residual != kNone ? nullptr
+                                                                                                             : op;
   }
 
   static size_t at(ValueId id) { return static_cast<size_t>(id); }
@@ -60,14 +61,15 @@ class Family {
   static bool overlap(Bytes a, Bytes b) { return a.first < b.end && b.first < a.end; }
 
   const Plan& plan_;
+  const Fusion& fusion_;
   const Layout& layout_;
   const std::vector<Stored>& stored_;
 };
 
 }  // namespace
 
-std::vector<int> made_together(const Plan& plan, const Layout& layout, const std::vector<Stored>& stored) {
-  const Family family(plan, layout, stored);
+std::vector<int> made_together(const Plan& plan, const Fusion& fusion, const std::vector<Stored>& stored) {
+  const Family family(plan, fusion, stored);
   std::vector<int> made(plan.nodes.size());
   for (size_t i = 0; i < plan.nodes.size(); i += static_cast<size_t>(std::max(made[i], 1))) made[i] = family.size(i);
   return made;

@@ -4,11 +4,11 @@
 // text.
 #include <vector>
 
-#include "cuda/backend/storage.h"
+#include "cuda/backend/fusion.h"
 
 namespace ipa::cuda {
 
 // By node: how many nodes from it on are made together, 0 for those that one before them makes.
-std::vector<int> made_together(const Plan& plan, const Layout& layout, const std::vector<Stored>& stored);
+std::vector<int> made_together(const Plan& plan, const Fusion& fusion, const std::vector<Stored>& stored);
 
 }  // namespace ipa::cuda

@@ -2,6 +2,7 @@
 #include "cuda/kernels/convolution.h"
 #include "cuda/kernels/convolution_direct.h"
 #include "cuda/kernels/convolution_doubled.h"
+#include "cuda/kernels/convolution_shortcut.h"
 
 namespace ipa::cuda::driver {
 
@@ -14,6 +15,9 @@ constexpr KernelRow kRows[] = {
     IPA_CONVOLUTION_DOUBLED_F16(IPA_ROW)
     IPA_CONVOLUTION_DOUBLED_BF16(IPA_ROW)
     IPA_CONVOLUTION_DIRECT(IPA_ROW)
+    IPA_CONVOLUTION_SHORTCUT_F16(IPA_ROW)
+    IPA_CONVOLUTION_SHORTCUT_AMPERE(IPA_ROW)
+    IPA_CONVOLUTION_SHORTCUT_BF16(IPA_ROW)
     // clang-format on
 };
 

@@ -5,7 +5,12 @@
 //
 // Tile: a warp hands over 16 rows at a time through shared memory, so that neighbours of a row are stored together and
 // the functions' code is there once, not once per register. Bound: memory, y written, residual read.
+//
+// Moments: where a group norm reads y next, the launch leaves (mean, squared deviations) of every pair of columns over
+// the rows of a tile or a part of it, from what it stores. Strip by strip in shared memory, then over the warps of the
+// tile.
 #include "cuda/device/device.h"
+#include "cuda/kernels/moments.h"
 
 namespace ipa::cuda {
 
@@ -23,6 +28,8 @@ struct ResultArguments {
   ResultFunction function;  // identity with geglu
   int32_t geglu;            // 0 or 1
   int32_t line;             // 0, or the rows of a line whose rows go to every other place of every other line of y
+  GroupMoments* moments;    // [rows / moment_rows, rounded up][n / 2], or null; y is f32 then, n even, geglu 0
+  int32_t moment_rows;      // those of a tile, or 64: the rows of an image are a multiple of it
 };
 
 namespace result_parts {
@@ -147,8 +154,13 @@ IPA_DEVICE void apply_function(const ResultArguments& result, const Spot& at, in
 
 }  // namespace result_parts
 
+// Moments are of numbers as they are stored: none of 16 bits.
+template <typename Out>
+constexpr bool kCounts = sizeof(Out) == sizeof(float);
+
 // Finishes 16 rows of a warp's sums, which the warp has put into `strip` [16][kStripStride] and met since. The strip
-// begins at row first_row, column first_column of the product [m][n]. What it holds afterwards is nothing.
+// begins at row first_row, column first_column of the product [m][n]. It holds the result afterwards where moments are
+// wanted, else nothing.
 template <typename Out, int kColumns>
 IPA_DEVICE void finish_strip(const ResultArguments& result, float* strip, int first_row, int first_column, int m,
                              int n) {
@@ -191,10 +203,43 @@ IPA_DEVICE void finish_strip(const ResultArguments& result, float* strip, int fi
     for (int i = 0; i < kAtOnce; ++i) {
       const Spot to = at(from + i);
       if (!to.inside) continue;
-      const Pair pair = shared_load(reinterpret_cast<const Pair*>(to.value));
-      store_two(y + row_of_y(result, to.row, first_line) * columns + to.column, even, to.both,
-                pair.first + added[i].first, pair.second + added[i].second);
+      Pair pair = shared_load(reinterpret_cast<const Pair*>(to.value));
+      pair.first += added[i].first, pair.second += added[i].second;
+      store_two(y + row_of_y(result, to.row, first_line) * columns + to.column, even, to.both, pair.first, pair.second);
+      if constexpr (kCounts<Out>)
+        if (result.moments) shared_store(reinterpret_cast<Pair*>(to.value), pair);
     }
+  }
+}
+
+// What a warp knows so far of its pairs of columns, from `before` rows, and the `rows` rows of a strip that holds the
+// result. All of the warp.
+template <int kColumns>
+IPA_DEVICE void count_strip(const float* strip, int rows, int before, GroupMoments* moments) {
+  using namespace result_parts;
+  if (rows <= 0) return;
+  IPA_ROLLED
+  for (int pair = static_cast<int>(lane_index()); pair < kColumns / 2; pair += 32) {
+    const Pair* const first = reinterpret_cast<const Pair*>(strip + pair * 2);
+    constexpr int kStep = kStripStride<kColumns> / 2;
+    float sum = 0, squares = 0;
+    IPA_ROLLED
+    for (int row = 0; row < rows; ++row) {
+      const Pair numbers = shared_load(first + row * kStep);
+      sum += numbers.first + numbers.second;
+    }
+    const float mean = sum / static_cast<float>(2 * rows);
+    IPA_ROLLED
+    for (int row = 0; row < rows; ++row) {
+      const Pair numbers = shared_load(first + row * kStep);
+      squares += (numbers.first - mean) * (numbers.first - mean) + (numbers.second - mean) * (numbers.second - mean);
+    }
+    GroupMoments all{mean, squares};
+    if (before > 0) {
+      all = shared_load(moments + pair);
+      merge(all, 2 * before, mean, squares, 2 * rows);
+    }
+    shared_store(moments + pair, all);
   }
 }
 

@@ -19,8 +19,10 @@ struct ProductTile {
   static constexpr int kRowTiles = kWarpM / 16, kColumnTiles = kWarpN / 8;  // of a warp, in fragments
   static constexpr int kSharedBytes = kStages * (kM + kN) * kK * 2;
   static constexpr int kStripBytes = 16 * result_parts::kStripStride<kWarpN> * 4;  // of a warp's result on its way out
+  static constexpr int kMomentBytes = kWarpN / 2 * 8;                              // of a warp, behind all strips
   static_assert(kM % kWarpM == 0 && kN % kWarpN == 0 && kWarpM % 16 == 0 && kWarpN % 16 == 0, "whole fragments");
-  static_assert(kWarps * kStripBytes + 4 <= kSharedBytes, "the strips and a flag take the place of the stages");
+  static_assert(kWarps * (kStripBytes + kMomentBytes) + 4 <= kSharedBytes,
+                "the strips, moments and a flag take the place of the stages");
 };
 using Tile256x128 = ProductTile<256, 128, 64, 64>;  // 72 KiB of shared memory: not on sm_75
 using Tile128x160 = ProductTile<128, 160, 64, 80>;  // 160 divides every channel count of the UNets
@@ -113,9 +115,9 @@ IPA_DEVICE void multiply_stage(const Operand* a_stage, const Operand* w_stage, i
 }
 
 // The block's tile of C over `steps` steps of K.
-template <typename Tile, typename Operand, typename Source>
-IPA_DEVICE void sum_products(Source a, const Operand* a_somewhere, MatrixSource<Operand, Tile> w,
-                             const Operand* w_somewhere, int k, int steps, int warp_m, int warp_n, Sums<Tile>& sums) {
+template <typename Tile, typename Operand, typename Source, typename Weights>
+IPA_DEVICE void sum_products(Source a, const Operand* a_somewhere, Weights w, const Operand* w_somewhere, int k,
+                             int steps, int warp_m, int warp_n, Sums<Tile>& sums) {
   Operand* const a_stages = shared_memory<Operand>();                        // [kStages][kM][kK]
   Operand* const w_stages = a_stages + Tile::kStages * Tile::kM * Tile::kK;  // [kStages][kN][kK]
   const auto load = [&](int step) {
@@ -190,6 +192,18 @@ IPA_DEVICE bool join_slices(const SplitArguments& split, int row, int column, in
   return true;
 }
 
+// Where a warp keeps the moments of its columns.
+template <typename Tile>
+IPA_DEVICE GroupMoments* moments_of_warp(int warp) {
+  return shared_memory<GroupMoments>() + (Tile::kWarps * Tile::kStripBytes + warp * Tile::kMomentBytes) / 8;
+}
+
+// Rows of a part of C [m] that begins at `first` and would have `most`.
+IPA_DEVICE int rows_within(int first, int most, int m) {
+  const int left = m - first;
+  return left < most ? left : most;  // none or fewer
+}
+
 // The warp's sums on their way out, 16 rows at a time.
 template <typename Out, typename Tile>
 IPA_DEVICE void finish_sums(const ResultArguments& result, int row, int column, int m, int n, Sums<Tile>& sums) {
@@ -211,8 +225,61 @@ IPA_DEVICE void finish_sums(const ResultArguments& result, int row, int column, 
     }
     warp_sync();
     finish_strip<Out, Tile::kWarpN>(result, strip, row + i * 16, column, m, n);
+    if constexpr (kCounts<Out>) {
+      if (result.moments) {
+        warp_sync();  // the strip holds the result
+        count_strip<Tile::kWarpN>(strip, rows_within(row + i * 16, 16, m), i * 16,
+                                  moments_of_warp<Tile>(static_cast<int>(warp_index())));
+      }
+    }
     warp_sync();  // nobody reads the strip any more
   }
+}
+
+// The moments of the tile's pairs of columns, from those of the warps below one another, in their order.
+template <typename Tile>
+IPA_DEVICE void store_moments(const ResultArguments& result, int block_m, int block_n, int m, int n) {
+  constexpr int kWarpsN = Tile::kN / Tile::kWarpN, kPairs = Tile::kWarpN / 2;  // kPairs: of a warp
+  block_barrier();                                                             // those of all warps are there
+  const int part_rows = result.moment_rows, parts = Tile::kM / part_rows;
+  for (int i = static_cast<int>(thread_index()); i < parts * (Tile::kN / 2); i += Tile::kThreads) {
+    const int pair = i % (Tile::kN / 2), first = i / (Tile::kN / 2) * part_rows;  // first: row in the tile
+    if (block_n + pair * 2 >= n || block_m + first >= m) continue;
+    const int place = pair % kPairs, warp = first / Tile::kWarpM * kWarpsN + pair / kPairs;
+    GroupMoments all = shared_load(moments_of_warp<Tile>(warp) + place);
+    IPA_ROLLED
+    for (int before = Tile::kWarpM; before < part_rows; before += Tile::kWarpM) {
+      const int rows = rows_within(block_m + first + before, Tile::kWarpM, m);
+      if (rows <= 0) break;
+      const GroupMoments more = shared_load(moments_of_warp<Tile>(warp + before / Tile::kWarpM * kWarpsN) + place);
+      merge(all, 2 * before, more.mean, more.squares, 2 * rows);
+    }
+    result.moments[static_cast<size_t>((block_m + first) / part_rows) * (n / 2) + block_n / 2 + pair] = all;
+  }
+}
+
+// What a block does once it has its sums.
+template <typename Out, typename Tile>
+IPA_DEVICE void finish_tile(const ResultArguments& result, const SplitArguments& split, int block_m, int block_n,
+                            int warp_m, int warp_n, int m, int n, Sums<Tile>& sums) {
+  if (grid_size().z > 1) {
+    if (!join_slices<Tile>(split, block_m + warp_m, block_n + warp_n, m, n, sums)) return;
+  } else {
+    block_barrier();  // nobody reads the stages any more, whose place the strips take
+  }
+  finish_sums<Out, Tile>(result, block_m + warp_m, block_n + warp_n, m, n, sums);
+  if constexpr (kCounts<Out>)
+    if (result.moments) store_moments<Tile>(result, block_m, block_n, m, n);
+}
+
+// The steps of a slice of K, of `all` steps.
+struct Share {
+  int first, count;  // none or fewer in the last slices
+};
+IPA_DEVICE Share share_of_slice(int all_steps) {
+  const int slices = static_cast<int>(grid_size().z);
+  const int most = (all_steps + slices - 1) / slices, before = static_cast<int>(block_index().z) * most;
+  return {before, before + most < all_steps ? most : all_steps - before};
 }
 
 // The whole of a kernel: C [m][n] = A W^T, A given by make_source(first row, first k). `column`: of blocks, within C;
@@ -226,20 +293,13 @@ IPA_DEVICE void run_tile(const MakeSource& make_source, const Operand* a, const 
   const int block_m = static_cast<int>(block_index().y) * Tile::kM;
   const int block_n = column * Tile::kN;
 
-  const int slices = static_cast<int>(grid_size().z), all_steps = (k + Tile::kK - 1) / Tile::kK;
-  const int most = (all_steps + slices - 1) / slices, before = static_cast<int>(block_index().z) * most;
-  const int steps = before + most < all_steps ? most : all_steps - before;  // none or fewer in the last slices
-  const int first_k = before * Tile::kK;
+  const Share share = share_of_slice((k + Tile::kK - 1) / Tile::kK);
+  const int first_k = share.first * Tile::kK;
 
   Sums<Tile> sums = {};
   sum_products<Tile>(make_source(block_m, first_k), a, MatrixSource<Operand, Tile>(w, block_n, n, first_k, k), w, k,
-                     steps, warp_m, warp_n, sums);
-  if (slices > 1) {
-    if (!join_slices<Tile>(split, block_m + warp_m, block_n + warp_n, m, n, sums)) return;
-  } else {
-    block_barrier();  // nobody reads the stages any more, whose place the strips take
-  }
-  finish_sums<Out, Tile>(result, block_m + warp_m, block_n + warp_n, m, n, sums);
+                     share.count, warp_m, warp_n, sums);
+  finish_tile<Out, Tile>(result, split, block_m, block_n, warp_m, warp_n, m, n, sums);
 }
 
 }  // namespace product_parts

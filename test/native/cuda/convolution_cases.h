@@ -109,7 +109,7 @@ void convolution_case(const ConvolutionSize& size, uint64_t seed, ThreadPool* po
         launch.order = order, launch.pool = pool, launch.readable = readable;
         ConvolutionArguments arguments{};
         arguments.x = given.x.data(), arguments.weights = weights.data();
-        arguments.result = result.arguments(out), arguments.split = split.arguments();
+        arguments.result = result.arguments(out, Tile::kM), arguments.split = split.arguments();
         set_sizes(size, arguments);
         arguments.virtual_h = size.from_h(), arguments.virtual_w = size.from_w();
         emulator::launch(launch, convolution<Operand, Out, Tile>, arguments);
@@ -138,7 +138,7 @@ void convolution_direct_case(const ConvolutionSize& size, uint64_t seed, ThreadP
         launch.threads = kConvolutionDirectThreads;
         launch.order = order, launch.pool = pool;
         ConvolutionDirectArguments arguments{};
-        arguments.x = given.x.data(), arguments.weights = weights.data(), arguments.result = result.arguments(out);
+        arguments.x = given.x.data(), arguments.weights = weights.data(), arguments.result = result.arguments(out, 0);
         set_sizes(size, arguments);
         emulator::launch(launch, convolution_direct<Out>, arguments);
       },
@@ -173,7 +173,7 @@ void convolution_doubled_case(const ConvolutionSize& size, uint64_t seed, Thread
         launch.order = order, launch.pool = pool, launch.readable = readable;
         ConvolutionArguments arguments{};
         arguments.x = given.x.data(), arguments.weights = weights.data();
-        arguments.result = result.arguments(out), arguments.split = split.arguments();
+        arguments.result = result.arguments(out, Tile::kM), arguments.split = split.arguments();
         arguments.result.line = size.width, arguments.result.rows_per_image = size.height * size.width;
         set_sizes(size, arguments);
         arguments.kernel_h = arguments.kernel_w = 2;

@@ -1,5 +1,6 @@
 // Convolutions: every tile, operand and output at small and odd sizes, and real layers.
 #include "convolution_cases.h"
+#include "convolution_shortcut_cases.h"
 #include "run_cases.h"
 
 namespace ipa::cuda {
@@ -20,6 +21,12 @@ TEST("cuda convolution: every tile, both operands") {
              convolution_tile_cases<BFloat, float, Tile128x160>, convolution_tile_cases<Half, Half, Tile256x128>,
              convolution_tile_cases<Half, float, Tile256x128>, convolution_tile_cases<BFloat, BFloat, Tile256x128>,
              convolution_tile_cases<BFloat, float, Tile256x128>});
+}
+
+TEST("cuda convolution_shortcut: every tile, both operands") {
+  run_cases({convolution_shortcut_cases<Half, Tile64x64>, convolution_shortcut_cases<BFloat, Tile128x64>,
+             convolution_shortcut_cases<Half, Tile128x128>, convolution_shortcut_cases<Half, Tile128x160>,
+             convolution_shortcut_cases<BFloat, Tile256x128>});
 }
 
 TEST("cuda convolution: a layer of 16 x 16, 320 to 320 channels, in slices") {

@@ -19,6 +19,10 @@
 #define IPA_CONVOLUTION_DOUBLED_CASES 1
 #include "convolution_cases.h"
 #endif
+#if !defined(IPA_ONLY) || IPA_ONLY_CONVOLUTION_SHORTCUT
+#define IPA_CONVOLUTION_SHORTCUT_CASES 1
+#include "convolution_shortcut_cases.h"
+#endif
 #if !defined(IPA_ONLY) || IPA_ONLY_CONVOLUTION_DIRECT
 #define IPA_CONVOLUTION_DIRECT_CASES 1
 #include "convolution_cases.h"
@@ -57,12 +61,17 @@ int main() {
 #if IPA_PRODUCT_CASES
     product_cases<Half, Half, Tile64x64>,
     product_tile_cases<BFloat, float, Tile128x128>,
+    product_moment_cases<Half, Tile64x64>,
+    product_moment_cases<Half, Tile128x160>,
 #endif
 #if IPA_CONVOLUTION_CASES
     convolution_cases<Half, float, Tile64x64>,
 #endif
 #if IPA_CONVOLUTION_DOUBLED_CASES
     convolution_doubled_cases<Half, Tile64x64>,
+#endif
+#if IPA_CONVOLUTION_SHORTCUT_CASES
+    convolution_shortcut_cases<Half, Tile64x64>,
 #endif
 #if IPA_CONVOLUTION_DIRECT_CASES
     convolution_direct_cases<Half>,  // a NaN that strays has other bits than the zones

@@ -53,8 +53,9 @@ TEST("cuda doubled: 3x3 convolutions behind an upsample are packed as four too, 
 std::string kernel_of(const Plan& plan) {
   EmulatedCard card;
   const std::vector<cuda::driver::Address> weights(plan.weights.size(), 256);
-  const cuda::LoweredPlan lowered =
-      cuda::lower_plan(card.device, plan, place(plan), weights, cuda::storage(plan), {256, 256, 256, 256});
+  const std::vector<cuda::Stored> stored = cuda::storage(plan);
+  const cuda::LoweredPlan lowered = cuda::lower_plan(
+      card.device, plan, cuda::fuse(plan, stored, card.device.properties()), weights, stored, {256, 256, 256, 256});
   const std::string name = std::get<cuda::driver::LaunchCommand>(lowered.nodes.back().list().back()).kernel.row->name;
   return name.substr(0, name.find("_f"));
 }

@@ -71,12 +71,13 @@ std::string megabytes(size_t bytes) {
 
 std::string listing_of(const Network& network, int prompts) {
   const Plan plan = step_plan(network, prompts);
-  const Layout layout = place(plan);
   EmulatedCard card;
+  const std::vector<cuda::Stored> stored = cuda::storage(plan);
+  const cuda::Fusion fusion = cuda::fuse(plan, stored, card.device.properties());
   constexpr cuda::driver::Address kSomewhere = 1 << 20;  // nothing is allocated, nothing runs
   const std::vector<cuda::driver::Address> weights(plan.weights.size(), kSomewhere);
   const cuda::LoweredPlan lowered =
-      cuda::lower_plan(card.device, plan, layout, weights, cuda::storage(plan), {kSomewhere, kSomewhere, kSomewhere});
+      cuda::lower_plan(card.device, plan, fusion, weights, stored, {kSomewhere, kSomewhere, kSomewhere});
 
   struct Row {
     int ops = 0;
@@ -97,10 +98,12 @@ std::string listing_of(const Network& network, int prompts) {
   if (!lowered.casts.empty())
     text +=
         "  cast " + std::to_string(lowered.casts.size()) + " more before the first step: inputs that are multiplied\n";
-  text += "  arena " + megabytes(static_cast<size_t>(layout.bytes)) + ", scratch " + megabytes(lowered.scratch_bytes) +
-          ", inputs as operands " + megabytes(cuda::kept_bytes(cuda::kept_inputs(plan))) + "\n";
+  text += "  arena " + megabytes(static_cast<size_t>(fusion.layout.bytes)) + ", scratch " +
+          megabytes(lowered.scratch_bytes) + ", inputs as operands " +
+          megabytes(cuda::kept_bytes(cuda::kept_inputs(plan))) + "\n";
   for (const auto& [op, row] : rows)
-    text += "  " + padded(std::to_string(row.ops) + " " + op, 16) + "-> " + text_of(row.kernels) + "\n";
+    text += "  " + padded(std::to_string(row.ops) + " " + op, 16) + "-> " +
+            (row.kernels.empty() ? "none of its own" : text_of(row.kernels)) + "\n";
   return text + "\n";
 }
 

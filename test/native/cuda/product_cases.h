@@ -73,8 +73,14 @@ void product_case(const ProductSize& size, uint64_t seed, ThreadPool* pool, Fail
         arguments.a = a.data(), arguments.split = split.arguments();
         arguments.m = m, arguments.n = n, arguments.k = k;
         for (int i = 0; i < size.parts; ++i)
-          arguments.parts[i] = {parts[i]->w.data(), parts[i]->result.arguments(out + parts[0]->reference.size() * i)};
+          arguments.parts[i] = {parts[i]->w.data(),
+                                parts[i]->result.arguments(out + parts[0]->reference.size() * i, Tile::kM)};
         emulator::launch(launch, product<Operand, Out, Tile>, arguments);
+        for (const auto& part : parts) {
+          ResultGiven& result = part->result;
+          const std::string wrong = result.wrong_moments(part->reference, result.moment_rows(Tile::kM));
+          if (!wrong.empty()) failures.push_back(what + wrong);
+        }
       },
       failures);
   bool intact = a.intact();
@@ -93,6 +99,15 @@ inline const ProductSize kProductSizes[] = {
 // What differs from tile to tile.
 inline const ProductSize kTileSizes[] = {
     {270, 168, 40, 1, kAll}, {130, 65, 104, 1, kGelu}, {20, 176, 72, 1, kGegluAll}, {140, 162, 80, 2, kAllSilu, 2}};
+
+// Results whose moments are wanted: tiles and slices that end early, pairs that no tile fits.
+inline const ProductSize kMomentSizes[] = {
+    {300, 70, 40, 1, kMoments}, {150, 166, 104, 2, kTileMoments}, {128, 24, 32, 1, kMoments}};
+
+template <typename Operand, typename Tile>
+void product_moment_cases(uint64_t seed, ThreadPool* pool, Failures& failures) {
+  for (const ProductSize& size : kMomentSizes) product_case<Operand, float, Tile>(size, seed++, pool, failures);
+}
 
 template <typename Operand, typename Out, typename Tile>
 void product_cases(uint64_t seed, ThreadPool* pool, Failures& failures) {

@@ -11,6 +11,12 @@ TEST("cuda product: small and odd sizes, every result") {
              product_cases<Half, float, Tile128x64>});
 }
 
+TEST("cuda product: moments of the result, every tile") {
+  run_cases({product_moment_cases<Half, Tile64x64>, product_moment_cases<Half, Tile128x64>,
+             product_moment_cases<BFloat, Tile128x128>, product_moment_cases<Half, Tile128x160>,
+             product_moment_cases<Half, Tile256x128>});
+}
+
 TEST("cuda product: every tile, f16") {
   run_cases({product_tile_cases<Half, float, Tile64x64>, product_tile_cases<Half, Half, Tile128x64>,
              product_tile_cases<Half, Half, Tile128x128>, product_tile_cases<Half, float, Tile128x128>,

@@ -13,6 +13,7 @@ struct ResultCase {
   bool residual = false;
   ResultFunction function = ResultFunction::identity;
   bool geglu = false;
+  int moment_rows = 0;  // 0: no moments are wanted; -1: those of a tile
 };
 
 inline constexpr ResultCase kPlain{}, kBias{.bias = true},
@@ -21,6 +22,8 @@ inline constexpr ResultCase kPlain{}, kBias{.bias = true},
     kShared{.channel = Channel::shared, .function = ResultFunction::relu},
     kGelu{.bias = true, .function = ResultFunction::gelu},
     kQuickGelu{.bias = true, .residual = true, .function = ResultFunction::quick_gelu},
+    kMoments{.bias = true, .residual = true, .moment_rows = 64},
+    kTileMoments{.bias = true, .channel = Channel::per_image, .function = ResultFunction::silu, .moment_rows = -1},
     kGeglu{.bias = true, .geglu = true},
     kGegluAll{.bias = true, .channel = Channel::per_image, .residual = true, .geglu = true};
 
@@ -52,7 +55,8 @@ class ResultGiven {
         rows_per_image_(rows_per_image),
         bias_(n),
         channel_(static_cast<size_t>(images()) * n),
-        residual_(static_cast<size_t>(rows) * columns_) {
+        residual_(static_cast<size_t>(rows) * columns_),
+        moments_(static_cast<size_t>((rows + 63) / 64) * (n / 2)) {
     fill(bias_, random, 1), fill(channel_, random, 1), fill(residual_, random, 1);
   }
 
@@ -69,7 +73,34 @@ class ResultGiven {
     return y;
   }
 
-  ResultArguments arguments(void* y) const {
+  // Moments of pairs of columns of y, which the launch must have left for parts of `rows` rows.
+  std::string wrong_moments(const std::vector<double>& y, int rows) {
+    if (what_.moment_rows == 0) return "";
+    std::vector<double> means, squares;
+    for (int first = 0; first < rows_; first += rows)
+      for (int column = 0; column < n_; column += 2) {
+        const int count = std::min(rows, rows_ - first) * 2;
+        const auto at = [&](int i) { return y[static_cast<size_t>(first + i / 2) * n_ + column + i % 2]; };
+        double mean = 0, sum = 0;
+        for (int i = 0; i < count; ++i) mean += at(i) / count;
+        for (int i = 0; i < count; ++i) sum += (at(i) - mean) * (at(i) - mean);
+        means.push_back(mean), squares.push_back(sum / count);
+      }
+    Tensor<float> got_means(means.size()), got_squares(means.size());
+    for (size_t i = 0; i < means.size(); ++i) {
+      const int first = static_cast<int>(i) / (n_ / 2) * rows;
+      got_means[i] = moments_[i].mean;
+      got_squares[i] = moments_[i].squares / static_cast<float>(std::min(rows, rows_ - first) * 2);
+    }
+    // The numbers themselves are sums of products of 16 bits in f32.
+    if (!(relative_error(got_means, means) <= 1e-4) || !(relative_error(got_squares, squares) <= 1e-4))
+      return ": moments";
+    return moments_.intact() ? "" : ": wrote outside its moments";
+  }
+
+  ResultArguments arguments(void* y, int tile_rows) {
+    const int rows = what_.moment_rows < 0 ? tile_rows : what_.moment_rows;
+    std::fill_n(reinterpret_cast<std::byte*>(moments_.data()), moments_.bytes().size(), std::byte{0xff});
     return {what_.bias ? bias_.data() : nullptr,
             what_.channel != Channel::none ? channel_.data() : nullptr,
             what_.residual ? residual_.data() : nullptr,
@@ -78,9 +109,12 @@ class ResultGiven {
             rows_per_image_,
             what_.function,
             what_.geglu,
-            0};
+            0,
+            rows > 0 ? moments_.data() : nullptr,
+            rows};
   }
 
+  int moment_rows(int tile_rows) const { return what_.moment_rows < 0 ? tile_rows : what_.moment_rows; }
   bool intact() { return bias_.intact() && channel_.intact() && residual_.intact(); }
 
  private:
@@ -98,6 +132,7 @@ class ResultGiven {
   ResultCase what_;
   int rows_, n_, columns_, rows_per_image_;
   Tensor<float> bias_, channel_, residual_;
+  Tensor<GroupMoments> moments_;
 };
 
 // The memory of a launch in slices: sums that begin as NaN, arrivals that begin and must end as zeros.

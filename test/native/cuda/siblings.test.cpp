@@ -22,7 +22,13 @@ Plan finished(Builder& b, Compute compute = Compute::f16) {
   return fold(plan);
 }
 
-std::vector<int> made(const Plan& plan) { return cuda::made_together(plan, place(plan), cuda::storage(plan)); }
+// As if nothing else shared a launch.
+std::vector<int> made(const Plan& plan, const Layout& layout) {
+  cuda::Fusion fusion;
+  fusion.absorbed.resize(plan.values.size()), fusion.layout = layout;
+  return cuda::made_together(plan, fusion, cuda::storage(plan));
+}
+std::vector<int> made(const Plan& plan) { return made(plan, place(plan)); }
 
 // Layers of one value, each an output of the plan, so that none shares its place with another.
 Plan layers(const std::vector<int>& widths, Compute compute = Compute::f16) {
@@ -57,17 +63,16 @@ TEST("cuda siblings: not where value, function, residual, number type or place d
   EXPECT(made(plan) == (std::vector<int>{1, 1, 1, 1, 1, 2, 0}));
 
   const Plan pair = layers({24, 24});
-  const std::vector<cuda::Stored> stored = cuda::storage(pair);
   Layout layout = place(pair);
-  EXPECT(cuda::made_together(pair, layout, stored) == (std::vector<int>{2, 0}));
+  EXPECT(made(pair, layout) == (std::vector<int>{2, 0}));
   const auto of = [&](size_t node) -> int64_t& { return layout.offsets[static_cast<size_t>(pair.nodes[node].output)]; };
   const int64_t second = of(1);
   of(1) = of(0) + 4;  // over the first result
-  EXPECT(cuda::made_together(pair, layout, stored) == (std::vector<int>{1, 1}));
+  EXPECT(made(pair, layout) == (std::vector<int>{1, 1}));
   of(1) = layout.offsets[static_cast<size_t>(pair.inputs.at("x"))] + 4;  // over what both read
-  EXPECT(cuda::made_together(pair, layout, stored) == (std::vector<int>{1, 1}));
+  EXPECT(made(pair, layout) == (std::vector<int>{1, 1}));
   of(1) = second;
-  EXPECT(cuda::made_together(pair, layout, stored) == (std::vector<int>{2, 0}));
+  EXPECT(made(pair, layout) == (std::vector<int>{2, 0}));
 }
 
 TEST("cuda siblings: one launch, and the numbers of layers alone") {
