@@ -133,7 +133,7 @@ void Lowering::lower(const TakeToken& op) {
 
 void Lowering::lower(const Parameter& op) {
   const int64_t period = product(plan_.weights[static_cast<size_t>(op.weight)].dims);
-  cast(weights_[static_cast<size_t>(op.weight)], "f32", at(node_->output), "f32", op.shape.size(), period);
+  cast(reinterpret_cast<uintptr_t>(weight<void>(op.weight)), "f32", at(node_->output), "f32", op.shape.size(), period);
 }
 
 void Lowering::lower(const Sinusoid& op) {

@@ -82,16 +82,22 @@ void Lowering::add(const KeptInput& input, driver::Commands& to) {
   cast(at(input.id), "f32", memories_.kept + input.offset, compute(), input.count, input.count);
 }
 
-LoweredPlan lower_plan(driver::Device& device, const Plan& plan, const Fusion& fusion,
-                       const std::vector<driver::Address>& weights, const std::vector<Stored>& stored,
-                       const Memories& memories) {
+LoweredPlan lower_plan(driver::Device& device, const Plan& plan, const Fusion& fusion, const WeightAddresses& weights,
+                       const std::vector<Stored>& stored, const Memories& memories) {
   LoweredPlan lowered;
-  Lowering lowering(device, plan, fusion, weights, stored, memories);
+  std::vector<driver::Address> at = weights.resident;  // for the node that is lowered
+  Lowering lowering(device, plan, fusion, at, stored, memories);
+  size_t stretch = 0;
   const std::vector<int> made = made_together(plan, fusion, stored);
   for (size_t i = 0; i < plan.nodes.size(); ++i) {
+    for (; weights.ring && stretch < weights.ring->stretches.size() && weights.ring->stretches[stretch].first <= i;
+         ++stretch)
+      for (const Stretch::Piece& piece : weights.ring->stretches[stretch].pieces)
+        at[static_cast<size_t>(piece.weight)] = weights.ring_at + weights.ring->place(stretch, piece);
     driver::Commands& commands = lowered.nodes.emplace_back();
     const bool absorbed = fusion.absorbed[static_cast<size_t>(plan.nodes[i].output)];
     if (made[i] > 0 && !absorbed) lowering.add({&plan.nodes[i], static_cast<size_t>(made[i])}, commands);
+    lowered.reads.push_back(lowering.take_reads());
   }
   for (const KeptInput& input : kept_inputs(plan)) lowering.add(input, lowered.casts.emplace_back());
   lowered.scratch_bytes = lowering.scratch_bytes();

@@ -7,9 +7,11 @@
 #include <cstdint>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "cuda/backend/fusion.h"
+#include "cuda/backend/stretches.h"
 #include "cuda/driver/commands.h"
 #include "cuda/driver/device.h"
 #include "plan/backend.h"
@@ -48,15 +50,24 @@ inline constexpr const char* kWithoutKernel<MatMul> =
     "products of two values of ONNX graphs alone, which run on the CPU";
 inline constexpr const char* kGroupedWithoutKernel = "grouped convolutions of ONNX graphs alone (faces), as above";
 
+// Where the weights of a plan lie: always at one place, or in the ring when their stretch of nodes runs.
+struct WeightAddresses {
+  WeightAddresses() = default;
+  WeightAddresses(std::vector<driver::Address> all) : resident(std::move(all)) {}
+  std::vector<driver::Address> resident;  // by SlotId
+  const Ring* ring = nullptr;
+  driver::Address ring_at = 0;
+};
+
 // A plan as work for a card: the commands of each node, in the plan's order, and what they take besides the values.
 struct LoweredPlan {
-  std::vector<driver::Commands> nodes;  // none at those that another node's launch makes
-  std::vector<driver::Commands> casts;  // of kept_inputs, to be run before the nodes where an input has changed
+  std::vector<driver::Commands> nodes;     // none at those that another node's launch makes
+  std::vector<driver::Commands> casts;     // of kept_inputs, to be run before the nodes where an input has changed
+  std::vector<std::vector<SlotId>> reads;  // weights, by node
   size_t scratch_bytes = 0;
 };
-LoweredPlan lower_plan(driver::Device& device, const Plan& plan, const Fusion& fusion,
-                       const std::vector<driver::Address>& weights, const std::vector<Stored>& stored,
-                       const Memories& memories);
+LoweredPlan lower_plan(driver::Device& device, const Plan& plan, const Fusion& fusion, const WeightAddresses& weights,
+                       const std::vector<Stored>& stored, const Memories& memories);
 
 class Lowering {
  public:
@@ -74,6 +85,7 @@ class Lowering {
   void add(std::span<const Node> nodes, driver::Commands& to);
   void add(const KeptInput& input, driver::Commands& to);
   size_t scratch_bytes() const { return most_scratch_; }
+  std::vector<SlotId> take_reads() { return std::exchange(reads_, {}); }  // of the last node added
 
  private:
   // ---- one function per op ----
@@ -117,8 +129,10 @@ class Lowering {
     return id == kNone ? nullptr : pointer<T>(at(id));
   }
   template <typename T>
-  const T* weight(SlotId slot) const {
-    return slot == kNone ? nullptr : pointer<const T>(weights_[static_cast<size_t>(slot)]);
+  const T* weight(SlotId slot) {
+    if (slot == kNone) return nullptr;
+    reads_.push_back(slot);
+    return pointer<const T>(weights_[static_cast<size_t>(slot)]);
   }
   template <typename T>
   static T* pointer(driver::Address at) {
@@ -145,6 +159,7 @@ class Lowering {
   const Plan& plan_;
   const Fusion& fusion_;
   const std::vector<driver::Address>& weights_;
+  std::vector<SlotId> reads_;
   const std::vector<Stored>& stored_;
   const Memories& memories_;
   const std::vector<KeptInput> kept_;
