@@ -33,11 +33,13 @@ export { type InspectedVariant, type Inspection, inspect } from './inspect/inspe
 export type { Lora, LoraInfo } from './loras/lora.js';
 export type { AddLoraOptions } from './loras/options.js';
 export { type DefaultModel, defaultModel } from './models/default-model.js';
+export type { MemoryOptions } from './models/memory.js';
 export type { LoadEvent, LoadOptions } from './models/options.js';
+export type { PipelineInfo } from './models/pipeline-info.js';
 export type { DeviceName } from './native/choose-device.js';
 export { type CpuDevice, type CudaDevice, type Device, devices, type UnusableDevice } from './native/devices.js';
 export type { DetectedFace } from './native/types.js';
-export { Pipeline, type PipelineInfo } from './pipeline.js';
+export { Pipeline } from './pipeline.js';
 export type { GenerateResult, Job, JobEvent, Timings } from './run/job.js';
 export type { GenerateOptions } from './run/options.js';
 export { version } from './run/version.js';

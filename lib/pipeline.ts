@@ -10,12 +10,12 @@ import { Lora, loraHandle, openLora, UnetWeights } from './loras/lora.js';
 import { type AddLoraOptions, loraSettings } from './loras/options.js';
 import { loadModel, type Model } from './models/model.js';
 import { type LoadOptions, type LoadSettings, loadSettings } from './models/options.js';
+import { infoOf, type PipelineInfo } from './models/pipeline-info.js';
 import { watched } from './models/watched.js';
 import { Attaching } from './native/attaching.js';
 import { chooseDevice } from './native/choose-device.js';
 import { type EngineHost, type EngineOptions, released, startEngine, unlessAborted } from './native/engine.js';
 import { Shared } from './native/shared.js';
-import type { Dtype } from './native/types.js';
 import { pathOf } from './options/schemas.js';
 import { type Job, JobControl } from './run/job.js';
 import { type GenerateOptions, runSettings } from './run/options.js';
@@ -23,28 +23,6 @@ import { checkedRun } from './run/run-check.js';
 import { RunQueue } from './run/run-queue.js';
 import { submit } from './run/submit.js';
 import { type Warn, type Warning, warner } from './warnings.js';
-
-/** What a loaded pipeline is. */
-export interface PipelineInfo {
-  readonly name: string;
-  readonly family: string;
-  /** `cpu`, `cuda:0` … or `emulated`. */
-  readonly device: string;
-  /** The card's name; absent on the CPU. */
-  readonly card?: string;
-  /** What UNet, VAE decoder and CLIP encoders compute with; sums, norms and the rest are f32 always. */
-  readonly dtype: Exclude<Dtype, 'auto'>;
-  /** Instruction set of the CPU in use: base, avx2, avx512 … */
-  readonly level: string;
-  readonly threads: number;
-  readonly parameters: number;
-  /** Bytes of weights in memory. */
-  readonly memory: number;
-  readonly adapters: readonly string[];
-  readonly loras: readonly string[];
-  /** Of the load: a file with a misleading name, weights that were left out … */
-  readonly warnings: readonly Warning[];
-}
 
 /** Inner parts, for tests and the golden runner. */
 export interface PipelineParts {
@@ -135,7 +113,7 @@ export class Pipeline {
     const warnings: Warning[] = [];
     const warn = warner((warning) => warnings.push(warning), settings.logger, settings.strict);
     const place = await unlessAborted(settings.signal, abortError, chooseDevice(settings.device, warn));
-    const host = start({ threads: settings.threads, dtype: settings.dtype, place });
+    const host = start({ threads: settings.threads, dtype: settings.dtype, place, budget: settings.budget });
     try {
       const model = await watched(host, settings, (onProgress, stop) =>
         loadModel(host, file, { allowNonFinite: settings.allowNonFinite, onProgress, stop }),
@@ -155,32 +133,12 @@ export class Pipeline {
 
   /** What is loaded and attached. */
   get info(): PipelineInfo {
-    const model = this.#model;
-    const { name: card, dtype, level, threads } = this.#host.engine.info;
-    const networks = this.disposed
-      ? []
-      : [
-          model.unet,
-          model.vae,
-          ...model.text.map((tower) => tower.network),
-          ...[...this.#adapters.values()].map((adapter) => adapterParts(adapter).network),
-        ];
-    const sum = (of: (info: { parameters: number; bytes: number }) => number): number =>
-      networks.reduce((total, network) => total + of(network.info), 0);
-    return {
-      name: model.name,
-      family: model.family,
-      device: this.#host.device,
-      ...(card === undefined ? {} : { card }),
-      dtype,
-      level,
-      threads,
-      parameters: sum((info) => info.parameters),
-      memory: sum((info) => info.bytes),
+    const attached = [...this.#adapters.values()].map((adapter) => adapterParts(adapter).network);
+    return infoOf(this.#host, this.#model, this.disposed ? undefined : attached, {
       adapters: [...this.#adapters.keys()],
       loras: [...this.#loras.keys()],
       warnings: [...this.#warnings],
-    };
+    });
   }
 
   /** True after `dispose`. */

@@ -108,9 +108,11 @@ const run = async (flags: Flags, list: ReferenceList): Promise<void> => {
   const started = performance.now();
   try {
     const images = optionsFrom(TABLE.images, flags);
+    const memory = optionsFrom(TABLE.memory, flags);
     await using pipe = await Pipeline.load(model ?? defaultModel().path, {
       ...(optionsFrom(TABLE.load, flags) as LoadOptions),
       ...(Object.keys(images).length > 0 ? { images } : {}),
+      ...(Object.keys(memory).length > 0 ? { memory } : {}),
       signal: interrupt.signal,
       logger: {
         debug: () => {},

@@ -13,6 +13,7 @@ import type { SigmaSchedule } from '../schedulers/config.js';
 import type { Sampler } from '../schedulers/index.js';
 import type { Logger } from '../warnings.js';
 import { deviceOf } from './device-name.js';
+import { budgetOf, type MemoryOptions } from './memory.js';
 
 /** Progress of a load: bytes of the part that is being read. */
 export interface LoadEvent {
@@ -47,6 +48,8 @@ export interface LoadOptions {
   readonly maxQueue?: number;
   /** Longest prompt, 1…100,000 UTF-16 units. Default 100,000. */
   readonly maxPromptChars?: number;
+  /** How much memory networks may take. */
+  readonly memory?: MemoryOptions;
   /** How pictures that come in are read. */
   readonly images?: ImageOptions;
   /** Some warnings become errors. Default false. */
@@ -60,6 +63,7 @@ export interface LoadOptions {
 
 const own = {
   device: z.string(LOAD.rows.device.expects),
+  memory: z.unknown(),
   images: z.unknown(),
   logger: z.custom<Logger>(
     (value) => typeof value === 'object' && value !== null && typeof (value as Logger).warn === 'function',
@@ -75,6 +79,8 @@ export interface LoadSettings {
   readonly threads: number;
   readonly maxQueue: number;
   readonly maxPromptChars: number;
+  /** Bytes, or undefined: as many as the device has. */
+  readonly budget: number | undefined;
   readonly images: ImageLimits;
   readonly strict: boolean;
   readonly allowNonFinite: boolean;
@@ -100,6 +106,7 @@ export const loadSettings = (options: unknown = {}): LoadSettings => {
     threads: threadsOf(given.threads),
     maxQueue: given.maxQueue ?? defaultOf(LOAD, 'maxQueue'),
     maxPromptChars: given.maxPromptChars ?? defaultOf(LOAD, 'maxPromptChars'),
+    budget: budgetOf(given.memory),
     images: imageLimitsOf(given.images),
     strict: given.strict ?? defaultOf(LOAD, 'strict'),
     allowNonFinite: given.allowNonFinite ?? defaultOf(LOAD, 'allowNonFinite'),

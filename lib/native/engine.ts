@@ -46,6 +46,8 @@ export interface EngineOptions {
   readonly dtype?: Dtype;
   /** Default the CPU. */
   readonly place?: Place;
+  /** Bytes for weights and values. Default: what the device has. */
+  readonly budget?: number | undefined;
 }
 
 const checkDtype = (dtype: Dtype, place: Place): void => {
@@ -73,7 +75,7 @@ const checkDevice = (engine: Engine, place: Place): void => {
 };
 
 /** Starts an engine: one thread that takes calls in order, and a pool of `threads`. */
-export const startEngine = ({ threads, dtype = 'auto', place = { id: 'cpu' } }: EngineOptions): EngineHost => {
+export const startEngine = ({ threads, dtype = 'auto', place = { id: 'cpu' }, budget }: EngineOptions): EngineHost => {
   checkDtype(dtype, place);
   const { Engine, Stop, levels } = addon();
   const level = levelOf(levels());
@@ -84,6 +86,7 @@ export const startEngine = ({ threads, dtype = 'auto', place = { id: 'cpu' } }: 
       dtype,
       ...('library' in place ? { device: place.id, library: place.library } : {}),
       ...(level === undefined ? {} : { level }),
+      ...(budget === undefined ? {} : { budget }),
     });
   } catch (error) {
     throw toError(error);

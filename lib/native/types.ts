@@ -56,7 +56,10 @@ export interface NetworkHandle {
 
 export interface NetworkInfo {
   readonly kind: string;
+  /** Of weights in the device's memory. */
   readonly bytes: number;
+  /** Of weights that come from the host in every run, and the seconds that takes, about; absent where there are none. */
+  readonly streamed?: { readonly bytes: number; readonly seconds: number };
   readonly parameters: number;
   readonly warnings: readonly { readonly code: string; readonly message: string }[];
   /** unet */
@@ -307,6 +310,7 @@ export interface Addon {
     readonly device?: string;
     readonly library?: string;
     readonly level?: string;
+    readonly budget?: number;
     readonly threads?: number;
     readonly dtype?: Dtype;
   }) => Engine;

@@ -72,6 +72,12 @@ Napi::Object network_info(Napi::Env env, const Loaded& loaded) {
   if (loaded.kind == NetworkKind::adapter) out = adapter_info(env, loaded.adapter);
   out.Set("kind", kind_text(loaded.kind));
   out.Set("bytes", static_cast<double>(store_of(loaded).bytes()));
+  if (const uint64_t bytes = store_of(loaded).streamed_bytes(); bytes > 0) {
+    Napi::Object streamed = Napi::Object::New(env);
+    streamed.Set("bytes", static_cast<double>(bytes));
+    streamed.Set("seconds", loaded.streaming_seconds);
+    out.Set("streamed", streamed);
+  }
   out.Set("parameters", static_cast<double>(loaded.parameters));
   out.Set("warnings", warnings_of(env, loaded.warnings));
   switch (loaded.kind) {

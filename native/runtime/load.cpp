@@ -90,8 +90,12 @@ std::shared_ptr<Loaded> load(std::shared_ptr<Device> device, LoadRequest request
   loaded->warnings = source.warnings;
   std::map<std::string, PlanKind> plans = naming_file(source.label, [&] { return plans_of(*loaded, request, source); });
   loaded->network = std::make_unique<Network>(std::move(device), std::move(plans), std::move(source), request.options);
-  for (const auto& [name, tensor] : loaded->network->store().source().index)
-    if (loaded->network->store().find(name)) loaded->parameters += product(tensor.dims);
+  const Store& store = loaded->network->store();
+  const Backend& backend = loaded->network->device().backend;
+  if (store.streamed_bytes() > 0)
+    loaded->streaming_seconds = backend.streaming_seconds(backend.self, store.streamed_bytes());
+  for (const auto& [name, tensor] : store.source().index)
+    if (store.find(name)) loaded->parameters += product(tensor.dims);
   return loaded;
 }
 

@@ -28,6 +28,7 @@ struct Loaded {
   LoraState loras;                                            // of a unet: what is merged now
   Lora inner_lora;                                            // of a FaceID adapter: its own
   int64_t parameters = 0;                                     // numbers in the weights that are used
+  double streaming_seconds = 0;                               // that streamed weights take in every run, about
   std::vector<std::pair<std::string, std::string>> warnings;  // code, sentence
 };
 

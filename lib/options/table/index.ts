@@ -3,7 +3,7 @@ import { ADAPTER, LORA } from './attach.js';
 import { COMMAND } from './command.js';
 import { ANALYZER, DETECT, FACE_FILES, IDENTITY } from './face.js';
 import { GENERATE } from './generate.js';
-import { IMAGES, LOAD } from './load.js';
+import { IMAGES, LOAD, MEMORY } from './load.js';
 import { GIVEN_FACE, REFERENCE } from './reference.js';
 import { INSPECT, TO_FILE } from './small.js';
 
@@ -13,6 +13,7 @@ export const TABLE = {
   reference: REFERENCE,
   givenFace: GIVEN_FACE,
   load: LOAD,
+  memory: MEMORY,
   images: IMAGES,
   adapter: ADAPTER,
   faceFiles: FACE_FILES,

@@ -46,6 +46,14 @@ export const LOAD = group({
       acts: 'text',
       says: 'Longest prompt',
     },
+    memory: {
+      type: 'special',
+      expects: 'an object of options',
+      default: null,
+      flag: { none: '--memory-budget' },
+      acts: 'device',
+      says: 'How much memory networks may take',
+    },
     images: INPUT_PICTURES,
     strict: {
       type: 'flag',
@@ -78,7 +86,25 @@ export const LOAD = group({
     },
     signal: LOAD_SIGNAL,
   },
-  later: ['vae', 'memory', 'sha256'],
+  later: ['vae', 'sha256'],
+});
+
+/** How much memory networks may take. */
+export const MEMORY = group({
+  call: 'memory, of Pipeline.load',
+  documented: { names: ['MemoryOptions'], file: 'models/memory.ts' },
+  rooms: ['models'],
+  rows: {
+    budget: {
+      type: 'special',
+      expects: 'bytes or a size such as "10GB"',
+      default: { otherwise: "what is free on the card; the CPU's is not limited" },
+      flag: '--memory-budget <size>',
+      acts: 'device',
+      says: 'Bytes for weights and the values of a run; what a card has no room for waits on the host or comes over in every step',
+    },
+  },
+  later: ['offload', 'vaeTiling'],
 });
 
 /** How pictures that come in are read. */

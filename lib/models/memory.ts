@@ -1,0 +1,50 @@
+import { z } from 'zod';
+import { readOptions } from '../options/read.js';
+import { MEMORY } from '../options/table/load.js';
+
+/**
+ * How much memory networks may take.
+ *
+ * @example
+ * const pipe = await Pipeline.load(path, { device: 'cuda', memory: { budget: '6GB' } })
+ */
+export interface MemoryOptions {
+  /**
+   * Bytes for weights and the values of a run, or a size such as `10GB` or `512 MiB`. Default: what is free on the card; the
+   * CPU's is not limited. A run that never fits is refused with `MEMORY_BUDGET`. On a card networks that wait make room, and
+   * weights of a UNet that is too large come from the host in every step: `pipe.info.streaming` says what that takes.
+   */
+  readonly budget?: number | string;
+}
+
+const UNITS: Readonly<Record<string, number>> = {
+  '': 1,
+  KB: 1e3,
+  MB: 1e6,
+  GB: 1e9,
+  TB: 1e12,
+  KIB: 2 ** 10,
+  MIB: 2 ** 20,
+  GIB: 2 ** 30,
+  TIB: 2 ** 40,
+};
+const SIZE = /^\s*(\d+(?:\.\d+)?)\s*([KMGT]I?B|B?)\s*$/i;
+
+/** Bytes of a size such as `10GB` or `512 MiB`, or undefined. */
+export const bytesOf = (size: string): number | undefined => {
+  const [, digits, unit] = SIZE.exec(size) ?? [];
+  if (digits === undefined || unit === undefined) return undefined;
+  return Math.round(Number(digits) * UNITS[unit.toUpperCase() === 'B' ? '' : unit.toUpperCase()]!);
+};
+
+const LEAST = 2 ** 20; // bytes: less is a slip, GB left out
+const text = MEMORY.rows.budget.expects;
+const own = {
+  budget: z
+    .union([z.number(text), z.string(text)], text)
+    .transform((size) => (typeof size === 'number' ? size : (bytesOf(size) ?? Number.NaN)))
+    .refine((bytes) => Number.isSafeInteger(bytes) && bytes >= LEAST, `${text}, at least 1 MiB`),
+};
+
+/** The option `memory`: the budget in bytes, or undefined. */
+export const budgetOf = (value: unknown = {}): number | undefined => readOptions(MEMORY, value, own, ['memory']).budget;
