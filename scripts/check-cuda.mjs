@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { ARCHITECTURES, MOST_BYTES } from './cuda.mjs';
-import { complaints, kernelsOf } from './ptxas.mjs';
+import { complaints, instructionComplaints, kernelsOf } from './ptxas.mjs';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const FAST = [80];
@@ -20,6 +20,14 @@ if (!nvcc) {
   console.log('cuda: no nvcc here, the kernels were not compiled for a card');
   process.exit(0);
 }
+
+const disassembler = nvcc.replace(/nvcc$/, 'cuobjdump');
+const disassembles = spawnSync(disassembler, ['--version']).status === 0;
+if (!disassembles) console.log('cuda: no cuobjdump here, instructions are looked at in the PTX alone');
+
+/** @param {string} image */
+const sassOf = (image) =>
+  disassembles ? spawnSync(disassembler, ['-sass', image], { encoding: 'utf8', maxBuffer: 2 ** 28 }).stdout : undefined;
 
 /** sm_75 has no bf16 products, and no instances of them; nor of what has no registers there. */
 const fits = (file, architecture) => architecture >= 80 || !/_(?:bf16|ampere)\.cu$/u.test(file);
@@ -71,7 +79,11 @@ async function work() {
       seconds: (Date.now() - started) / 1000,
       bytes: error ? 0 : statSync(image).size,
       kernels: kernelsOf(text),
-      found: error ? [text.trim().slice(0, 4000)] : asserts ? [] : complaints(text, ptx),
+      found: error
+        ? [text.trim().slice(0, 4000)]
+        : asserts
+          ? []
+          : [...complaints(text, ptx), ...instructionComplaints(path.basename(file), architecture, ptx, sassOf(image))],
     });
     rmSync(keep, { recursive: true });
   }

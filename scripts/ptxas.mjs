@@ -56,3 +56,33 @@ export function complaints(text, ptx) {
   }
   return found;
 }
+
+/** Files whose kernels live by the matrix instructions and by copies of 16 bytes that do not wait. */
+const MATRIX =
+  /^(product|convolution|convolution_doubled|convolution_shortcut|attention|cross_attention|attention_wide)_(f16|bf16|ampere)\.cu$/;
+
+/**
+ * What a kernel file of K1 to K4 lacks among its instructions, or has that it must not have: in its PTX, and where a
+ * disassembler is at hand in its machine code (`cuobjdump -sass`).
+ * @param {string} file @param {number} architecture @param {string} ptx @param {string} [sass] @returns {string[]}
+ */
+export function instructionComplaints(file, architecture, ptx, sass) {
+  if (!MATRIX.test(file)) return [];
+  const found = [];
+  const kernels = [...ptx.matchAll(/\.entry (\w+)\([\s\S]*?\n\}/g)];
+  for (const [body, name] of kernels) {
+    if (!body.includes('mma.sync.aligned.')) found.push(`${name}: no matrix instruction`);
+    if (architecture >= 80 && !/cp\.async\.c[ag]\.shared\.global \[[^\]]*\], \[[^\]]*\], 16/.test(body))
+      found.push(`${name}: no asynchronous copy of 16 bytes`);
+    if (/\b(ld|st)\.local\b/.test(body)) found.push(`${name}: local memory`);
+  }
+  if (kernels.length === 0) found.push('no kernel in the PTX');
+  if (sass === undefined) return found;
+  for (const part of sass.split(/Function : /).slice(1)) {
+    const name = part.split('\n')[0]?.trim();
+    if (!/\bHMMA\./.test(part)) found.push(`${name}: no HMMA`);
+    if (architecture >= 80 && !/\bLDGSTS\.E\.(\w+\.)*128/.test(part)) found.push(`${name}: no LDGSTS of 128 bits`);
+    if (/\b(LDL|STL)\b/.test(part)) found.push(`${name}: local memory in the machine code`);
+  }
+  return found;
+}

@@ -1,6 +1,6 @@
 // The compile gate of the CUDA kernels must notice what it is there for: read from what nvcc prints.
 import t from 'tap';
-import { complaints, kernelsOf, registerLimits } from '../../scripts/ptxas.mjs';
+import { complaints, instructionComplaints, kernelsOf, registerLimits } from '../../scripts/ptxas.mjs';
 
 const report = (stack: number, stores: number, loads: number, registers: number): string =>
   `ptxas info    : 0 bytes gmem
@@ -60,5 +60,39 @@ t.test('what must not be is noticed', async (test) => {
   test.strictSame(complaints('', ptx), ['no kernel']);
   test.strictSame(complaints(report(0, 0, 0, 96).split('    0 bytes stack')[0]!, ptx), [
     'first: ptxas does not say what it takes',
+  ]);
+});
+
+t.test('the instructions that products live by are looked for', async (test) => {
+  const product = `.visible .entry product(
+)
+{
+	cp.async.cg.shared.global [%r307], [%rd344], 16, %r308;
+	mma.sync.aligned.m16n8k16.row.col.f32.f16.f16.f32 {%f1}, {%r1}, {%r2}, {%f1};
+	ret;
+}
+`;
+  const file = 'product_f16.cu';
+  test.strictSame(instructionComplaints(file, 80, product), []);
+  test.strictSame(instructionComplaints('small.cu', 80, ptx), []);
+  test.strictSame(instructionComplaints(file, 80, ''), ['no kernel in the PTX']);
+  test.strictSame(instructionComplaints(file, 80, product.replace('mma.sync', 'fma')), [
+    'product: no matrix instruction',
+  ]);
+  const narrow = product.replace('16, %r308', '4, %r308');
+  test.strictSame(instructionComplaints(file, 80, narrow), ['product: no asynchronous copy of 16 bytes']);
+  test.strictSame(instructionComplaints(file, 75, narrow), []);
+  test.strictSame(instructionComplaints(file, 80, product.replace('ret;', 'st.local.f32 [%rd1], %f1;')), [
+    'product: local memory',
+  ]);
+  const sass =
+    'Function : product\n  LDGSTS.E.BYPASS.128.ZFILL [R1], [R2.64] ;\n  HMMA.16816.F32 R4, R8, R10, R4 ;\n  EXIT ;\n';
+  test.strictSame(instructionComplaints(file, 80, product, sass), []);
+  test.strictSame(instructionComplaints(file, 80, product, sass.replace('HMMA', 'FFMA')), ['product: no HMMA']);
+  test.strictSame(instructionComplaints(file, 80, product, sass.replace('128', '32')), [
+    'product: no LDGSTS of 128 bits',
+  ]);
+  test.strictSame(instructionComplaints(file, 80, product, sass.replace('EXIT', 'LDL R1, [R2]')), [
+    'product: local memory in the machine code',
   ]);
 });
