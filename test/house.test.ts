@@ -79,6 +79,7 @@ const CUDA: Readonly<Record<string, RegExp>> = {
   backend: /^(core\/|plan\/|cuda\/(driver|kernels)\/|cuda\/packing\.h$)/,
   packing: /^(core\/|cuda\/packing\.h$)/, // of the host, on either side
   driver: /^(core\/|cuda\/(emulator|kernels)\/)/,
+  library: /^(core\/|plan\/|cuda\/(driver|backend)\/)/,
 };
 const mayInclude = (from: string, to: string): boolean => {
   const [folder, other] = [from.split('/')[0]!, to.split('/')[0]!];

@@ -1,9 +1,11 @@
-// The module: version, levels(), and the classes. State hangs on the environment, nothing mutable is static.
+// The module: levels(), probe() and the classes. State hangs on the environment, nothing mutable is static.
 #include <napi.h>
 
+#include "binding/convert.h"
 #include "binding/engine.h"
 #include "binding/handles.h"
 #include "runtime/device.h"
+#include "runtime/device_library.h"
 
 namespace ipa::binding {
 
@@ -16,12 +18,33 @@ Napi::Value levels(const Napi::CallbackInfo& info) {
   return list;
 }
 
+Napi::Value probe(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&]() -> Napi::Value {
+    if (!info[0].IsString()) fail(Code::OPTION_TYPE, "Expected a path for library", "pass an absolute path");
+    const std::vector<FoundDevice> found = OpenLibrary::open(info[0].ToString())->devices();
+    Napi::Array list = Napi::Array::New(info.Env(), found.size());
+    for (uint32_t i = 0; i < found.size(); ++i) {
+      Napi::Object device = Napi::Object::New(info.Env());
+      device.Set("id", "cuda:" + std::to_string(i));
+      device.Set("name", static_cast<const char*>(found[i].name));
+      device.Set("capability", capability_text(found[i].capability));
+      device.Set("memory", static_cast<double>(found[i].memory));
+      device.Set("driver", driver_text(found[i].driver));
+      list.Set(i, device);
+    }
+    Napi::Object out = Napi::Object::New(info.Env());
+    out.Set("devices", list);
+    return out;
+  });
+}
+
 Napi::Object define(Napi::Env env, Napi::Object exports) {
   auto* constructors = new Constructors;
   constructors->network = Napi::Persistent(NetworkHandle::define(env));
   constructors->lora = Napi::Persistent(LoraHandle::define(env));
   env.SetInstanceData(constructors);
   exports.Set("levels", Napi::Function::New<levels>(env, "levels"));
+  exports.Set("probe", Napi::Function::New<probe>(env, "probe"));
   exports.Set("Stop", define_stop(env));
   exports.Set("Engine", EngineHandle::define(env));
   return exports;

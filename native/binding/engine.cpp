@@ -12,11 +12,21 @@ namespace {
 
 Compute compute_of(const std::string& dtype, const Device& device) {
   if (dtype == "auto") return device.backend.fastest;
-  if (dtype != "bf16") return Compute::f32;
-  if (device.backend.fastest != Compute::bf16)
-    fail(Code::DEVICE_UNSUPPORTED, "the level " + device.level + " of this CPU has no bf16 kernels",
-         "use dtype \"auto\" or \"f32\"", {{"option", "dtype"}, {"found", dtype}, {"expected", "auto, f32"}});
-  return Compute::bf16;
+  std::string known = "auto";
+  for (const Compute compute : {Compute::f32, Compute::bf16, Compute::f16}) {
+    if (!computes_with(device.backend, compute)) continue;
+    if (dtype == compute_text(compute)) return compute;
+    known += std::string(", ") + compute_text(compute);
+  }
+  const std::string who = device.name.empty() ? "the level " + device.level + " of this CPU"
+                                              : quoted(device.name) + " (" + device.level + ")";
+  fail(Code::DEVICE_UNSUPPORTED, who + " has no " + dtype + " kernels", "use one of these as dtype: " + known,
+       {{"option", "dtype"}, {"found", dtype}, {"expected", known}});
+}
+
+std::shared_ptr<Device> device_of(const Napi::Object& options, int threads) {
+  const std::string id = text_or(options, "device", "cpu"), level = text_or(options, "level", "");
+  return id == "cpu" ? cpu_device(level, threads) : open_device(id, text_of(options, "library"), level, threads);
 }
 
 }  // namespace
@@ -42,8 +52,10 @@ EngineHandle::EngineHandle(const Napi::CallbackInfo& info) : ObjectWrap(info) {
     if (threads < 0 || threads > 1024)
       fail(Code::OPTION_RANGE, "Expected 1 to 1024 threads but received " + std::to_string(threads),
            "pass a number of threads, or none", {{"option", "threads"}});
-    device_ = cpu_device(text_or(options, "level", ""), static_cast<int>(threads));
+    device_ = device_of(options, static_cast<int>(threads));
     compute_ = compute_of(text_or(options, "dtype", "auto"), *device_);
+    id_ = device_->id;
+    name_ = device_->name;
     level_ = device_->level;
     threads_ = device_->pool.threads();
     engine_ = std::make_shared<Engine>();
@@ -79,6 +91,8 @@ Napi::Value EngineHandle::post(Napi::Env env, const Napi::Value& options, const 
 
 Napi::Value EngineHandle::info(const Napi::CallbackInfo& info) {
   Napi::Object out = Napi::Object::New(info.Env());
+  out.Set("device", id_);
+  if (!name_.empty()) out.Set("name", name_);
   out.Set("level", level_);
   out.Set("threads", threads_);
   out.Set("dtype", compute_text(compute_));

@@ -41,8 +41,8 @@ class EngineHandle : public Napi::ObjectWrap<EngineHandle> {
   void shut_down();
 
   std::shared_ptr<Device> device_;  // none after close()
-  Compute compute_ = Compute::f32;  // of UNet, VAE decoder and CLIP encoders, by option dtype
-  std::string level_;
+  Compute compute_ = Compute::f32;  // of UNet, VAE decoder and CLIP encoders, by option dtype (load.cpp)
+  std::string id_, name_, level_;
   int threads_ = 0;
   std::shared_ptr<Engine> engine_;  // shared with the clean-up hook
 };

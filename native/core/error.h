@@ -50,6 +50,8 @@ namespace ipa {
   X(NAN_DECODED)              \
   X(NAN_CONDITION)            \
   X(CLOSED)                   \
+  X(BINARY_NOT_FOUND)         \
+  X(BINARY_INCOMPATIBLE)      \
   X(INTERNAL)
 
 enum class Code {

@@ -65,12 +65,14 @@ struct Term {
 };
 
 struct Backend {
-  uint32_t abi = 2;
+  uint32_t abi = 3;
   uint32_t size = sizeof(Backend);
   void* self = nullptr;   // handed to every function below: the backend's own state
   const char* name = "";  // "cpu:avx512"
   // What this backend computes fastest with; it takes f32 besides. Plans and weights say which they want.
   Compute fastest = Compute::f32;
+  // What is fastest for numbers beyond the range of f16.
+  Compute fastest_wide = Compute::f32;
   // Its memory is not the host's: what is not needed for a while may leave it.
   bool apart = false;
 
@@ -128,6 +130,15 @@ struct Backend {
                 size_t count) = nullptr;
   bool (*finite)(void* self, Place x, size_t count) = nullptr;  // neither NaN nor Inf among them
 };
+
+// What a backend computes with.
+inline bool computes_with(const Backend& backend, Compute compute) {
+  return compute == Compute::f32 || compute == backend.fastest || compute == backend.fastest_wide;
+}
+// The same for a network whose numbers leave the range of f16.
+inline Compute wide_of(const Backend& backend, Compute compute) {
+  return compute == Compute::f16 ? backend.fastest_wide : compute;
+}
 
 // Where the values of a plan lie with this backend.
 inline Layout layout_of(const Backend& backend, const Plan& plan) {

@@ -43,14 +43,16 @@ CrossAttentions cross_attentions(const UNetConfig& unet) {
 }
 
 // Reads the configuration out of names, shapes and config.json, and lists the plans.
-std::map<std::string, PlanKind> plans_of(Loaded& loaded, const LoadRequest& request, const TensorSource& source) {
+std::map<std::string, PlanKind> plans_of(Loaded& loaded, const LoadRequest& request, const TensorSource& source,
+                                         const Backend& backend) {
   switch (loaded.kind) {
     case NetworkKind::unet:
       loaded.unet = detect_unet(source.index, request.facts);
       return unet_plans(loaded.unet, request.compute);
     case NetworkKind::vae:
       loaded.vae = detect_vae(source.index, request.facts);
-      return vae_plans(loaded.vae, request.compute);
+      // trap: the decoder of SDXL makes numbers that f16 does not have.
+      return vae_plans(loaded.vae, wide_of(backend, request.compute));
     case NetworkKind::clip_text:
       loaded.clip_text = detect_clip_text(source.index, request.facts);
       return clip_text_plans(loaded.clip_text, request.compute);
@@ -78,7 +80,7 @@ std::shared_ptr<Loaded> load(std::shared_ptr<Device> device, LoadRequest request
   auto loaded = std::make_shared<Loaded>();
   loaded->kind = request.kind;
   if (request.kind == NetworkKind::onnx) {
-    loaded->onnx = std::make_unique<OnnxNetwork>(std::move(device), open_onnx(request.path), request.options);
+    loaded->onnx = std::make_unique<OnnxNetwork>(device_of_graphs(device), open_onnx(request.path), request.options);
     for (const auto& [name, tensor] : loaded->onnx->network().store().source().index)
       loaded->parameters += product(tensor.dims);
     return loaded;
@@ -88,7 +90,8 @@ std::shared_ptr<Loaded> load(std::shared_ptr<Device> device, LoadRequest request
   if (!request.path.empty()) require_loadable(source.index, source.label);
   source = named(request.kind, request, std::move(source));
   loaded->warnings = source.warnings;
-  std::map<std::string, PlanKind> plans = naming_file(source.label, [&] { return plans_of(*loaded, request, source); });
+  std::map<std::string, PlanKind> plans =
+      naming_file(source.label, [&] { return plans_of(*loaded, request, source, device->backend); });
   loaded->network = std::make_unique<Network>(std::move(device), std::move(plans), std::move(source), request.options);
   const Store& store = loaded->network->store();
   const Backend& backend = loaded->network->device().backend;

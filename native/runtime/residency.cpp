@@ -15,14 +15,19 @@ uint64_t Residency::bytes() const {
 void Residency::make_room(Network& network, uint64_t bytes) {
   networks_.remove(&network);
   networks_.push_front(&network);
-  if (budget_ == 0) return;
-  while (this->bytes() + bytes > budget_)
+  const uint64_t most = budget();
+  if (most == 0) return;
+  while (this->bytes() + bytes > most)
     if (!one_leaves(network)) {
       const uint64_t needed = this->bytes() + bytes;
-      fail(Code::MEMORY_BUDGET,
-           std::to_string(needed) + " bytes are needed at once, the budget is " + std::to_string(budget_),
-           "raise memory.budget, or ask for a smaller picture",
-           {{"needed", std::to_string(needed)}, {"budget", std::to_string(budget_)}});
+      const std::string text = std::to_string(needed) + " bytes are needed at once, ";
+      if (most == budget_)
+        fail(Code::MEMORY_BUDGET, text + "the budget is " + std::to_string(most),
+             "raise memory.budget, or ask for a smaller picture",
+             {{"needed", std::to_string(needed)}, {"budget", std::to_string(most)}});
+      fail(Code::DEVICE_OUT_OF_MEMORY, text + "the device had " + std::to_string(most) + " for us when it was opened",
+           "close other programs that use the card, ask for a smaller picture or batch, or use device cpu",
+           {{"needed", std::to_string(needed)}, {"free", std::to_string(most)}});
     }
 }
 

@@ -15,7 +15,9 @@ class Residency {
  public:
   // Bytes for the weights and the values of all networks; 0: what the device has.
   void set_budget(uint64_t bytes) { budget_ = bytes; }
-  uint64_t budget() const { return budget_; }
+  // What the device has for them; 0: that is unknown, whoever asks for too much will hear it.
+  void set_capacity(uint64_t bytes) { capacity_ = bytes; }
+  uint64_t budget() const { return budget_ == 0 || (capacity_ > 0 && capacity_ < budget_) ? capacity_ : budget_; }
   uint64_t bytes() const;  // taken now
 
   // A network is known as long as one of these lives in it.
@@ -32,7 +34,7 @@ class Residency {
   };
 
   // make(), which takes `bytes` for a network, once there is room. MEMORY_BUDGET when there never is within the budget;
-  // DEVICE_OUT_OF_MEMORY when the device refuses although everyone else has left.
+  // DEVICE_OUT_OF_MEMORY when there never is on the device, or when it refuses although everyone else has left.
   template <typename F>
   decltype(auto) with_room(Network& network, uint64_t bytes, const F& make) {
     make_room(network, bytes);
@@ -50,7 +52,7 @@ class Residency {
   bool one_leaves(const Network& not_this);  // false: nobody can
 
   std::list<Network*> networks_;  // most recently used first
-  uint64_t budget_ = 0;
+  uint64_t budget_ = 0, capacity_ = 0;
 };
 
 }  // namespace ipa

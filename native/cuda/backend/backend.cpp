@@ -38,6 +38,7 @@ Backend make_backend(Card& card) {
   b.self = &card;
   b.name = card.name.c_str();
   b.fastest = Compute::f16;
+  b.fastest_wide = card.device.properties().capability >= 80 ? Compute::bf16 : Compute::f32;
   b.apart = true;
   b.allocate = allocate;
   b.free = free_buffer;

@@ -19,14 +19,14 @@ const void* function_of_row() {
   return reinterpret_cast<const void*>(kernel);
 }
 
+// How a row runs on the CPU, and the address of what runs there.
+#if defined(IPA_CARDS_ALONE)  // a library for cards: no kernel is compiled for the CPU
+#define IPA_ON_CPU(Arguments, ...) nullptr, nullptr
+#else
+#define IPA_ON_CPU(Arguments, ...) run_row<Arguments, __VA_ARGS__>, function_of_row<Arguments, __VA_ARGS__>
+#endif
 #define IPA_ROW(name, Arguments, threads, blocks, shared_bytes, ...) \
-  {#name,                                                            \
-   threads,                                                          \
-   shared_bytes,                                                     \
-   &kArguments<Arguments>,                                           \
-   sizeof(Arguments),                                                \
-   run_row<Arguments, __VA_ARGS__>,                                  \
-   function_of_row<Arguments, __VA_ARGS__>},
+  {#name, threads, shared_bytes, &kArguments<Arguments>, sizeof(Arguments), IPA_ON_CPU(Arguments, __VA_ARGS__)},
 
 std::span<const KernelRow> product_rows() noexcept;
 std::span<const KernelRow> convolution_rows() noexcept;
