@@ -14,6 +14,8 @@ export const products = {
   addon: path.join(RELEASE, 'node_ip_adapter.node'),
   /** The addon with two levels more: stand-ins for units that this CPU may lack. For tests. */
   standIns: path.join(RELEASE, 'ipa_stand_ins.node'),
+  /** A stand-in for a card, for tests of the library. */
+  emulated: path.join(RELEASE, process.platform === 'win32' ? 'ipa_emulated.dll' : 'ipa_emulated.so'),
   nativeTests: program('ipa_test'),
   nativeGolden: program('ipa_golden'),
   library: at('dist', 'index.js'),
@@ -125,6 +127,7 @@ export async function ensureBuilt({ nativeTests = false, golden = false } = {}) 
     const both = nativeTests || golden;
     const programs = [
       { wanted: both, what: 'compiling the stand-ins', product: products.standIns, target: 'ipa_stand_ins' },
+      { wanted: both, what: 'compiling the emulated device', product: products.emulated, target: 'ipa_emulated' },
       { wanted: nativeTests, what: 'compiling the native tests', product: products.nativeTests, target: 'ipa_test' },
       { wanted: golden, what: 'compiling the golden runner', product: products.nativeGolden, target: 'ipa_golden' },
     ];

@@ -178,7 +178,7 @@ export interface Engine {
     readonly name?: string;
     readonly level: string;
     readonly threads: number;
-    /** What UNet, VAE decoder and CLIP encoders compute with. */
+    /** What UNet, VAE decoder and CLIP encoders compute with; f16 is never the decoder's: bf16, or f32 where there is none. */
     readonly dtype: Exclude<Dtype, 'auto'>;
   };
   load(spec: LoadSpec, onProgress?: (event: { bytes: number; totalBytes: number }) => void): Promise<NetworkHandle>;

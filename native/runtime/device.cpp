@@ -29,6 +29,7 @@ struct CardDevice {
     device.level = "sm_" + std::to_string(opened.found.capability);
     device.name = opened.found.name;
     device.cpu_level = cpu_level;
+    device.backend.name = device.id.c_str();
     // The rest is for what the driver takes by itself, beside buffers: kernels, graphs.
     device.residency.set_capacity(opened.capacity - opened.capacity / 20);
   }

@@ -7,14 +7,18 @@
 namespace ipa {
 
 uint64_t Residency::bytes() const {
+  const std::lock_guard lock(mutex_);
   uint64_t all = 0;
   for (const Network* network : networks_) all += network->bytes();
   return all;
 }
 
 void Residency::make_room(Network& network, uint64_t bytes) {
-  networks_.remove(&network);
-  networks_.push_front(&network);
+  {
+    const std::lock_guard lock(mutex_);
+    networks_.remove(&network);
+    networks_.push_front(&network);
+  }
   const uint64_t most = budget();
   if (most == 0) return;
   while (this->bytes() + bytes > most)
@@ -32,6 +36,7 @@ void Residency::make_room(Network& network, uint64_t bytes) {
 }
 
 bool Residency::one_leaves(const Network& not_this) {
+  const std::lock_guard lock(mutex_);
   for (auto it = networks_.rbegin(); it != networks_.rend(); ++it)
     if (*it != &not_this && (*it)->leave()) return true;
   return false;

@@ -4,6 +4,7 @@
 // memory is not the host's: elsewhere leaving would win nothing.
 #include <cstdint>
 #include <list>
+#include <mutex>
 
 #include "core/error.h"
 
@@ -23,8 +24,16 @@ class Residency {
   // A network is known as long as one of these lives in it.
   class Member {
    public:
-    Member(Residency& of, Network& network) : of_(of), network_(network) { of_.networks_.push_front(&network); }
-    ~Member() { of_.networks_.remove(&network_); }
+    Member(Residency& of, Network& network) : of_(of), network_(network) {
+      const std::lock_guard lock(of_.mutex_);
+      of_.networks_.push_front(&network);
+    }
+    // Perhaps on another thread than the device's, while that asks the networks for room: after this none asks this
+    // one.
+    ~Member() {
+      const std::lock_guard lock(of_.mutex_);
+      of_.networks_.remove(&network_);
+    }
     Member(const Member&) = delete;
     Member& operator=(const Member&) = delete;
 
@@ -51,6 +60,7 @@ class Residency {
   void make_room(Network& network, uint64_t bytes);
   bool one_leaves(const Network& not_this);  // false: nobody can
 
+  mutable std::mutex mutex_;      // of the list, and while its networks are asked
   std::list<Network*> networks_;  // most recently used first
   uint64_t budget_ = 0, capacity_ = 0;
 };

@@ -1,0 +1,74 @@
+// A card as a device, through the public API: the emulated one draws what the CPU draws.
+import t from 'tap';
+import { type GenerateOptions, Pipeline } from '../../lib/index.js';
+import { child, failure, opened, reference, scene, sketch } from './sketch.js';
+
+// f16 and bf16 on one side, f32 on the other: a pixel here and there turns over, the picture stays.
+const MEAN = 2; // grey levels
+
+const short: GenerateOptions = {
+  ...scene,
+  steps: 2,
+  guidanceScale: 3,
+  width: 64,
+  height: 64,
+  references: [{ adapter: 'base', image: reference('person-5-1.png') }],
+};
+
+const picture = async (pipe: Pipeline): Promise<Uint8Array> => {
+  if (!pipe.info.adapters.includes('base')) await pipe.addAdapter(sketch.adapters.base, { name: 'base' });
+  const { images } = await pipe.generate(short);
+  return images[0]!.data;
+};
+
+const memory = (bytes: number | undefined): void => {
+  if (bytes === undefined) delete process.env.IPA_EMULATED_MEMORY;
+  else process.env.IPA_EMULATED_MEMORY = String(bytes);
+};
+t.teardown(() => memory(undefined));
+
+const difference = (a: Uint8Array, b: Uint8Array): number =>
+  a.reduce((sum, value, i) => sum + Math.abs(value - b[i]!), 0) / a.length;
+
+let drawn: Uint8Array;
+
+t.test('draws what the CPU draws, with a reference and guidance', async (test) => {
+  const onCpu = await picture(await opened(test, { device: 'cpu', dtype: 'f32' }));
+  const pipe = await opened(test, { device: 'emulated' });
+  test.match(pipe.info, { device: 'emulated', card: 'emulated device', level: 'sm_80', dtype: 'f16' });
+  drawn = await picture(pipe);
+  test.equal(drawn.length, onCpu.length);
+  const mean = difference(drawn, onCpu);
+  test.ok(mean > 0 && mean <= MEAN, `mean difference ${mean.toFixed(2)} of 255`);
+});
+
+t.test(
+  'in a memory where not all networks find room at once they leave and come, and the picture is the same',
+  async (test) => {
+    const bytes = 26.5e6;
+    memory(bytes);
+    const pipe = await opened(test, { device: 'emulated' });
+    test.same(await picture(pipe), drawn);
+    test.ok(pipe.info.memory > bytes * 0.95, 'there is no room for all weights at once');
+  },
+);
+
+t.test('what finds no room is refused with numbers', async (test) => {
+  memory(5e6);
+  const error = await failure(Pipeline.load(sketch.path, { device: 'emulated' }));
+  test.match(error, {
+    code: 'DEVICE_OUT_OF_MEMORY',
+    name: 'ResourceError',
+    message: /^\d+ bytes are needed at once, the device had 4\d{6} for us/,
+    hint: /device cpu/,
+    details: { needed: /^\d+$/, free: /^4\d{6}$/ },
+  });
+  memory(undefined);
+});
+
+t.test('worker threads open, use and leave it, in mid-run too', async (test) => {
+  const { code, signal, out, err } = await child('emulated-worker.child.ts');
+  test.match({ code, signal }, { code: 0, signal: null }, err);
+  const { worker, main } = JSON.parse(out) as Record<string, string>;
+  test.equal(worker, main, 'the same bytes in a worker and in the main thread');
+});
