@@ -21,7 +21,7 @@ struct CpuDevice {
   Device device;
 };
 
-// Order of members: networks are gone before the device, the device before its library.
+// The device goes before the card whose backend it has, and that before its library.
 struct CardDevice {
   CardDevice(const std::string& id, const std::string& path, const std::string& cpu_level, int threads)
       : pool(threads), card(OpenLibrary::open(path), number_of(id), threads), device{id, "", pool, card.backend()} {

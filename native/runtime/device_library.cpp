@@ -2,6 +2,7 @@
 
 #include <filesystem>
 #include <new>
+#include <type_traits>
 #include <utility>
 #if defined(_WIN32)
 #include <windows.h>
@@ -78,16 +79,22 @@ struct Through<member> {
   static Result call(void* self, Given... given) {
     LibraryDevice& of = own(self);
     const Backend& inner = of.opened().backend;
-    if constexpr (std::is_void_v<Result>) {
-      (inner.*member)(inner.self, given...);
-      of.library().check();
-    } else {
-      Result result = (inner.*member)(inner.self, given...);
-      of.library().check();
-      if constexpr (std::is_same_v<Result, Program*>)
-        return new Held(of, result);
-      else
+    const auto checked = [&] {
+      if constexpr (std::is_void_v<Result>) {
+        (inner.*member)(inner.self, given...);
+        of.library().check();
+      } else {
+        const Result result = (inner.*member)(inner.self, given...);
+        of.library().check();
         return result;
+      }
+    };
+    if constexpr (std::is_same_v<Result, Program*>) {
+      auto program = std::make_unique<Held>(of, nullptr);
+      program->inner = checked();
+      return program.release();
+    } else {
+      return checked();
     }
   }
 };
@@ -145,11 +152,13 @@ std::shared_ptr<const OpenLibrary> OpenLibrary::open(const std::string& path) {
 OpenLibrary::~OpenLibrary() { close_file(handle_); }
 
 std::vector<FoundDevice> OpenLibrary::devices() const {
-  std::vector<FoundDevice> found(16);
-  const size_t count = entry_->devices(found.data(), found.size());
-  check();
-  found.resize(std::min(count, found.size()));
-  return found;
+  for (std::vector<FoundDevice> found(16);;) {
+    const size_t count = entry_->devices(found.data(), found.size());
+    check();
+    const bool all = count <= found.size();
+    found.resize(count);
+    if (all) return found;
+  }
 }
 
 const OpenedDevice& OpenLibrary::open_device(size_t number, int threads) const {

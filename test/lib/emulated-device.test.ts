@@ -1,6 +1,7 @@
 // A card as a device, through the public API: the emulated one draws what the CPU draws.
+import { fileURLToPath } from 'node:url';
 import t from 'tap';
-import { type GenerateOptions, Pipeline } from '../../lib/index.js';
+import { devices, type GenerateOptions, Pipeline } from '../../lib/index.js';
 import { child, failure, opened, reference, scene, sketch } from './sketch.js';
 
 // f16 and bf16 on one side, f32 on the other: a pixel here and there turns over, the picture stays.
@@ -64,6 +65,19 @@ t.test('what finds no room is refused with numbers', async (test) => {
     details: { needed: /^\d+$/, free: /^4\d{6}$/ },
   });
   memory(undefined);
+});
+
+t.test('a library of cards is probed and its first card taken', async (test) => {
+  process.env.IPA_CUDA_LIBRARY = fileURLToPath(new URL('../../build-cmake/Release/ipa_emulated.so', import.meta.url));
+  test.teardown(() => {
+    delete process.env.IPA_CUDA_LIBRARY;
+  });
+  const card = { id: 'cuda:0', name: 'emulated device', capability: '8.0', memory: 2 ** 33, driver: '13.0' };
+  test.same((await devices()).slice(1), [{ ...card, usable: true }]);
+  for (const dtype of ['f32', 'bf16', 'f16'] as const) {
+    const pipe = await opened(test, { device: 'cuda', dtype });
+    test.match(pipe.info, { device: 'cuda:0', card: card.name, level: 'sm_80', dtype });
+  }
 });
 
 t.test('worker threads open, use and leave it, in mid-run too', async (test) => {
