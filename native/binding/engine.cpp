@@ -53,6 +53,11 @@ EngineHandle::EngineHandle(const Napi::CallbackInfo& info) : ObjectWrap(info) {
       fail(Code::OPTION_RANGE, "Expected 1 to 1024 threads but received " + std::to_string(threads),
            "pass a number of threads, or none", {{"option", "threads"}});
     device_ = device_of(options, static_cast<int>(threads));
+    const double budget = number_or(options, "budget", 0);
+    if (!(budget >= 0 && budget < 0x1p63))
+      fail(Code::OPTION_RANGE, "Expected bytes for memory.budget but received " + std::to_string(budget),
+           "pass a number of bytes, or none", {{"option", "memory.budget"}});
+    device_->residency.set_budget(static_cast<uint64_t>(budget));
     compute_ = compute_of(text_or(options, "dtype", "auto"), *device_);
     id_ = device_->id;
     name_ = device_->name;

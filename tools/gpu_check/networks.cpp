@@ -209,7 +209,7 @@ void time_networks(Card& card, ThreadPool& pool, const Options& options, Report&
   cuda::Card as_backend(card.device, card.emulated ? "emulated" : "cuda:0");
   Backend backend = cuda::make_backend(as_backend);
   const std::string level = "sm_" + std::to_string(card.device.properties().capability);
-  const auto device = std::make_shared<Device>(Device{as_backend.name, level, pool, backend});
+  const auto device = std::make_shared<Device>(as_backend.name, level, pool, backend);
   for (const Kind& kind : kinds(card)) {
     bool wanted = options.only.empty() || options.wants("networks");
     for (const Case& c : kind.cases) wanted |= options.wants(c.name);
