@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import sharp from 'sharp';
 import t, { type Test } from 'tap';
-import { type GenerateOptions, Pipeline } from '../../lib/index.js';
+import type { GenerateOptions, Pipeline } from '../../lib/index.js';
 import type { Tensor } from '../../lib/native/types.js';
 import { pipelineParts } from '../../lib/pipeline.js';
 import { failure, opened, program, reference, scene, sketch } from './sketch.js';
