@@ -85,18 +85,37 @@ async function work() {
           ? []
           : [...complaints(text, ptx), ...instructionComplaints(path.basename(file), architecture, ptx, sassOf(image))],
     });
-    rmSync(keep, { recursive: true });
+    for (const made of readdirSync(keep)) if (path.join(keep, made) !== image) rmSync(path.join(keep, made));
   }
 }
 
+/** Bytes of the images as the library has them: one compressed file per source. */
+function packed() {
+  const tool = nvcc.replace(/nvcc$/, 'fatbinary');
+  let sum = 0;
+  for (const file of kernels) {
+    const images = jobs.flatMap((job, i) =>
+      path.basename(job.file) === file
+        ? [`--image3=kind=elf,sm=${job.architecture},file=${path.join(scratch, String(i), 'image.cubin')}`]
+        : [],
+    );
+    const fatbin = path.join(scratch, `${file}.fatbin`);
+    const { status, stderr } = spawnSync(tool, [`--create=${fatbin}`, '-64', '--compress-mode=size', ...images]);
+    if (status !== 0) throw new Error(`${tool}: ${stderr}`);
+    sum += statSync(fatbin).size;
+  }
+  return sum;
+}
+
 const started = Date.now();
+let bytes = 0;
 try {
   await Promise.all(Array.from({ length: AT_ONCE }, work));
+  if (!results.some(({ bytes: made }) => made === 0)) bytes = packed();
 } finally {
   rmSync(scratch, { recursive: true, force: true });
 }
 
-let bytes = 0;
 let wrong = 0;
 for (const architecture of architectures) {
   const its = results.filter((result) => result.architecture === architecture);
@@ -108,7 +127,6 @@ for (const architecture of architectures) {
     registers: 0,
     name: '',
   });
-  bytes += size;
   const what = `${all.length} kernels, ${(size / 1e6).toFixed(2)} MB, at most ${most.registers} registers (${most.name})`;
   console.log(`sm_${architecture}: ${what}, ${seconds.toFixed(0)} s of nvcc`);
 }
@@ -119,8 +137,10 @@ for (const { architecture, file, found } of results)
   }
 if (bytes > MOST_BYTES) {
   wrong += 1;
-  console.log(`all images together are ${bytes} bytes, more than ${MOST_BYTES}`);
+  console.log(`all images together are ${bytes} bytes compressed, more than ${MOST_BYTES}`);
 }
 const seconds = ((Date.now() - started) / 1000).toFixed(0);
-console.log(`cuda: ${results.length} compilations, ${(bytes / 1e6).toFixed(2)} MB, ${wrong} complaints, ${seconds} s`);
+console.log(
+  `cuda: ${results.length} compilations, ${(bytes / 1e6).toFixed(2)} MB compressed, ${wrong} complaints, ${seconds} s`,
+);
 process.exitCode = wrong > 0 ? 1 : 0;

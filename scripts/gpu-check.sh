@@ -5,6 +5,7 @@
 #   --only NAMES     steps (vectors, kernels, ceilings, timing, networks) or parts of kernels' names, commas between
 #   --out FOLDER     where gpu-check.json goes; default bench/gpu/<card>/<date>.json
 #   --no-torch       without PyTorch's times beside ours
+#   --no-sanitizer   without compute-sanitizer's memcheck, racecheck and synccheck of the kernels' cases
 #   --strict         exits with 2 where a target is missed
 #   --tune           writes the times of all tiles and slices, tune.txt
 #
@@ -16,15 +17,18 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 BUILD=${IPA_GPU_CHECK_BUILD:-build-gpu}
 OUT=
 TORCH=yes
+SANITIZER=yes
 STRICT=()
 GIVEN=()
 while [ $# -gt 0 ]; do
   case "$1" in
-    --quick | --tune) GIVEN+=("$1") ;;
+    --quick) GIVEN+=("$1") && SANITIZER= ;;
+    --tune) GIVEN+=("$1") ;;
     --strict) STRICT=(--strict) ;;
-    --only) GIVEN+=(--only "${2:?--only wants names}") && shift ;;
+    --only) GIVEN+=(--only "${2:?--only wants names}") && SANITIZER= && shift ;;
     --out) OUT=${2:?--out wants a folder} && shift ;;
     --no-torch) TORCH= ;;
+    --no-sanitizer) SANITIZER= ;;
     *) echo "gpu-check: there is no option $1; the head of scripts/gpu-check.sh lists them" >&2 && exit 64 ;;
   esac
   shift
@@ -79,6 +83,22 @@ COMMIT=$(git rev-parse --short HEAD 2>/dev/null || echo unknown)
 CODE=0
 "$PROGRAM" "${GIVEN[@]}" --out "$OUT" --json "$JSON" --commit "$COMMIT" --clocks "$(clocks)" --no-table || CODE=$?
 [ -f "$JSON" ] || exit 1
+
+if [ -n "$CAPABILITY" ] && [ -n "$SANITIZER" ]; then
+  TOOL=$(PATH="$PATH:$(dirname "$NVCC"):/usr/local/cuda/bin" command -v compute-sanitizer || true)
+  [ -n "$TOOL" ] || echo "gpu-check: compute-sanitizer is not here: no memcheck, racecheck, synccheck"
+  for CHECK in ${TOOL:+memcheck racecheck synccheck}; do
+    LOG=$BUILD/$CHECK.log
+    "$TOOL" --tool "$CHECK" "$PROGRAM" --only kernels --out "$BUILD/$CHECK" --json "$BUILD/$CHECK.json" --commit "$COMMIT" \
+      --no-table >"$LOG" 2>&1 || true
+    FOUND=$(grep -E 'ERROR SUMMARY|RACECHECK SUMMARY' "$LOG" | tail -n 1 || true)
+    case "$FOUND" in
+      *" 0 errors"* | *" 0 hazards"*) echo "gpu-check: $CHECK finds nothing" ;;
+      '') echo "gpu-check: $CHECK did not work here: $(tail -n 1 "$LOG")" ;;
+      *) echo "gpu-check: $CHECK: $FOUND, all of it in $LOG" && CODE=1 ;;
+    esac
+  done
+fi
 
 if [ -n "$CAPABILITY" ]; then
   sed -i "s|\"clocks_after\": \"\"|\"clocks_after\": \"$(clocks)\"|" "$JSON"
