@@ -46,6 +46,8 @@ using Tensors = std::map<std::string, Tensor>;
 class Prepared {
  public:
   Prepared(const Device& device, Plan plan, Layout layout, const Store& store);
+  Prepared(const Device& device, const Plan& plan, const Store& store)
+      : Prepared(device, plan, layout_of(device.backend, plan), store) {}
   ~Prepared();
   Prepared(const Prepared&) = delete;
   Prepared& operator=(const Prepared&) = delete;
