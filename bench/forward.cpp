@@ -53,16 +53,7 @@ TensorSource as_f16(TensorSource source) {
 }
 
 TensorSource weights_of(const Case& c) {
-  TensorIndex index;
-  for (const auto& [name, kind] : c.plans) {
-    Builder b;
-    kind.record(b, kind.smallest);
-    for (const WeightWant& want : b.finish().weights) {
-      TensorInfo& info = index[want.path];
-      info.dims = want.dims, info.dtype = DType::f32;
-    }
-  }
-  return as_f16(synthetic("bench", std::move(index)));
+  return as_f16(synthetic("bench", wants_of(c.plans)));
 }
 
 // Sets every input; `draw`: which of many.

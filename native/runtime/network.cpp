@@ -30,6 +30,17 @@ size_t number_of(const std::map<std::string, ValueId>& values, const std::string
 
 }  // namespace
 
+std::vector<WeightWant> wants_of(const std::map<std::string, PlanKind>& plans) {
+  std::vector<WeightWant> wants;
+  for (const auto& [name, kind] : plans) {
+    Builder b;
+    kind.record(b, kind.smallest);
+    const Plan recorded = b.finish();
+    wants.insert(wants.end(), recorded.weights.begin(), recorded.weights.end());
+  }
+  return wants;
+}
+
 Prepared::Prepared(const Device& device, Plan plan, Layout layout, const Store& store)
     : device_(device), plan_(std::move(plan)), layout_(std::move(layout)) {
   const Backend& backend = device_.backend;

@@ -35,6 +35,9 @@ struct PlanKind {
   std::optional<RecordRequest> usual = {};
 };
 
+// The weights that plans want, by their smallest requests.
+std::vector<WeightWant> wants_of(const std::map<std::string, PlanKind>& plans);
+
 struct Tensor {
   Shape shape;
   std::vector<float> data;

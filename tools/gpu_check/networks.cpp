@@ -120,18 +120,7 @@ std::vector<Kind> kinds(const Card& card) {
   return all;
 }
 
-TensorSource weights_of(const Kind& kind) {
-  TensorIndex index;
-  for (const auto& [name, plan] : kind.plans) {
-    Builder b;
-    plan.record(b, plan.smallest);
-    for (const WeightWant& want : b.finish().weights) {
-      TensorInfo& info = index[want.path];
-      info.dims = want.dims, info.dtype = DType::f32;
-    }
-  }
-  return synthetic("check", std::move(index));
-}
+TensorSource weights_of(const Kind& kind) { return synthetic("check", wants_of(kind.plans)); }
 
 // Token ids stay within the vocabulary.
 void set_inputs(Prepared& prepared) {

@@ -77,12 +77,7 @@ TEST("cuda fusion: a ResNet agrees with the naive twins, whatever is made togeth
   for (const int side : {8, 6, 16})
     for (const Tap tap : {Tap::none, Tap::joined, Tap::shortcut}) {
       const Plan plan = resnet(side, tap);
-      TensorIndex index;
-      for (const WeightWant& want : plan.weights) {
-        TensorInfo& info = index[want.path];
-        info.dims = want.dims, info.dtype = DType::f32;
-      }
-      const TensorSource source = synthetic("cuda", std::move(index));
+      const TensorSource source = synthetic("cuda", plan.weights);
       const Tensors inputs = random_inputs(plan);
       Machine naive(cpu::level("naive"));
       const Tensors want = run(naive, plan, inputs, source, Compute::f32);

@@ -14,14 +14,7 @@
 
 namespace ipa::test {
 
-inline TensorSource weights_of(const Plan& plan) {
-  TensorIndex index;
-  for (const WeightWant& want : plan.weights) {
-    TensorInfo& info = index[want.path];
-    info.dims = want.dims, info.dtype = DType::f32;
-  }
-  return synthetic("cuda", std::move(index));
-}
+inline TensorSource weights_of(const Plan& plan) { return synthetic("cuda", plan.weights); }
 
 struct Running {
   explicit Running(Plan its_plan, std::shared_ptr<EmulatedCard> its_card = std::make_shared<EmulatedCard>())
