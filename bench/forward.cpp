@@ -53,7 +53,7 @@ TensorSource as_f16(TensorSource source) {
 }
 
 TensorSource weights_of(const Case& c) {
-  return as_f16(synthetic("bench", wants_of(c.plans)));
+  return as_f16(synthetic("bench", index_of(wants_of(c.plans))));
 }
 
 // Sets every input; `draw`: which of many.

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "core/shape.h"
+#include "core/tensor_index.h"
 #include "plan/ops.h"
 
 namespace ipa {
@@ -30,6 +31,13 @@ struct WeightWant {
   bool exact = false;              // Builder::exact
   bool upsampled = false;          // 3x3, of a convolution with a nearest upsample folded in; set by fold
 };
+
+// A file that holds what is wanted, in f32.
+inline TensorIndex index_of(std::span<const WeightWant> wants) {
+  TensorIndex index;
+  for (const WeightWant& want : wants) index[want.path].dims = want.dims;
+  return index;
+}
 
 struct ValueInfo {
   Shape shape;

@@ -66,15 +66,6 @@ TensorSource synthetic(std::string prefix, TensorIndex index, std::vector<std::p
   return source;
 }
 
-TensorSource synthetic(std::string prefix, const std::vector<WeightWant>& wants) {
-  TensorIndex index;
-  for (const WeightWant& want : wants) {
-    TensorInfo& info = index[want.path];
-    info.dims = want.dims, info.dtype = DType::f32;
-  }
-  return synthetic(std::move(prefix), std::move(index));
-}
-
 std::vector<float> synthetic_signal(const std::string& name, size_t count, double scale) {
   uint64_t hashes[4];
   for (int k = 0; k < 4; ++k) hashes[k] = fnv1a64(name + "#" + std::to_string(k));

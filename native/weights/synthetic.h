@@ -6,16 +6,12 @@
 #include <vector>
 
 #include "core/tensor_index.h"
-#include "plan/plan.h"
 
 namespace ipa {
 
 // Tensors of `index` (all read as f32) with the values of the text "prefix/name". `factors`: the end of a name and what
 // its rule's value is multiplied by, in f32; the first that fits counts.
 TensorSource synthetic(std::string prefix, TensorIndex index, std::vector<std::pair<std::string, float>> factors = {});
-
-// What plans want, each once; a path may come several times.
-TensorSource synthetic(std::string prefix, const std::vector<WeightWant>& wants);
 
 // The test signal `name`: four uniform sequences summed, variance 1, times `scale`.
 std::vector<float> synthetic_signal(const std::string& name, size_t count, double scale = 1.0);

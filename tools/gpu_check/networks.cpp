@@ -120,7 +120,7 @@ std::vector<Kind> kinds(const Card& card) {
   return all;
 }
 
-TensorSource weights_of(const Kind& kind) { return synthetic("check", wants_of(kind.plans)); }
+TensorSource weights_of(const Kind& kind) { return synthetic("check", index_of(wants_of(kind.plans))); }
 
 // Token ids stay within the vocabulary.
 void set_inputs(Prepared& prepared) {

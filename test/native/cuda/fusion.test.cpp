@@ -77,7 +77,7 @@ TEST("cuda fusion: a ResNet agrees with the naive twins, whatever is made togeth
   for (const int side : {8, 6, 16})
     for (const Tap tap : {Tap::none, Tap::joined, Tap::shortcut}) {
       const Plan plan = resnet(side, tap);
-      const TensorSource source = synthetic("cuda", plan.weights);
+      const TensorSource source = synthetic("cuda", index_of(plan.weights));
       const Tensors inputs = random_inputs(plan);
       Machine naive(cpu::level("naive"));
       const Tensors want = run(naive, plan, inputs, source, Compute::f32);

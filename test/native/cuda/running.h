@@ -14,7 +14,7 @@
 
 namespace ipa::test {
 
-inline TensorSource weights_of(const Plan& plan) { return synthetic("cuda", plan.weights); }
+inline TensorSource weights_of(const Plan& plan) { return synthetic("cuda", index_of(plan.weights)); }
 
 struct Running {
   explicit Running(Plan its_plan, std::shared_ptr<EmulatedCard> its_card = std::make_shared<EmulatedCard>())

@@ -314,7 +314,7 @@ TEST("a LoRA that does not fit says so: nothing is an error, a part a warning wi
   EXPECT_CODE(open_unet_lora(made_up("lora_unet_nowhere", 32, 32), unet.index), Code::LORA_KEYS_UNMATCHED);
   EXPECT_CODE(open_unet_lora(synthetic("s", {{"conv.weight", {DType::f32, {2}}}}), unet.index),
               Code::LORA_KEYS_UNMATCHED);
-  EXPECT_CODE(open_unet_lora(synthetic("s", TensorIndex{}), unet.index), Code::LORA_KEYS_UNMATCHED);
+  EXPECT_CODE(open_unet_lora(synthetic("s", {}), unet.index), Code::LORA_KEYS_UNMATCHED);
   EXPECT_CODE(open_unet_lora(made_up(kModule, 64, 64), unet.index), Code::LORA_KEYS_UNMATCHED);  // a wider model's
   const TensorIndex strange = {{"lora_unet_nowhere.lora_down.weight", {DType::f32, {2, 4}}},
                                {"lora_unet_nowhere.lora_up.weight", {DType::f32, {4, 2}}}};
