@@ -54,8 +54,10 @@ inline ConvArgs conv_args(const Site& s, const Conv2d& op) {
 
 inline GroupNormArgs group_norm_args(const Site& s, const GroupNorm& op) {
   const Shape& x = s.shape(op.x);
-  return {s.at(op.x), s.weight(op.weight), s.weight(op.bias), x.n, x.tokens(), x.c, op.groups,
-          op.eps,     op.function,         s.result()};
+  GroupNormArgs args{s.at(op.x), s.weight(op.weight), s.weight(op.bias), x.n, x.tokens(), x.c, op.groups,
+                     op.eps,     op.function,         s.result()};
+  if (op.moments != kNone) args.moments = s.at(op.moments), args.rows = s.shape(op.moments).h, args.width = x.w;
+  return args;
 }
 
 inline LayerNormArgs layer_norm_args(const Site& s, const LayerNorm& op) {

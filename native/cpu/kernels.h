@@ -85,6 +85,8 @@ struct GroupNormArgs {
   float eps;
   Function function;
   float* y;
+  const float* moments = nullptr;  // [images, rows, groups, 2] of `width` pixels each; null: those of x
+  int64_t rows = 0, width = 0;
 };
 
 struct LayerNormArgs {

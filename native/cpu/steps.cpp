@@ -96,7 +96,7 @@ Implementations<Attend> implementations(const Attend&) {
 }
 
 Implementations<GroupNorm> implementations(const GroupNorm&) {
-  return {{"kernel", [](const Site& s, const GroupNorm&) { return s.level.group_norm != nullptr; },
+  return {{"kernel", [](const Site& s, const GroupNorm& op) { return s.level.group_norm && op.moments == kNone; },
            [](const Site& s, const GroupNorm& op) -> Step {
              const GroupNormArgs args = group_norm_args(s, op);
              return {[args, run = s.level.group_norm](const Context& c) { run(args, c); },
@@ -203,15 +203,20 @@ Implementations<AddScaled> implementations(const AddScaled&) {
 
 naive::Tensor tensor(const Site& s, ValueId id) { return {s.at(id), s.shape(id)}; }
 
+Step make(const Site& s, const Moments& op) {
+  return {
+      [x = tensor(s, op.x), groups = op.groups, y = s.result()](const Context& c) { naive::moments(x, groups, y, c); }};
+}
+
 Step make(const Site& s, const AddChannel& op) {
   return {[x = tensor(s, op.x), channel = tensor(s, op.channel), y = s.result()](const Context& c) {
     naive::add_channel(x, channel, y, c);
   }};
 }
 
-// Along channels a row is a pixel; along tokens (W) it is a line of them.
+// What is laid side by side: the channels of a pixel, the pixels of a line, or the lines of a picture.
 Step make(const Site& s, const Concat& op) {
-  const auto width = [axis = op.axis](const Shape& x) { return axis == 3 ? x.c : x.w * x.c; };
+  const auto width = [axis = op.axis](const Shape& x) { return x.c * (axis < 3 ? x.w : 1) * (axis < 2 ? x.h : 1); };
   std::vector<naive::Tensor> xs;
   for (ValueId x : op.xs) xs.push_back(tensor(s, x));
   return {[xs = std::move(xs), width, step = width(s.shape(s.node.output)), y = s.result()](const Context& c) {

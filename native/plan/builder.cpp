@@ -21,11 +21,11 @@ int64_t extent(int64_t size, int before, int after, int kernel, int stride, int 
 }  // namespace
 
 const char* op_name(const Op& op) {
-  static constexpr const char* kNames[] = {"conv2d",     "linear",    "group_norm", "layer_norm",  "attend",
-                                           "apply",      "geglu",     "add",        "add_channel", "add_scaled",
-                                           "concat",     "upsample",  "embed",      "parameter",   "sinusoid",
-                                           "take_token", "rearrange", "pad",        "binary",      "affine",
-                                           "pool",       "resize",    "softmax",    "reduce",      "matmul"};
+  static constexpr const char* kNames[] = {"conv2d",   "linear", "group_norm", "moments",     "layer_norm", "attend",
+                                           "apply",    "geglu",  "add",        "add_channel", "add_scaled", "concat",
+                                           "upsample", "embed",  "parameter",  "sinusoid",    "take_token", "rearrange",
+                                           "pad",      "binary", "affine",     "pool",        "resize",     "softmax",
+                                           "reduce",   "matmul"};
   static_assert(std::size(kNames) == std::variant_size_v<Op>);
   return kNames[op.index()];
 }
@@ -142,13 +142,24 @@ Value Builder::exact(Value v) {
   return v;
 }
 
-Value Builder::group_norm(std::string_view name, Value x, int groups, float eps) {
+Value Builder::group_norm(std::string_view name, Value x, int groups, float eps, Value moments) {
   const Shape s = check(x, name);
   const std::string full = path(name);
   if (groups < 1 || s.c % groups) misrecorded(full, "the groups do not divide the channels");
-  return record(GroupNorm{x.id, slot(full + ".weight", {s.c}, WeightRole::vector),
-                          slot(full + ".bias", {s.c}, WeightRole::vector), groups, eps},
-                s, full);
+  if (moments.id != kNone) {
+    const Shape m = check(moments, name);
+    if (m != Shape{s.n, m.h, 1, 2 * groups}) misrecorded(full, "moments " + text(m) + " of " + text(s));
+  }
+  GroupNorm op{x.id, slot(full + ".weight", {s.c}, WeightRole::vector), slot(full + ".bias", {s.c}, WeightRole::vector),
+               groups, eps};
+  op.moments = moments.id;
+  return record(op, s, full);
+}
+
+Value Builder::moments(Value x, int groups) {
+  const Shape s = check(x, "moments");
+  if (groups < 1 || s.c % groups) misrecorded(path("moments"), "the groups do not divide the channels");
+  return record(Moments{x.id, groups}, {s.n, s.h, 1, 2 * groups}, path("moments"));
 }
 
 Value Builder::layer_norm(std::string_view name, Value x, float eps) {
@@ -227,16 +238,16 @@ Value Builder::add_scaled(Value x, Value y, Value row, int cell, Value mask) {
 Value Builder::concat(const std::vector<Value>& xs, int axis) {
   Shape s = check(xs.at(0), "concat");
   Concat op{{}, axis};
+  const auto joined = [axis](Shape& shape) -> int64_t& { return axis == 3 ? shape.c : axis == 2 ? shape.w : shape.h; };
   int64_t sum = 0;
   for (const Value& x : xs) {
     Shape other = check(x, "concat");
-    int64_t& joined = axis == 3 ? other.c : other.w;
-    sum += joined;
-    joined = axis == 3 ? s.c : s.w;
+    sum += joined(other);
+    joined(other) = joined(s);
     if (other != s || (axis == 2 && s.h != 1)) misrecorded(path("concat"), text(x.shape) + " beside " + text(s));
     op.xs.push_back(x.id);
   }
-  (axis == 3 ? s.c : s.w) = sum;
+  joined(s) = sum;
   return record(std::move(op), s, path("concat"));
 }
 

@@ -57,7 +57,7 @@ class Builder {
   Value conv2d(std::string_view name, Value x, int out, int kernel = 3, int stride = 1, bool bias = true);
   Value conv2d(std::string_view name, Value x, int out, const Window& window, bool bias = true);
   Value linear(std::string_view name, Value x, int out, bool bias = true);
-  Value group_norm(std::string_view name, Value x, int groups, float eps);
+  Value group_norm(std::string_view name, Value x, int groups, float eps, Value moments = {});  // moments may be absent
   Value layer_norm(std::string_view name, Value x, float eps = 1e-5f);
   Value embed(std::string_view name, Value ids, int64_t rows, int width);  // table path(name).weight
   Value parameter(std::string_view full_name, const Dims& dims,
@@ -96,6 +96,7 @@ class Builder {
   Value pool(Value x, bool maximum, bool include_pad, const Window& window, int64_t out_h, int64_t out_w);
   Value resize(Value x, const Resize& how);  // how.x is set by the builder
   Value softmax(Value x);
+  Value moments(Value x, int groups);
   Value reduce(Value x, ReduceKind kind, int64_t outer, int64_t count, int64_t inner, const Shape& shape);
   Value matmul(Value a, Value b, int64_t batch_a, int64_t batch_b, int64_t m, int64_t k, int64_t n);
 

@@ -64,12 +64,21 @@ struct Linear {
 };
 
 // Statistics per sample over (C/groups) H W elements, biased variance, f32; then scale, shift, function. -> shape of x
+// `moments`: x is some rows of a picture whose statistics count, all rows of it.
 struct GroupNorm {
   ValueId x;
   SlotId weight, bias;
   int groups = 32;
   float eps = 1e-5f;
   Function function = Function::identity;  // identity or silu
+  ValueId moments = kNone;                 // [N, rows, 1, 2 groups]
+};
+
+// x [N,H,W,C] -> [N, H, 1, 2 groups]: of every row, group after group, the mean of its numbers and the sum of their
+// squared deviations from it
+struct Moments {
+  ValueId x;
+  int groups;
 };
 
 // Over C of every token. -> shape of x
@@ -127,7 +136,7 @@ struct AddScaled {
   ValueId mask = kNone;  // [1|N, H, W, 1]
 };
 
-// Joined along channels (axis 3) or tokens (axis 2). All other sizes equal.
+// Joined along channels (axis 3), tokens (axis 2; H is 1) or rows (axis 1). All other sizes equal.
 struct Concat {
   std::vector<ValueId> xs;
   int axis = 3;
@@ -242,9 +251,9 @@ struct MatMul {
   int64_t batch_a, batch_b, m, k, n;
 };
 
-using Op = std::variant<Conv2d, Linear, GroupNorm, LayerNorm, Attend, Apply, Geglu, Add, AddChannel, AddScaled, Concat,
-                        Upsample, Embed, Parameter, Sinusoid, TakeToken, Rearrange, Pad, Binary, Affine, Pool, Resize,
-                        Softmax, Reduce, MatMul>;
+using Op = std::variant<Conv2d, Linear, GroupNorm, Moments, LayerNorm, Attend, Apply, Geglu, Add, AddChannel, AddScaled,
+                        Concat, Upsample, Embed, Parameter, Sinusoid, TakeToken, Rearrange, Pad, Binary, Affine, Pool,
+                        Resize, Softmax, Reduce, MatMul>;
 
 const char* op_name(const Op& op);
 
@@ -282,7 +291,8 @@ void for_each_input(Op& op, F&& f) {
   std::visit(Overloaded{
                  [&](Conv2d& o) { some(o.x), epilogue(o.epilogue); },
                  [&](Linear& o) { some(o.x), epilogue(o.epilogue); },
-                 [&](GroupNorm& o) { some(o.x); },
+                 [&](GroupNorm& o) { some(o.x), some(o.moments); },
+                 [&](Moments& o) { some(o.x); },
                  [&](LayerNorm& o) { some(o.x); },
                  [&](Attend& o) {
                    some(o.q);

@@ -121,7 +121,8 @@ class Printer {
     return " heads " + std::to_string(o.heads) + (o.causal ? " causal" : "");
   }
   static std::string detail(const Apply& o) { return std::string(" ") + function_text(o.function); }
-  static std::string detail(const Concat& o) { return o.axis == 3 ? " channels" : " tokens"; }
+  static std::string detail(const Concat& o) { return o.axis == 3 ? " channels" : o.axis == 2 ? " tokens" : " rows"; }
+  static std::string detail(const Moments& o) { return " groups " + std::to_string(o.groups); }
   static std::string detail(const Pool& o) { return o.maximum ? " max" : " average"; }
   static std::string detail(const Rearrange& o) { return " " + ipa::text(o.dims) + " by " + ipa::text(o.strides); }
   template <typename T>

@@ -104,7 +104,7 @@ void measure_norm(Card& card, const Options& options, NormShape shape, Report& r
       arguments.first = {on_x.as<float>(copy), parts.as<GroupMoments>(0), channels, width, slab, slabs};
       arguments.gamma = on_gamma.as<float>(0), arguments.beta = on_beta.as<float>(0);
       arguments.y = out.as<void>(copy);
-      arguments.pixels = rows, arguments.channels = channels, arguments.groups = kGroups;
+      arguments.pixels = arguments.counted = rows, arguments.channels = channels, arguments.groups = kGroups;
       arguments.block_pixels = block, arguments.block_groups = groups;
       arguments.epsilon = kEpsilon, arguments.silu = true;
       commands.launch(second,

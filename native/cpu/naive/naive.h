@@ -34,6 +34,7 @@ void attend(const AttendArgs&, const Context&) noexcept;
 
 // norm.cpp
 void group_norm(const GroupNormArgs&, const Context&) noexcept;
+void moments(Tensor x, int groups, float* y, const Context&) noexcept;
 void layer_norm(const LayerNormArgs&, const Context&) noexcept;
 void softmax(const float* x, int64_t rows, int64_t channels, float* y, const Context&) noexcept;
 void reduce(const Reduce&, const float* x, float* y, const Context&) noexcept;

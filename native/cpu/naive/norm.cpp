@@ -7,23 +7,65 @@
 
 namespace ipa::cpu::naive {
 
+namespace {
+
+struct Spread {
+  double mean, squares;  // the sum of squared deviations from the mean
+};
+
+// Of `width` channels from x on, of `pixels` pixels that are `channels` numbers apart.
+Spread spread_of(const float* x, int64_t pixels, int64_t channels, int64_t width) {
+  Spread s{0, 0};
+  for (int64_t p = 0; p < pixels; ++p)
+    for (int64_t ch = 0; ch < width; ++ch) s.mean += x[p * channels + ch];
+  s.mean /= static_cast<double>(pixels * width);
+  for (int64_t p = 0; p < pixels; ++p)
+    for (int64_t ch = 0; ch < width; ++ch) {
+      const double off = x[p * channels + ch] - s.mean;
+      s.squares += off * off;
+    }
+  return s;
+}
+
+// Of a group over all rows, from the moments of each: [rows, groups, 2], `count` numbers a row.
+Spread joined(const float* moments, int64_t rows, int groups, int64_t group, int64_t count) {
+  Spread s{0, 0};
+  const auto pair = [&](int64_t row) { return moments + 2 * (row * groups + group); };
+  for (int64_t row = 0; row < rows; ++row) s.mean += pair(row)[0];
+  s.mean /= static_cast<double>(rows);
+  for (int64_t row = 0; row < rows; ++row) {
+    const double off = pair(row)[0] - s.mean;
+    s.squares += pair(row)[1] + off * off * static_cast<double>(count);
+  }
+  return s;
+}
+
+}  // namespace
+
+void moments(Tensor x, int groups, float* y, const Context& c) noexcept {
+  const int64_t width = x.shape.c / groups, line = x.shape.w * x.shape.c;
+  split_rows(c, x.shape.n * x.shape.h, line, [&](int64_t from, int64_t to) {
+    for (int64_t row = from; row < to; ++row)
+      for (int64_t group = 0; group < groups; ++group) {
+        const Spread s = spread_of(x.data + row * line + group * width, x.shape.w, x.shape.c, width);
+        float* const pair = y + 2 * (row * groups + group);
+        pair[0] = static_cast<float>(s.mean), pair[1] = static_cast<float>(s.squares);
+      }
+  });
+}
+
 void group_norm(const GroupNormArgs& a, const Context& c) noexcept {
-  const int64_t width = a.channels / a.groups, count = width * a.pixels;
-  split_rows(c, a.images * a.groups, count, [&](int64_t from, int64_t to) {
+  const int64_t width = a.channels / a.groups;
+  split_rows(c, a.images * a.groups, width * a.pixels, [&](int64_t from, int64_t to) {
     for (int64_t i = from; i < to; ++i) {
-      const int64_t first = i % a.groups * width;  // channel where the group begins
+      const int64_t group = i % a.groups, first = group * width;  // channel where the group begins
       const float* x = a.x + i / a.groups * a.pixels * a.channels;
       float* y = a.y + (x - a.x);
-      double mean = 0, variance = 0;
-      for (int64_t p = 0; p < a.pixels; ++p)
-        for (int64_t ch = first; ch < first + width; ++ch) mean += x[p * a.channels + ch];
-      mean /= static_cast<double>(count);
-      for (int64_t p = 0; p < a.pixels; ++p)
-        for (int64_t ch = first; ch < first + width; ++ch) {
-          const double off = x[p * a.channels + ch] - mean;
-          variance += off * off;
-        }
-      const double factor = 1 / std::sqrt(variance / static_cast<double>(count) + a.eps);
+      const Spread s =
+          a.moments ? joined(a.moments + i / a.groups * a.rows * 2 * a.groups, a.rows, a.groups, group, a.width * width)
+                    : spread_of(x + first, a.pixels, a.channels, width);
+      const double mean = s.mean, count = static_cast<double>(width * (a.moments ? a.rows * a.width : a.pixels));
+      const double factor = 1 / std::sqrt(s.squares / count + a.eps);
       for (int64_t p = 0; p < a.pixels; ++p)
         for (int64_t ch = first; ch < first + width; ++ch) {
           const double v = (x[p * a.channels + ch] - mean) * factor * a.scale[ch] + a.shift[ch];

@@ -112,6 +112,7 @@ class Fuser {
   // ---- moments ----
 
   void count(const Node& node, const GroupNorm& norm) {
+    if (norm.moments != kNone) return;
     const auto joined = fusion_.sources.find(norm.x);
     const std::vector<ValueId> sources = joined == fusion_.sources.end() ? std::vector{norm.x} : joined->second;
     if (shape(node.output).c / norm.groups % 2 != 0) return;

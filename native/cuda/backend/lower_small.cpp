@@ -87,24 +87,30 @@ void Lowering::lower(const AddScaled& op) {
 }
 
 void Lowering::lower(const Concat& op) {
-  // Along channels a row is a pixel; along tokens it is a line of them.
-  const auto width = [&](const Shape& s) { return op.axis == 3 ? s.c : s.w * s.c; };
+  // What is laid side by side: the channels of a pixel, the pixels of a line, or the lines of a picture.
+  const auto width = [&](const Shape& s) { return s.c * (op.axis < 3 ? s.w : 1) * (op.axis < 2 ? s.h : 1); };
   const Shape& y = result_shape();
-  if (op.xs.size() > static_cast<size_t>(kMostConcatSources))
-    fail(Code::DEVICE_UNSUPPORTED,
-         node_->path + ": " + std::to_string(op.xs.size()) + " values are joined; the kernel takes 4",
-         "run this network on the CPU", {{"stage", node_->path}});
   int64_t w = wide(width(y));
   for (const ValueId x : op.xs) w = std::min<int64_t>(w, wide(width(shape(x))));
-  ConcatArguments arguments{};
-  int64_t end = 0;
-  for (size_t i = 0; i < static_cast<size_t>(kMostConcatSources); ++i) {
-    if (i < op.xs.size()) arguments.x[i] = f32(op.xs[i]), end += width(shape(op.xs[i])) / w;
-    arguments.ends[i] = number(end);
+  const size_t number_bytes = is_operand(node_->output) ? sizeof(uint16_t) : sizeof(float);
+  constexpr size_t kMost = kMostConcatSources;
+  int64_t begin = 0;  // where the sources of a launch begin in a row
+  for (size_t first = 0; first < op.xs.size(); first += kMost) {
+    ConcatArguments arguments{};
+    int64_t end = 0;
+    for (size_t i = 0; i < kMost; ++i) {
+      if (first + i < op.xs.size()) {
+        const ValueId x = op.xs[first + i];
+        arguments.x[i] = f32(x), end += width(shape(x)) / w;
+      }
+      arguments.ends[i] = number(end);
+    }
+    arguments.y = pointer<void>(at(node_->output) + static_cast<size_t>(begin * w) * number_bytes);
+    arguments.rows = number(y.size() / width(y));
+    arguments.columns = number(end), arguments.pitch = number(width(y) / w);
+    launch(std::string("concat_") + out() + "_x" + std::to_string(w), spread(arguments.rows * end), arguments);
+    begin += end;
   }
-  arguments.y = as<void>(node_->output);
-  arguments.columns = number(width(y) / w), arguments.rows = number(y.size() / width(y));
-  launch(std::string("concat_") + out() + "_x" + std::to_string(w), spread(y.size() / w), arguments);
 }
 
 void Lowering::lower(const Upsample& op) {

@@ -19,6 +19,7 @@
 namespace ipa::cuda {
 
 struct GroupNormSource;  // cuda/kernels/group_norm.h
+struct GroupMoments;     // cuda/kernels/moments.h
 
 // A size as kernels take it. DEVICE_UNSUPPORTED where it does not fit.
 int32_t number(int64_t size);
@@ -93,6 +94,7 @@ class Lowering {
   void lower(const Linear& op);
   void lower(const Attend& op);
   void lower(const GroupNorm& op);
+  void lower(const Moments& op);
   void lower(const LayerNorm& op);
   void lower(const Apply& op);
   void lower(const Geglu& op);
@@ -118,6 +120,7 @@ class Lowering {
   void multiply_tiles(const Matrix& matrix);
   const void* multiplied(const Node& node, ValueId x);
   GroupNormSource norm_source(ValueId x, int64_t unit);
+  void count_moments(const Shape& x, const float* from, GroupMoments* parts, int64_t unit, int64_t slab);
 
   // ---- what they write with ----
   const Shape& shape(ValueId id) const { return plan_.values[static_cast<size_t>(id)].shape; }

@@ -11,12 +11,12 @@ namespace ipa::cuda {
 
 constexpr int kMostConcatSources = 4;
 
-// y = the rows of the sources, one behind the other. Along channels a row is a pixel, along tokens a whole sample.
+// y = the rows of the sources, one behind the other. Along channels a row is a pixel, along tokens or rows a sample.
 struct ConcatArguments {
   const float* x[kMostConcatSources];  // [rows][columns of this source]
   int32_t ends[kMostConcatSources];    // where each ends in a row of y; sources that do not exist end where y does
-  void* y;                             // [rows][columns]
-  int32_t rows, columns;
+  void* y;                             // [rows][columns], of rows with `pitch`
+  int32_t rows, columns, pitch;
 };
 
 template <typename Out, int kWide>
@@ -33,7 +33,8 @@ IPA_DEVICE void concat(const ConcatArguments& arguments) {
     }
     float numbers[kWide];
     load_numbers(group_at<kWide>(from, static_cast<size_t>(row) * (end - begin) + column - begin), numbers);
-    store_numbers(group_at<kWide>(static_cast<Out*>(arguments.y), i), numbers);
+    const size_t to = static_cast<size_t>(row) * arguments.pitch + column;
+    store_numbers(group_at<kWide>(static_cast<Out*>(arguments.y), to), numbers);
   });
 }
 

@@ -49,6 +49,7 @@ struct GroupNormArguments {
   void* y;                        // [images][pixels][channels]
   void* raw;                      // the same, or null; null where y is f32
   int32_t pixels, channels, groups;
+  int32_t counted;                     // pixels of the moments: more where x is some rows of a picture
   int32_t block_pixels, block_groups;  // of a block; channels of block_groups are a multiple of kWide
   float epsilon;
   bool silu;
@@ -188,18 +189,19 @@ IPA_DEVICE void group_norm(const GroupNormArguments& arguments) {
   const size_t image = block_index().y;
   const int first_group = static_cast<int>(block_index().z) * arguments.block_groups;
   const int groups = smaller(arguments.groups - first_group, arguments.block_groups);
-  const float total = static_cast<float>(arguments.pixels) * static_cast<float>(width);
+  const float total = static_cast<float>(arguments.counted) * static_cast<float>(width);
   for (int group = static_cast<int>(warp_index()); group < groups; group += kGroupNormThreads / 32) {
     const int from = (first_group + group) * width, to = from + width;
     const bool has_first = from < seam;
     const bool has_second = to > seam;
     float sum = 0, squares = 0;
-    if (has_first) sum += Entries(arguments.first, image, arguments.pixels, from, smaller(to, seam)).sum();
+    if (has_first) sum += Entries(arguments.first, image, arguments.counted, from, smaller(to, seam)).sum();
     const int from_second = has_first ? 0 : from - seam;
-    if (has_second) sum += Entries(arguments.second, image, arguments.pixels, from_second, to - seam).sum();
+    if (has_second) sum += Entries(arguments.second, image, arguments.counted, from_second, to - seam).sum();
     const float mean = warp_sum(sum) / total;
-    if (has_first) squares += Entries(arguments.first, image, arguments.pixels, from, smaller(to, seam)).squares(mean);
-    if (has_second) squares += Entries(arguments.second, image, arguments.pixels, from_second, to - seam).squares(mean);
+    if (has_first) squares += Entries(arguments.first, image, arguments.counted, from, smaller(to, seam)).squares(mean);
+    if (has_second)
+      squares += Entries(arguments.second, image, arguments.counted, from_second, to - seam).squares(mean);
     squares = warp_sum(squares);
     if (lane_index() > 0) continue;
     shared_store(means + group, mean);

@@ -95,6 +95,16 @@ TEST("ops: group_norm") {
                 {-1, 3, 1, 7}, "group_norm");
 }
 
+TEST("ops: moments of every row, and a norm of some rows that counts all") {
+  const std::vector<float> x = {0, 5, 0, 1, 4, 5, 4, 1};
+  Builder b;
+  const Value all = b.input("x", {1, 2, 2, 2});
+  expect_values(b, b.moments(all, 2), {}, {{"x", x}}, {0, 0, 3, 8, 4, 0, 3, 8}, "moments");
+  const Value again = b.input("x", {1, 2, 2, 2}), last = b.rearrange(again, {4}, {1}, 4, {1, 1, 2, 2});
+  expect_values(b, b.group_norm("n", last, 2, 0, b.moments(again, 2)), {{"n.weight", {1, 2}}, {"n.bias", {0, 5}}},
+                {{"x", x}}, {1, 7, 1, 3}, "group_norm of one row of two");
+}
+
 TEST("ops: layer_norm") {
   Builder b;
   const Value x = b.input("x", {1, 1, 2, 2});
@@ -172,12 +182,15 @@ TEST("ops: add_scaled reads its cell, its mask, and skips at zero") {
   }
 }
 
-TEST("ops: concat along channels and tokens") {
+TEST("ops: concat along channels, tokens and rows") {
   Builder b;
   const Value x = b.input("x", {2, 1, 1, 2}), y = b.input("y", {2, 1, 1, 1}), z = b.input("z", {2, 1, 2, 3});
   expect_values(b, b.concat({b.concat({x, y}), z}, 2), {},
                 {{"x", {1, 2, 3, 4}}, {"y", {5, 6}}, {"z", {10, 11, 12, 13, 14, 15, 20, 21, 22, 23, 24, 25}}},
                 {1, 2, 5, 10, 11, 12, 13, 14, 15, 3, 4, 6, 20, 21, 22, 23, 24, 25}, "concat");
+  const Value upper = b.input("upper", {2, 1, 2, 1}), lower = b.input("lower", {2, 2, 2, 1});
+  expect_values(b, b.concat({upper, lower}, 1), {}, {{"upper", {1, 2, 3, 4}}, {"lower", {5, 6, 7, 8, 9, 10, 11, 12}}},
+                {1, 2, 5, 6, 7, 8, 3, 4, 9, 10, 11, 12}, "concat of rows");
 }
 
 TEST("ops: upsample to sizes that are no multiple") {

@@ -20,6 +20,7 @@ void concat_case(int rows, const std::vector<int>& columns, uint64_t seed, Threa
     fill(*xs.back(), random, 1);
     arguments.columns += width;
   }
+  arguments.pitch = arguments.columns;
   std::fill(std::begin(arguments.ends), std::end(arguments.ends), arguments.columns);
   for (size_t s = 0, end = 0; s < xs.size(); ++s)
     arguments.x[s] = xs[s]->data(), arguments.ends[s] = static_cast<int>(end += columns[s]);

@@ -42,6 +42,7 @@ struct GroupNormHow {
   int block_groups = 1 << 20;  // of a block; all where there are fewer
   bool raw = false;
   int left_slab = 0;  // pixels of a slab of moments of pairs, which a product left; 0: all are counted by a launch
+  int from = 0;       // the pixels before it are counted and left as they are, of one image
 };
 
 // Channels [from, to) of x as a tensor of its own, and its moments.
@@ -92,7 +93,8 @@ void group_norm_case(const GroupNormSize& size, const GroupNormHow& how, uint64_
     for (int c = 0; c < width; ++c) x[static_cast<size_t>(p) * size.channels + c] = 2;
   for (size_t i = (size.images - 1) * image; i < x.size(); ++i) x[i] += static_cast<float>(i % size.channels % 7 * 20);
   constexpr float kEpsilon = 1e-5f;
-  const std::vector<double> reference = group_norm_reference(size, kEpsilon, x.data(), gamma.data(), beta.data());
+  std::vector<double> reference = group_norm_reference(size, kEpsilon, x.data(), gamma.data(), beta.data());
+  std::fill_n(reference.begin(), how.from * size.channels, 0.0);
   const std::vector<double> unchanged(x.data(), x.data() + x.size());
 
   const int seam = how.seam ? how.seam : size.channels;
@@ -124,9 +126,12 @@ void group_norm_case(const GroupNormSize& size, const GroupNormHow& how, uint64_
         GroupNormArguments arguments{};
         arguments.first = first.source();
         if (second.channels > 0) arguments.second = second.source();
+        arguments.first.x += how.from * first.channels;
         arguments.gamma = gamma.data(), arguments.beta = beta.data();
-        arguments.y = out, arguments.raw = copies ? raw.data() : nullptr;
-        arguments.pixels = size.pixels, arguments.channels = size.channels, arguments.groups = size.groups;
+        arguments.y = out + how.from * size.channels, arguments.raw = copies ? raw.data() : nullptr;
+        std::fill_n(out, how.from * size.channels, Out{});
+        arguments.pixels = size.pixels - how.from, arguments.counted = size.pixels, arguments.channels = size.channels,
+        arguments.groups = size.groups;
         arguments.block_pixels = size.block_pixels, arguments.block_groups = std::min(size.groups, how.block_groups);
         arguments.epsilon = kEpsilon, arguments.silu = size.silu;
         launch.kernel = "group_norm";
@@ -145,7 +150,7 @@ void group_norm_case(const GroupNormSize& size, const GroupNormHow& how, uint64_
 
 // Several slabs of which the last is smaller, more lanes than pixels, groups that straddle groups of four channels,
 // more channels than threads, one group, one channel a group; blocks of part of the groups; two tensors with a seam
-// between and within groups, whose moments are counted or were left in pairs.
+// between and within groups, whose moments are counted or were left in pairs; some pixels of those that are counted.
 template <typename Out>
 void group_norm_cases(uint64_t seed, ThreadPool* pool, Failures& failures) {
   const auto both = [&](const GroupNormSize& size, const GroupNormHow& how = {}) {
@@ -162,6 +167,7 @@ void group_norm_cases(uint64_t seed, ThreadPool* pool, Failures& failures) {
   both({1, 9, 1284, 2, 9, 5, false});
   group_norm_case<Out, 1>({1, 300, 8, 8, 300, 300, false}, {}, seed++, pool, failures);
   group_norm_case<Out, 1>({2, 35, 16, 1, 3, 35, true}, {}, seed++, pool, failures);
+  both({1, 66, 40, 4, 11, 20, true}, {.from = 22});
   both({2, 50, 60, 6, 16, 20, true}, {.seam = 24, .block_groups = 2, .raw = true});
   both({2, 40, 48, 4, 16, 17, false}, {.seam = 24, .block_groups = 3, .raw = true, .left_slab = 16});
   both({3, 64, 60, 3, 16, 64, true}, {.seam = 44, .block_groups = 1, .left_slab = 32});

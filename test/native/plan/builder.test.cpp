@@ -89,6 +89,8 @@ TEST("builder: shapes follow from the ops") {
   EXPECT(b.concat({x, x}).shape == (Shape{2, 5, 7, 16}));
   const Value tokens = b.reshape(x, {2, 1, 35, 8});
   EXPECT(b.concat({tokens, tokens}, 2).shape == (Shape{2, 1, 70, 8}));
+  EXPECT(b.concat({x, x}, 1).shape == (Shape{2, 10, 7, 8}));
+  EXPECT(b.moments(x, 4).shape == (Shape{2, 5, 1, 8}));
   EXPECT(b.upsample(x, 9, 10).shape == (Shape{2, 9, 10, 8}));
   EXPECT(b.tokens(x, 3, 4).shape == (Shape{2, 1, 4, 8}));
   EXPECT(b.channels(x, 3, 4).shape == (Shape{2, 5, 7, 4}));
@@ -135,6 +137,8 @@ TEST("builder: layers that do not fit are refused") {
   wide.pad_top = wide.pad_bottom = 0;
   EXPECT_CODE(b.conv2d("c", x, 8, wide), Code::INTERNAL);  // no row is left
   EXPECT_CODE(b.group_norm("d", x, 3, 1e-5f), Code::INTERNAL);
+  EXPECT_CODE(b.group_norm("d", x, 4, 1e-5f, b.moments(x, 2)), Code::INTERNAL);
+  EXPECT_CODE(b.moments(x, 3), Code::INTERNAL);
   EXPECT_CODE(b.embed("e", x, 10, 8), Code::INTERNAL);
   EXPECT_CODE(b.parameter("f", {3, 8}, {1, 1, 4, 8}), Code::INTERNAL);
   b.linear("g", x, 8);
