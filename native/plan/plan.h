@@ -1,6 +1,8 @@
 #pragma once
 // A recorded network: ops over values whose shapes are all known, and the weights it wants. Immutable once built.
+#include <functional>
 #include <map>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -82,6 +84,10 @@ struct ValueMemory {
 };
 // `values`: one for each, or none.
 Layout place(const Plan& plan, std::span<const ValueMemory> values = {});
+
+// plan/bands.cpp: a folded plan whose values take at most `room` by the measure of `bytes`, with what is too large made
+// some rows after the other; nothing where that cannot be. It has the same inputs, outputs and weights.
+std::optional<Plan> in_bands(const Plan& plan, int64_t room, const std::function<int64_t(const Plan&)>& bytes);
 
 // plan/print.cpp: one line per op, readable and stable (test/plans/ holds listings under review).
 std::string print(const Plan& plan);

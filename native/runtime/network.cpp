@@ -1,5 +1,6 @@
 #include "runtime/network.h"
 
+#include <algorithm>
 #include <iterator>
 #include <utility>
 
@@ -166,13 +167,43 @@ Prepared& Network::prepare(const std::string& name, const RecordRequest& request
     return *prepared_.front().second;
   }
   if (prepared_.size() >= kKept) prepared_.pop_back();
-  Plan recorded = plan(name, request);
-  Layout layout = layout_of(device_->backend, recorded);
-  auto fresh = device_->residency.with_room(*this, static_cast<uint64_t>(layout.bytes), [&] {
-    return std::make_unique<Prepared>(*device_, recorded, layout, *store_);
-  });
+  const Plan recorded = plan(name, request);
+  std::unique_ptr<Prepared> fresh;
+  try {
+    fresh = prepared(recorded);
+  } catch (const Error& e) {
+    if (e.code != Code::MEMORY_BUDGET && e.code != Code::DEVICE_OUT_OF_MEMORY) throw;
+    if (holds_ == 1) prepared_.clear();  // of other sizes, which nobody uses now
+    fresh = prepared_in_bands(recorded);
+    if (!fresh) throw;
+  }
   prepared_.emplace_front(key, std::move(fresh));
   return *prepared_.front().second;
+}
+
+std::unique_ptr<Prepared> Network::prepared(const Plan& plan) {
+  Layout layout = layout_of(device_->backend, plan);
+  Residency& residency = device_->residency;
+  auto fresh = residency.with_room(*this, static_cast<uint64_t>(layout.bytes),
+                                   [&] { return std::make_unique<Prepared>(*device_, plan, layout, *store_); });
+  residency.with_room(*this, fresh->bytes(), [] {});  // with what kernels take besides
+  return fresh;
+}
+
+// Everyone else has left. Kernels take more than the values, and how much there is nobody may know: less is tried each
+// time.
+std::unique_ptr<Prepared> Network::prepared_in_bands(const Plan& plan) {
+  const auto bytes = [&](const Plan& of) { return layout_of(device_->backend, of).bytes; };
+  const int64_t whole = bytes(plan), left = static_cast<int64_t>(device_->residency.left());
+  for (int64_t room = left > 0 && left < whole ? left : whole - 1;; room = room * 6 / 7) {
+    const std::optional<Plan> banded = in_bands(plan, room, bytes);
+    if (!banded) return nullptr;
+    try {
+      return prepared(*banded);
+    } catch (const Error& e) {
+      if (e.code != Code::MEMORY_BUDGET && e.code != Code::DEVICE_OUT_OF_MEMORY) throw;
+    }
+  }
 }
 
 Prepared& Network::compute(const std::string& name, const Tensors& inputs, const std::map<std::string, double>& numbers,

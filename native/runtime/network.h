@@ -116,6 +116,8 @@ class Network {
 
  private:
   void stream_what_has_no_room();
+  std::unique_ptr<Prepared> prepared(const Plan& plan);
+  std::unique_ptr<Prepared> prepared_in_bands(const Plan& plan);  // null where that cannot be
 
   std::shared_ptr<Device> device_;
   std::map<std::string, PlanKind> plans_;

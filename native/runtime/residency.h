@@ -20,6 +20,10 @@ class Residency {
   void set_capacity(uint64_t bytes) { capacity_ = bytes; }
   uint64_t budget() const { return budget_ == 0 || (capacity_ > 0 && capacity_ < budget_) ? capacity_ : budget_; }
   uint64_t bytes() const;  // taken now
+  uint64_t left() const {  // of the budget; 0 where there is none
+    const uint64_t all = budget(), taken = bytes();
+    return all > taken ? all - taken : 0;
+  }
 
   // A network is known as long as one of these lives in it.
   class Member {

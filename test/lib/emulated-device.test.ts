@@ -62,6 +62,17 @@ t.test(
   },
 );
 
+t.test('a decoder that has no room for its values makes the picture in bands', async (test) => {
+  const tall = { ...scene, steps: 1, guidanceScale: 1, width: 96, height: 128 };
+  const decoded = async (budget: string): Promise<Uint8Array> => {
+    const { images } = await (await opened(test, { device: 'emulated', memory: { budget } })).generate(tall);
+    return images[0]!.data;
+  };
+  const whole = await decoded('40MB');
+  const mean = difference(await decoded('6.5MB'), whole);
+  test.ok(mean < 0.1, `mean difference ${mean.toFixed(3)} of 255`);
+});
+
 t.test('what finds no room is refused with numbers', async (test) => {
   memory(1e6);
   const error = await failure(Pipeline.load(sketch.path, { device: 'emulated' }));

@@ -26,6 +26,7 @@ struct Case {
   std::string torch = "";
   bool measures_error = false;
   RecordRequest small = {};
+  uint64_t room = 0;  // bytes for the values, by a budget; 0: no budget
 };
 
 struct Kind {
@@ -97,7 +98,13 @@ std::vector<Kind> kinds(const Card& card) {
     Case c{"step tiny", "tiny", "step", step(tiny(), 2, 8, 1)};
     c.shape = "64 batch 2, 1 adapters", c.measures_error = true, c.small = step(tiny(), 2, 8, 1);
     kind.cases.push_back(c);
-    return {kind};
+    VaeConfig vae;
+    vae.widths = {16, 24, 32}, vae.layers = 1, vae.groups = 8;
+    const RecordRequest z{{{"z", {1, 8, 4, 4}}}, {}, {}};
+    const Case whole{"decode tiny", "tiny vae", "decode", z, 0, "32x16", "", true, z};
+    Case bands = whole;
+    bands.shape += " in bands", bands.room = 135'000;
+    return {kind, {"tiny vae", vae_plans(vae, Compute::f16), {whole, bands}}};
   }
   VaeConfig vae;
   vae.widths = {128, 256, 512, 512};
@@ -106,13 +113,16 @@ std::vector<Kind> kinds(const Card& card) {
   big.activation = Activation::gelu;
   const RecordRequest ids{{{"ids", {2, 1, 77, 1}}}, {}, {}};
   const RecordRequest pixels{{{"pixels", {1, 224, 224, 3}}}, {}, {}};
+  Case bands{"decode", "vae", "decode", {{{"z", {1, 128, 128, 4}}}, {}, {}}, 0, "1024 in bands"};
+  bands.room = 1'000'000'000;
   std::vector<Kind> all = {
       unet("sd15", sd15(), 64, 8.5, true),
       unet("sdxl", sdxl(), 128, 44, true),
       {"vae",
        vae_plans(vae, card.device.properties().capability >= 80 ? Compute::bf16 : Compute::f32),
        {{"decode", "vae", "decode", {{{"z", {1, 64, 64, 4}}}, {}, {}}, 0, "512", ""},
-        {"decode", "vae", "decode", {{{"z", {1, 128, 128, 4}}}, {}, {}}, 0, "1024", ""}}},
+        {"decode", "vae", "decode", {{{"z", {1, 128, 128, 4}}}, {}, {}}, 0, "1024", ""},
+        bands}},
       {"text", clip_text_plans({}, Compute::f16), {{"text encoder", "text", "hidden", ids, 0, "768, batch 2", ""}}},
       {"text2", clip_text_plans(big, Compute::f16), {{"text encoder", "text2", "hidden", ids, 0, "1280, batch 2", ""}}},
       {"vision", clip_vision_plans({}, Compute::f16), {{"image encoder", "vision", "hidden", pixels, 0, "224", ""}}},
@@ -163,8 +173,11 @@ bool memory_for_cpu(const Network& network) {
 void run_kind(Card& card, cuda::Card& as_backend, const std::shared_ptr<Device>& device, const Kind& kind,
               Report& report) {
   const size_t before = card.device.memory_info().free;
+  device->residency.set_budget(0);
   Network network(device, kind.plans, weights_of(kind), {});
   for (const Case& c : kind.cases) {
+    network.leave();  // with the programs of other cases
+    device->residency.set_budget(c.room > 0 ? network.store().bytes() + c.room : 0);
     Prepared& prepared = network.prepare(c.plan, c.request);
     set_inputs(prepared);
     const StopFlag stop;

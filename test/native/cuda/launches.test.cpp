@@ -1,8 +1,11 @@
 // The launches of a step under review: test/plans/cuda-launches.txt says for SD1.5 and SDXL with 0, 1 and 2 image
-// prompts what each kind of op becomes on a card. IPA_UPDATE_PLANS=1 writes it anew.
+// prompts, and for a decoder whole and in bands, what each kind of op becomes on a card and what it takes there.
+// IPA_UPDATE_PLANS=1 writes it anew.
 #include <array>
 #include <cstdio>
 #include <map>
+#include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -12,6 +15,7 @@
 #include "listing.h"
 #include "models/golden_model.h"
 #include "models/unet.h"
+#include "models/vae.h"
 #include "test.h"
 
 namespace {
@@ -42,6 +46,30 @@ Plan step_plan(const Network& network, int prompts) {
   return fold(plan);
 }
 
+// Of SD1.5 and SDXL alike.
+Plan decoder_plan() {
+  VaeConfig vae;
+  vae.widths = {128, 256, 512, 512};
+  Builder b;
+  record_vae_decode(b, vae, 1, 128, 128);
+  Plan plan = b.finish();
+  plan.compute_with(Compute::bf16);
+  return fold(plan);
+}
+
+// Of its convolutions, which are nearly all.
+double multiplications(const Plan& plan) {
+  double sum = 0;
+  for (const Node& node : plan.nodes) {
+    const auto* conv = std::get_if<Conv2d>(&node.op);
+    if (!conv) continue;
+    const auto shape = [&](ValueId id) { return plan.values[static_cast<size_t>(id)].shape; };
+    const int taps = conv->virtual_h ? 4 : conv->kernel_h * conv->kernel_w;  // convolution_doubled has four
+    sum += static_cast<double>(shape(node.output).size()) * static_cast<double>(shape(conv->x).c) * taps;
+  }
+  return sum;
+}
+
 // "product" of "product_f16_f32_128x64".
 std::string family(const std::string& kernel) {
   size_t end = kernel.size();
@@ -69,8 +97,7 @@ std::string megabytes(size_t bytes) {
   return text;
 }
 
-std::string listing_of(const Network& network, int prompts) {
-  const Plan plan = step_plan(network, prompts);
+std::string listing_of(const Plan& plan, const std::string& what) {
   EmulatedCard card;
   const std::vector<cuda::Stored> stored = cuda::storage(plan);
   const cuda::Fusion fusion = cuda::fuse(plan, stored, card.device.properties());
@@ -93,8 +120,8 @@ std::string listing_of(const Network& network, int prompts) {
       ++row.kernels[family(launch.kernel.row->name)], ++launches;
     }
   }
-  std::string text = std::string(network.name) + ", batch 2, f16, image prompts " + std::to_string(prompts) + ": " +
-                     std::to_string(launches) + " launches a step of " + std::to_string(plan.nodes.size()) + " ops\n";
+  std::string text =
+      what + ": " + std::to_string(launches) + " launches of " + std::to_string(plan.nodes.size()) + " ops\n";
   if (!lowered.casts.empty())
     text +=
         "  cast " + std::to_string(lowered.casts.size()) + " more before the first step: inputs that are multiplied\n";
@@ -124,7 +151,23 @@ std::string without_kernel(std::index_sequence<kIndices...>) {
 TEST("cuda launches: what each op of a step becomes") {
   std::string listing = "Kernels that each kind of op of a step becomes, and how often.\n\n";
   for (const Network& network : kNetworks)
-    for (int prompts = 0; prompts <= 2; ++prompts) listing += listing_of(network, prompts);
+    for (int prompts = 0; prompts <= 2; ++prompts)
+      listing += listing_of(step_plan(network, prompts), std::string(network.name) + ", batch 2, f16, image prompts " +
+                                                             std::to_string(prompts) + ", a step");
+  const Plan decoder = decoder_plan();
+  const auto bytes = [card = std::make_shared<EmulatedCard>()](const Plan& plan) {
+    return layout_of(card->backend, plan).bytes;
+  };
+  listing += listing_of(decoder, "A decoder to 1024x1024, bf16, whole");
+  char times[16];
+  for (const int64_t room : {1600, 1000, 600}) {
+    const std::optional<Plan> banded = in_bands(decoder, room * 1'000'000, bytes);
+    EXPECT(banded.has_value());
+    if (!banded) continue;
+    std::snprintf(times, sizeof times, "%.1f", multiplications(*banded) / multiplications(decoder));
+    listing += listing_of(*banded, "The same in bands, of at most " + std::to_string(room) + " MB, " + times +
+                                       " times the multiplications");
+  }
   listing += "Ops without a kernel\n" + without_kernel(std::make_index_sequence<std::variant_size_v<Op>>());
   expect_listing("cuda-launches", listing);
 }

@@ -10,6 +10,7 @@
 #include "cpu/table.h"
 #include "models/golden_model.h"
 #include "models/unet.h"
+#include "numbers.h"
 #include "random_plan.h"
 #include "run_plan.h"
 #include "test.h"
@@ -19,35 +20,6 @@ namespace {
 
 using namespace ipa;
 using namespace ipa::test;
-
-TensorIndex wanted(const Plan& plan) {
-  TensorIndex index;
-  for (const WeightWant& want : plan.weights) index[want.path].dims = want.dims;
-  return index;
-}
-
-Tensors weights_of(const Plan& plan, const TensorSource& source) {
-  Tensors weights;
-  for (const WeightWant& want : plan.weights) {
-    std::vector<float>& to = weights[want.path];
-    to.resize(static_cast<size_t>(product(want.dims)));
-    source.read(want.path, 0, std::as_writable_bytes(std::span<float>(to)));
-  }
-  return weights;
-}
-
-Tensors signals(const Plan& plan) {
-  Tensors inputs;
-  for (const auto& [name, id] : plan.inputs)
-    inputs[name] = synthetic_signal(name, static_cast<size_t>(plan.values[static_cast<size_t>(id)].shape.size()));
-  return inputs;
-}
-
-float largest(const std::vector<float>& values) {
-  float most = 1;
-  for (const float v : values) most = std::max(most, std::abs(v));
-  return most;
-}
 
 // Both forms on one level; `limit` is relative to the largest number of an output (at least 1).
 void expect_same(const Plan& plain, const Plan& folded, const Tensors& weights, const Tensors& inputs,
@@ -93,7 +65,7 @@ TEST("fold: 300 random plans and their folded forms agree") {
   for (uint64_t seed = 0; seed < 300; ++seed) {
     const Plan plain = random_plan(seed), folded = fold(plain);
     rules.count(folded);
-    const Tensors weights = weights_of(plain, synthetic("random", wanted(plain)));
+    const Tensors weights = weights_of(plain, synthetic("random", index_of(plain.weights)));
     // f32 rounded once more between ops, up to 30 in a row, group norms of near-constant groups among them: 2e-4
     for (const cpu::Level* level : f32_levels())
       expect_same(plain, folded, weights, signals(plain), *level, 2e-4, "seed " + std::to_string(seed));
