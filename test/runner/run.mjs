@@ -110,7 +110,7 @@ export const cardLevels = ['emulated-f32', 'emulated-f16', 'emulated-bf16'];
 
 /**
  * Cases that run on a card: whole networks, with adapters and without, and the small projectors (the emulated device
- * takes twenty seconds for one of true size).
+ * takes ten seconds and more for one of true size).
  * @param {{ c: Case, kind: string }} work
  */
 const onCards = ({ c, kind }) =>

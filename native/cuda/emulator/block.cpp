@@ -77,12 +77,6 @@ void Block::misuse(std::string what) {
   for (;;) running->fiber.suspend();  // never resumed: the block ends, and the fiber begins anew
 }
 
-void Block::meet(Request request) {
-  running->request = request;
-  Thread* const self = running;
-  self->fiber.suspend();
-}
-
 void Block::check_shared(const void* address, size_t bytes, size_t align, const char* who) {
   const auto at = reinterpret_cast<uintptr_t>(address), start = reinterpret_cast<uintptr_t>(shared_.get());
   if (at % align != 0) misuse(std::string(who) + ": the address is no multiple of " + std::to_string(align) + " bytes");

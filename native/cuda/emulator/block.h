@@ -75,7 +75,7 @@ class Block {
   std::unique_ptr<Misuse> run(const Launch& launch, const Order& order, Position index, Body body);
 
   // From inside a thread:
-  void meet(Request request);                  // waits until the warp, or the block, has met
+  void meet() { running->fiber.suspend(); }    // waits until the warp, or the block, has met for running->request
   [[noreturn]] void misuse(std::string what);  // ends the block
   void check_shared(const void* address, size_t bytes, size_t align, const char* who);
   std::byte* shared() noexcept { return shared_.get(); }

@@ -17,8 +17,9 @@ using Kind = Request::Kind;
 
 Block& here() { return *Block::current(); }
 
-Request request(Kind kind, uint8_t variant = 0, uint32_t size = 0) {
-  Request r;
+// What the running thread is about to wait for, without its operands.
+Request& request(Block& block, Kind kind, uint8_t variant = 0, uint32_t size = 0) {
+  Request& r = block.running->request;
   r.kind = kind, r.variant = variant, r.size = static_cast<uint8_t>(size);
   return r;
 }
@@ -59,9 +60,9 @@ uint32_t thread_index() noexcept { return here().running->index; }
 uint32_t block_threads() noexcept { return here().launch->threads; }
 
 void block_barrier() {
-  Request r = request(Kind::barrier);
-  r.operand = block_threads();
-  here().meet(r);
+  Block& block = here();
+  request(block, Kind::barrier).operand = block_threads();
+  block.meet();
 }
 
 void named_barrier(uint32_t id, uint32_t threads) {
@@ -69,41 +70,45 @@ void named_barrier(uint32_t id, uint32_t threads) {
   if (id < 1 || id > 15) block.misuse("named_barrier: ids are 1 to 15");
   if (threads == 0 || threads % kLanes != 0 || threads > block_threads())
     block.misuse("named_barrier: the number of threads is no number of whole warps of this block");
-  Request r = request(Kind::barrier, 0, id);
-  r.operand = threads;
-  block.meet(r);
+  request(block, Kind::barrier, 0, id).operand = threads;
+  block.meet();
 }
 
-void warp_sync() { here().meet(request(Kind::warp_sync)); }
+void warp_sync() {
+  Block& block = here();
+  request(block, Kind::warp_sync);
+  block.meet();
+}
 
 uint32_t shuffle(Shuffle kind, uint32_t value, uint32_t operand) {
   Block& block = here();
-  Request r = request(Kind::shuffle, static_cast<uint8_t>(kind));
+  Request& r = request(block, Kind::shuffle, static_cast<uint8_t>(kind));
   r.value = value, r.operand = operand;
-  block.meet(r);
-  return block.running->request.value;
+  block.meet();
+  return r.value;
 }
 
 uint32_t ballot(bool predicate) {
   Block& block = here();
-  Request r = request(Kind::ballot);
+  Request& r = request(block, Kind::ballot);
   r.value = predicate;
-  block.meet(r);
-  return block.running->request.value;
+  block.meet();
+  return r.value;
 }
 
 void load_matrix(uint32_t* to, int count, bool transposed, const void* row) {
   Block& block = here();
   block.check_shared(row, 16, 16, "load_matrix");
-  Request r = request(Kind::load_matrix, transposed, static_cast<uint32_t>(count));
+  Request& r = request(block, Kind::load_matrix, transposed, static_cast<uint32_t>(count));
   r.to = to, r.row = row;
-  block.meet(r);
+  block.meet();
 }
 
 void multiply(float* d, const uint32_t* a, const uint32_t* b, int depth, Number number) {
-  Request r = request(Kind::multiply, static_cast<uint8_t>(number), static_cast<uint32_t>(depth));
+  Block& block = here();
+  Request& r = request(block, Kind::multiply, static_cast<uint8_t>(number), static_cast<uint32_t>(depth));
   r.d = d, r.a = a, r.b = b;
-  here().meet(r);
+  block.meet();
 }
 
 void copy_async(void* shared, const void* global, uint32_t size, uint32_t bytes) {

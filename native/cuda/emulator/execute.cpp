@@ -9,31 +9,27 @@ namespace {
 
 using Kind = Request::Kind;
 
-// The lane whose value a lane gets.
-uint32_t source_lane(Shuffle kind, uint32_t lane, uint32_t operand) {
-  uint32_t source = lane;
-  switch (kind) {
-    case Shuffle::exclusive_or:
-      source = lane ^ operand;
-      break;
-    case Shuffle::up:
-      source = lane - operand;  // wraps to far above 31 where there is none
-      break;
-    case Shuffle::down:
-      source = lane + operand;
-      break;
-    case Shuffle::index:
-      return operand % kLanes;
-  }
-  return source < kLanes ? source : lane;
-}
-
-void shuffle(Thread* const* lanes) {
+// Every lane gets the value of the lane that `from` names for it, its own where there is no such lane.
+template <typename From>
+void exchange(Thread* const* lanes, From&& from) {
   uint32_t values[kLanes];
   for (uint32_t lane = 0; lane < kLanes; ++lane) values[lane] = lanes[lane]->request.value;
   for (uint32_t lane = 0; lane < kLanes; ++lane) {
-    Request& request = lanes[lane]->request;
-    request.value = values[source_lane(static_cast<Shuffle>(request.variant), lane, request.operand)];
+    const uint32_t source = from(lane, lanes[lane]->request.operand);
+    lanes[lane]->request.value = values[source < kLanes ? source : lane];
+  }
+}
+
+void shuffle(Thread* const* lanes) {
+  switch (static_cast<Shuffle>(lanes[0]->request.variant)) {
+    case Shuffle::exclusive_or:
+      return exchange(lanes, [](uint32_t lane, uint32_t operand) { return lane ^ operand; });
+    case Shuffle::up:  // wraps to far above 31 where there is none
+      return exchange(lanes, [](uint32_t lane, uint32_t operand) { return lane - operand; });
+    case Shuffle::down:
+      return exchange(lanes, [](uint32_t lane, uint32_t operand) { return lane + operand; });
+    case Shuffle::index:
+      return exchange(lanes, [](uint32_t, uint32_t operand) { return operand % kLanes; });
   }
 }
 
@@ -71,33 +67,43 @@ std::string load_matrix(Block& block, Thread* const* lanes, uint32_t& failed) {
   return {};
 }
 
-template <float (*widened)(uint16_t)>
-void put(float* two, uint32_t pair) {
-  two[0] = widened(static_cast<uint16_t>(pair)), two[1] = widened(static_cast<uint16_t>(pair >> 16));
-}
-
 // Fragments as the PTX manual lays them out: group g = lane / 4, t = lane % 4.
 //   A: registers by halves of rows first (g, g + 8), then of depth (2 t, 2 t + 8); B: by halves of depth, column g;
 //   C, D: row g then g + 8, columns 2 t and 2 t + 1.
 // Products of two 16-bit numbers are exact in f32; they are summed in f32, one after the other.
-template <float (*widened)(uint16_t)>
+template <Four (*widened)(FourBits)>
 void multiply(Thread* const* lanes, uint32_t depth) {
-  float a[16][16], b[16][8];
+  // Rows of A, then columns of B, as the registers have them; as f32, the columns side by side.
+  uint32_t halves[16 + 8][16];
   for (uint32_t lane = 0; lane < kLanes; ++lane) {
     const Request& request = lanes[lane]->request;
     const uint32_t g = lane / 4, t = lane % 4 * 2;
+    const auto put = [&](uint32_t row, uint32_t k, uint32_t pair) {
+      halves[row][k] = pair & 0xffffu, halves[row][k + 1] = pair >> 16;
+    };
     for (uint32_t half = 0; half < depth / 8; ++half) {
-      put<widened>(&a[g][8 * half + t], request.a[2 * half]);
-      put<widened>(&a[g + 8][8 * half + t], request.a[2 * half + 1]);
-      float two[2];
-      put<widened>(two, request.b[half]);
-      b[8 * half + t][g] = two[0], b[8 * half + t + 1][g] = two[1];
+      put(g, 8 * half + t, request.a[2 * half]);
+      put(g + 8, 8 * half + t, request.a[2 * half + 1]);
+      put(16 + g, 8 * half + t, request.b[half]);
     }
   }
-  float sums[16][8] = {};
-  for (uint32_t i = 0; i < 16; ++i)
-    for (uint32_t k = 0; k < depth; ++k)
-      for (uint32_t j = 0; j < 8; ++j) sums[i][j] += a[i][k] * b[k][j];
+  float numbers[16 + 8][16];
+  for (uint32_t row = 0; row < 16 + 8; ++row)
+    for (uint32_t k = 0; k < depth; k += 4) {
+      FourBits bits;
+      std::memcpy(&bits, &halves[row][k], sizeof bits);
+      const Four four = widened(bits);
+      std::memcpy(&numbers[row][k], &four, sizeof four);
+    }
+  Four b[16][2];
+  for (uint32_t k = 0; k < depth; ++k)
+    for (uint32_t j = 0; j < 8; ++j) b[k][j / 4][j % 4] = numbers[16 + j][k];
+  float sums[16][8];
+  for (uint32_t i = 0; i < 16; ++i) {
+    Four left{}, right{};
+    for (uint32_t k = 0; k < depth; ++k) left += numbers[i][k] * b[k][0], right += numbers[i][k] * b[k][1];
+    std::memcpy(sums[i], &left, sizeof left), std::memcpy(sums[i] + 4, &right, sizeof right);
+  }
   for (uint32_t lane = 0; lane < kLanes; ++lane) {
     float* const d = lanes[lane]->request.d;
     const uint32_t g = lane / 4, t = lane % 4 * 2;
@@ -124,9 +130,9 @@ std::string execute(Block& block, Thread* const* lanes, uint32_t& lane) {
     case Kind::multiply:
       ++block.statistics.products;
       if (first.variant == static_cast<uint8_t>(Number::half))
-        multiply<half_to_float>(lanes, first.size);
+        multiply<halves_to_floats>(lanes, first.size);
       else
-        multiply<bfloat_to_float>(lanes, first.size);
+        multiply<bfloats_to_floats>(lanes, first.size);
       break;
     default:
       break;

@@ -22,10 +22,22 @@
 // ipa_fiber_switch(from, to): saves what a call must keep on the stack, stores the stack pointer in *from, takes `to`.
 // A new stack is laid out as if it had been switched away from, with ipa_fiber_start to return to.
 extern "C" {
+#if !defined(IPA_FIBER_INLINE)
 void ipa_fiber_switch(void** from, void* to) asm("ipa_fiber_switch");
+#endif
 void ipa_fiber_start() asm("ipa_fiber_start");
 }
-#if defined(__x86_64__)
+#if defined(IPA_FIBER_INLINE)
+asm(R"(
+.text
+.globl ipa_fiber_start
+ipa_fiber_start:
+  popq %rdi
+  popq %rax
+  call *%rax
+  ud2
+)");
+#elif defined(__x86_64__)
 asm(R"(
 .text
 .globl ipa_fiber_switch
@@ -147,7 +159,11 @@ void Fiber::restart() {
   const auto self = reinterpret_cast<uintptr_t>(this);
   const auto main = reinterpret_cast<uintptr_t>(&Fiber::enter);
   const auto start = reinterpret_cast<uintptr_t>(&ipa_fiber_start);
-#if defined(__x86_64__)
+#if defined(IPA_FIBER_INLINE)
+  constexpr size_t kSaved = 3;  // where to go on, and what waits there
+  saved[0] = start, saved[1] = self, saved[2] = main;
+  constexpr size_t kAbove = 64;
+#elif defined(__x86_64__)
   constexpr size_t kSaved = 7;  // r15 r14 r13 r12 rbx rbp, return address
   saved[2] = main, saved[3] = self, saved[6] = start;
   // After the return the stack pointer is a multiple of 16, as the ABI wants before a call.
@@ -185,6 +201,7 @@ void Fiber::enter(void* fiber) {
   std::terminate();  // main came back
 }
 
+#if !defined(IPA_FIBER_INLINE)
 void Fiber::resume() {
 #if defined(IPA_ADDRESS_SANITIZER)
   void* fake = nullptr;
@@ -211,5 +228,6 @@ void Fiber::suspend() {
 #endif
   entered();
 }
+#endif
 
 }  // namespace ipa::cuda::emulator
