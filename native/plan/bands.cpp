@@ -67,14 +67,15 @@ class Bands {
  private:
   const Shape& shape(ValueId id) const { return plan_.values[index(id)].shape; }
   int64_t size(ValueId id) const { return shape(id).size(); }
+  ValueId root(ValueId id) const {
+    const ValueId alias = plan_.values[index(id)].alias;
+    return alias == kNone ? id : alias;
+  }
 
   // ---- parts ----
 
   std::vector<Part> cut() const {
     std::vector<size_t> last_read(plan_.values.size());  // node, by value
-    const auto root = [&](ValueId id) {
-      return plan_.values[index(id)].alias == kNone ? id : plan_.values[index(id)].alias;
-    };
     for (size_t i = 0; i < plan_.nodes.size(); ++i)
       for_each_input(plan_.nodes[i].op, [&](ValueId id) { last_read[index(root(id))] = i; });
     size_t open = 0;  // the last node that reads what was made, but for the newest value
@@ -97,7 +98,7 @@ class Bands {
 
   bool is_output(ValueId id) const {
     return std::any_of(plan_.outputs.begin(), plan_.outputs.end(),
-                       [&](const auto& output) { return output.second == id; });
+                       [&](const auto& output) { return root(output.second) == id; });
   }
 
   // Whether any rows of the value at a part's start give the same rows of all its values: convolutions and norms alone,

@@ -168,6 +168,11 @@ TEST("bands: what is read elsewhere, views, attention and other ops are in no ba
   });
   refused("a value that is kept",
           [](Builder& b, Value x) { return b.group_norm("norm", b.tap("inner", b.conv2d("conv", x, 32)), 4, 1e-5f); });
+  refused("a view that is kept", [](Builder& b, Value x) {
+    const Value kept = b.conv2d("conv", x, 32);
+    b.output("view", b.reshape(kept, {1, 1, kept.shape.tokens(), 32}));
+    return b.group_norm("norm", kept, 4, 1e-5f);
+  });
   refused("attention over all pixels", [](Builder& b, Value x) {
     const Value k = b.reshape(b.linear("k", x, 32), {1, 1, x.shape.tokens(), 32});
     return b.attend(b.linear("q", x, 32), k, k, 1);
