@@ -2,7 +2,6 @@ import { Adapter, adapterParts } from './adapters/adapter.js';
 import { attach } from './adapters/attach.js';
 import type { ImageEncoder } from './adapters/encoder.js';
 import { type AddAdapterOptions, adapterSettings } from './adapters/options.js';
-import type { Influence } from './adapters/resolve.js';
 import { abortError, OptionError, quoted, StateError } from './errors.js';
 import type { FaceNetworks } from './faces/face.js';
 import { stem } from './files/files.js';
@@ -42,9 +41,6 @@ export let loadPipelineWith: (
   path: string,
   options: LoadOptions,
 ) => Promise<Pipeline>;
-
-/** `generate` with each reference acting on a part of the steps only; for tests and the golden runner. */
-export let generateWithin: (pipe: Pipeline, options: GenerateOptions, influences: readonly Influence[]) => Job;
 
 const closedError = (): StateError =>
   new StateError('CLOSED', 'The pipeline was disposed', 'Load it again with Pipeline.load');
@@ -128,7 +124,6 @@ export class Pipeline {
 
   static {
     loadPipelineWith = (start, path, options) => Pipeline.#loadWith(start, path, options);
-    generateWithin = (pipe, options, influences) => pipe.#generate(options, influences);
   }
 
   /** What is loaded and attached. */
@@ -213,7 +208,28 @@ export class Pipeline {
    * const { images, seeds } = await pipe.generate({ prompt: 'portrait of a man', references: [{ image: 'him.png' }] })
    */
   generate(options: GenerateOptions): Job {
-    return this.#generate(options, []);
+    const control = new JobControl();
+    const asked = performance.now();
+    try {
+      if (this.disposed) throw closedError();
+      const settings = runSettings(options, this.#model.defaults, this.#settings.maxPromptChars);
+      control.listen(settings.onProgress);
+      if (settings.signal?.aborted) throw abortError(settings.signal.reason);
+      const attached = { model: this.#model, adapters: this.#adapters, loras: this.#loras };
+      const { logger, strict } = this.#settings;
+      const run = checkedRun(settings, attached, { logger, strict });
+      submit(run, control, asked, {
+        host: this.#host,
+        model: this.#model,
+        weights: this.#weights,
+        limits: this.#settings.images,
+        queue: this.#queue,
+        jobs: this.#jobs,
+      });
+    } catch (error) {
+      control.fail(error);
+    }
+    return control.job;
   }
 
   /**
@@ -230,31 +246,6 @@ export class Pipeline {
   /** As `dispose`, for `await using`. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.dispose();
-  }
-
-  #generate(options: GenerateOptions, influences: readonly Influence[]): Job {
-    const control = new JobControl();
-    const asked = performance.now();
-    try {
-      if (this.disposed) throw closedError();
-      const settings = runSettings(options, this.#model.defaults, this.#settings.maxPromptChars);
-      control.listen(settings.onProgress);
-      if (settings.signal?.aborted) throw abortError(settings.signal.reason);
-      const attached = { model: this.#model, adapters: this.#adapters, loras: this.#loras };
-      const { logger, strict } = this.#settings;
-      const run = checkedRun(settings, attached, influences, { logger, strict });
-      submit(run, control, asked, {
-        host: this.#host,
-        model: this.#model,
-        weights: this.#weights,
-        limits: this.#settings.images,
-        queue: this.#queue,
-        jobs: this.#jobs,
-      });
-    } catch (error) {
-      control.fail(error);
-    }
-    return control.job;
   }
 
   #checkName(what: string, name: string, taken: ReadonlyMap<string, unknown>): void {

@@ -4,11 +4,12 @@ import type { PickFace } from '../faces/options.js';
 import { type CapturedImage, captureImage, type ImageSource } from '../images/source.js';
 import { expectedFor, optionPath, readList, readOnce, readPlain } from '../options/check.js';
 import { readOptions } from '../options/read.js';
-import { namesOf } from '../options/row.js';
+import { defaultOf, namesOf } from '../options/row.js';
 import { real } from '../options/schemas.js';
 import { GIVEN_FACE, REFERENCE } from '../options/table/reference.js';
 import type { Adapter } from './adapter.js';
 import type { Scale } from './scales.js';
+import type { WindowMode } from './window.js';
 
 /** A face that the caller has analysed: the recogniser's raw numbers and, for FaceID Plus, an aligned close-up. */
 export interface GivenFace {
@@ -39,6 +40,12 @@ export type Reference = ReferenceSource & {
   readonly weights?: readonly number[];
   /** FaceID Plus v2: how much the face's picture counts beside its identity, 0…2. Default 1. */
   readonly structureScale?: number;
+  /** Where in the run it begins to act, 0…1, included. Default 0. */
+  readonly start?: number;
+  /** Where in the run it ceases to act, 0…1, included. Default 1. */
+  readonly end?: number;
+  /** What these are fractions of: `step`, the run's steps, or `sigma`, the training timesteps. Default `step`. */
+  readonly windowMode?: WindowMode;
   /** Which face of a picture with several: a rule, or a place 0…999, best score first. Default `largest`. */
   readonly pickFace?: PickFace;
 };
@@ -68,6 +75,9 @@ export interface ReferenceSettings {
   readonly weights: readonly number[] | undefined;
   readonly structureScale: number | undefined;
   readonly pickFace: PickFace | undefined;
+  readonly start: number | undefined;
+  readonly end: number | undefined;
+  readonly windowMode: WindowMode | undefined;
 }
 
 const faceOf = (value: unknown, option: string): NonNullable<ReferenceSettings['face']> => {
@@ -122,5 +132,22 @@ export const referenceOf = (value: unknown, index: number, defaultScale: number)
   }
   const face = raw.face !== undefined ? faceOf(raw.face, `${option}.face`) : undefined;
   const scale = raw.scale ?? defaultScale;
-  return { option, adapter: raw.adapter, images, face, scale, loraScale, weights, structureScale, pickFace };
+  const { start, end, windowMode } = raw;
+  const last = end ?? defaultOf(REFERENCE, 'end');
+  if ((start ?? defaultOf(REFERENCE, 'start')) > last)
+    throw expectedFor('OPTION_RANGE', `${option}.start`, `a number from 0 to end, ${last}`, start);
+  return {
+    option,
+    adapter: raw.adapter,
+    images,
+    face,
+    scale,
+    loraScale,
+    weights,
+    structureScale,
+    pickFace,
+    start,
+    end,
+    windowMode,
+  };
 };

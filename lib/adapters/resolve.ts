@@ -10,10 +10,12 @@ import type { Pixels, SampleSpec, Stop, Tensor } from '../native/types.js';
 import { expectedFor } from '../options/check.js';
 import { defaultOf } from '../options/row.js';
 import { REFERENCE } from '../options/table/reference.js';
+import type { Schedule, SchedulerConfig } from '../schedulers/index.js';
 import type { Warn } from '../warnings.js';
 import type { AdapterParts } from './adapter.js';
 import type { ReferenceSettings } from './reference.js';
 import { type Sites, siteScales } from './scales.js';
+import { windowOf } from './window.js';
 
 /** What resolving needs of the run. */
 export interface ResolveContext {
@@ -21,8 +23,8 @@ export interface ResolveContext {
   readonly sites: Sites;
   readonly limits: ImageLimits;
   readonly guided: boolean;
-  /** Outer steps of the run. */
-  readonly steps: number;
+  readonly schedule: Schedule;
+  readonly scheduler: SchedulerConfig;
   readonly stop: Stop;
 }
 
@@ -32,16 +34,6 @@ export interface ResolvedReference {
   /** SHA-256 of each picture in normal form. */
   readonly hashes: readonly string[];
 }
-
-/** Where an adapter acts within a run, as fractions of its steps. */
-export interface Influence {
-  readonly start: number;
-  readonly end: number;
-}
-
-/** One factor per outer step: 1 where start ≤ i/N ≤ end. source: A1111's rule, both ends included */
-export const windowOf = (steps: number, { start, end }: Influence = { start: 0, end: 1 }): number[] =>
-  Array.from({ length: steps }, (_, i) => (i / steps >= start && i / steps <= end ? 1 : 0));
 
 const vector = (data: Float32Array): Tensor => ({ shape: [1, 1, 1, data.length], data });
 
@@ -232,7 +224,6 @@ export const resolveReference = async (
   context: ResolveContext,
   reference: ReferenceSettings,
   adapter: AdapterParts,
-  influence?: Influence,
 ): Promise<ResolvedReference> => {
   const resolver = new Resolver(context, adapter);
   const decode = (image: CapturedImage): Promise<Pixels> => decodeImage(image, context.limits);
@@ -264,7 +255,7 @@ export const resolveReference = async (
       tokens,
       ...(context.guided ? { negativeTokens: repeated(await resolver.unconditional(structureScale), tokens) } : {}),
       scales: referenceScales(reference, context.sites),
-      window: windowOf(context.steps, influence),
+      window: windowOf(context.schedule, context.scheduler, reference),
     },
     hashes: [...images, ...(crop ? [crop] : [])].map(hashOf),
   };

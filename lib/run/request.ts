@@ -1,6 +1,5 @@
 import type { Adapter } from '../adapters/adapter.js';
 import type { ReferenceSettings } from '../adapters/reference.js';
-import type { Influence } from '../adapters/resolve.js';
 import type { ImageLimits } from '../images/limits.js';
 import type { RunRecord } from '../images/metadata.js';
 import type { Delta, UnetWeights } from '../loras/lora.js';
@@ -22,7 +21,6 @@ export interface Run {
   readonly references: readonly {
     readonly settings: ReferenceSettings;
     readonly adapter: Adapter;
-    readonly influence?: Influence;
   }[];
   readonly deltas: readonly Delta[];
   readonly loras: RunRecord['loras'];

@@ -1,6 +1,6 @@
 import { Adapter, adapterParts, disposedHandle } from '../adapters/adapter.js';
 import type { ReferenceSettings } from '../adapters/reference.js';
-import { checkReference, type Influence, referenceScales } from '../adapters/resolve.js';
+import { checkReference, referenceScales } from '../adapters/resolve.js';
 import { nearest, OptionError, quoted, StateError } from '../errors.js';
 import { adapterDeltas, type Lora, loraDeltas } from '../loras/lora.js';
 import type { Model } from '../models/model.js';
@@ -83,7 +83,6 @@ const checkClipSkip = ({ clipSkip }: RunSettings, model: Model): void => {
 export const checkedRun = (
   settings: RunSettings,
   attached: Attached,
-  influences: readonly Influence[],
   how: { readonly logger: Logger | undefined; readonly strict: boolean },
 ): Run => {
   const { model, adapters, loras } = attached;
@@ -102,12 +101,11 @@ export const checkedRun = (
     settings.negativePrompt === undefined
       ? undefined
       : parsePrompt(settings.negativePrompt, settings.promptSyntax, names);
-  const references = settings.references.map((reference, i) => {
+  const references = settings.references.map((reference) => {
     const adapter = adapterOf(reference, adapters);
     checkReference(reference, adapterParts(adapter), warn);
     referenceScales(reference, model.unet.info.sites ?? []);
-    const influence = influences[i];
-    return { settings: reference, adapter, ...(influence ? { influence } : {}) };
+    return { settings: reference, adapter };
   });
   const { deltas, record } = loraDeltas(loras.values(), [...prompt.loras, ...(negative?.loras ?? [])]);
   return {

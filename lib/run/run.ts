@@ -68,12 +68,13 @@ const encodeReferences = async (run: Run, context: RunContext): Promise<Resolved
     sites: model.unet.info.sites ?? [],
     limits,
     guided: run.settings.guidanceScale > 1,
-    steps: run.schedule.steps,
+    schedule: run.schedule,
+    scheduler: model.scheduler,
     stop,
   };
-  for (const { settings, adapter, influence } of run.references) {
+  for (const { settings, adapter } of run.references) {
     control.emit({ type: 'encode', part: adapter.name });
-    resolved.push(await resolveReference(how, settings, adapterParts(adapter), influence));
+    resolved.push(await resolveReference(how, settings, adapterParts(adapter)));
   }
   return resolved;
 };

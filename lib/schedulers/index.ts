@@ -9,9 +9,10 @@ import {
 import { lcm, tcd } from './consistency.js';
 import { ddim } from './ddim.js';
 import { dpmpp2m, dpmpp2mSde } from './dpmpp-2m.js';
-import { euler } from './euler.js';
+import { euler, LAST_ALPHA } from './euler.js';
 import { eulerAncestral } from './euler-ancestral.js';
 import { heun } from './heun.js';
+import { alphasCumprod, sigmaAlong } from './noise-schedule.js';
 import { pndm } from './pndm.js';
 import type { Schedule } from './row.js';
 import { unipc } from './unipc.js';
@@ -137,3 +138,7 @@ export const schedule = (
   }
   return result;
 };
+
+/** σ at a fraction of a model's training timesteps, counted from pure noise. */
+export const sigmaAt = (config: SchedulerConfig, fraction: number): number =>
+  sigmaAlong(alphasCumprod(settingsOf(config, 1, {}, { spacing: 'linspace' }), LAST_ALPHA), fraction);

@@ -46,3 +46,16 @@ export const alphasCumprod = (settings: Settings, lastAlpha: number): readonly n
 
 /** σ of x = α · (x₀ + σ · ε) */
 export const sigmaOf = (alphaCumprod: number): number => Math.sqrt((1 - alphaCumprod) / alphaCumprod);
+
+/**
+ * σ at a fraction of the training timesteps, counted from pure noise; ln σ is linear between neighbours.
+ * source: ComfyUI's percent_to_sigma, whose ends are no σ of a schedule
+ */
+export const sigmaAlong = (alphas: readonly number[], fraction: number): number => {
+  if (fraction <= 0) return 999_999_999.9;
+  if (fraction >= 1) return 0;
+  const t = (1 - fraction) * (alphas.length - 1);
+  const low = Math.floor(t);
+  const logSigma = (i: number): number => Math.log(sigmaOf(alphas[i]!));
+  return Math.exp(logSigma(low) + (t - low) * (logSigma(Math.min(low + 1, alphas.length - 1)) - logSigma(low)));
+};

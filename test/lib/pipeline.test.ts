@@ -4,10 +4,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import t, { type Test } from 'tap';
+import type { GenerateOptions, Reference } from '../../lib/index.js';
 import { defaultModel } from '../../lib/models/default-model.js';
 import type { LoadOptions } from '../../lib/models/options.js';
-import { generateWithin, loadPipelineWith, type Pipeline } from '../../lib/pipeline.js';
-import type { GenerateOptions } from '../../lib/run/options.js';
+import { loadPipelineWith, type Pipeline } from '../../lib/pipeline.js';
 import { type FakeEngine, fakeEngine } from './fake-engine.js';
 
 const { path, face, adapters, references } = defaultModel();
@@ -274,11 +274,21 @@ t.test('references: one, several pictures, faces, unconditional tokens', async (
   await pipe.generate({ ...run, references: [{ image: references[0]! }] });
 });
 
-t.test('windows of influence: i/N, both ends included', async (test) => {
+t.test('start and end: i/N or σ, both ends included', async (test) => {
   const { pipe, fake } = await opened(test);
   await pipe.addAdapter(adapters.base);
-  await generateWithin(pipe, { ...run, references: [{ image: pixels }] }, [{ start: 0.25, end: 0.5 }]);
-  test.same(fake.samples[0]!.prompts[0]!.window, [0, 1, 1, 0]);
+  const within = async (window: Pick<Reference, 'start' | 'end' | 'windowMode'>): Promise<readonly number[]> => {
+    await pipe.generate({ ...run, references: [{ image: pixels, ...window }] });
+    return fake.samples.at(-1)!.prompts[0]!.window;
+  };
+  test.same(await within({}), [1, 1, 1, 1]);
+  test.same(await within({ start: 0.25, end: 0.5 }), [0, 1, 1, 0]);
+  test.same(await within({ end: 0.5 }), [1, 1, 1, 0]);
+  test.same(await within({ end: 0.5, windowMode: 'sigma' }), [1, 1, 0, 0]);
+  for (const wrong of [{ start: 0.6, end: 0.5 }, { start: -0.1 }, { end: 1.5 }])
+    test.match(await failure(pipe.generate({ ...run, references: [{ image: pixels, ...wrong }] })), {
+      code: 'OPTION_RANGE',
+    });
 });
 
 t.test('LoRAs: each run has exactly its own', async (test) => {

@@ -75,7 +75,7 @@ export const kinds = [
   { kind: 'adapter/inner-lora', half: 'native', fits: family('adapter', (c) => c.info.lora_strength !== undefined) },
   { kind: 'adapter/image-prompts', half: 'native', fits: family('adapter', (c) => weights(c).unet !== undefined) },
   { kind: 'adapter/weight-types', later: 'weight types', fits: rows('cases', 'type', 'per_layer') },
-  { kind: 'adapter/windows', later: 'start and end', fits: rows('cases', 'fraction_rule', 'sigma_rule') },
+  { kind: 'adapter/windows', half: 'script', fits: rows('cases', 'fraction_rule', 'sigma_rule') },
 
   {
     kind: 'pipeline/controlnet',

@@ -5,6 +5,7 @@ import { products } from '../../scripts/ensure-built.mjs';
 import { casesOf } from './cases.mjs';
 import { kindOf } from './kinds.mjs';
 import { PipelineEngine, checks as pipelines } from './pipelines.mjs';
+import { checks as references } from './references.mjs';
 import { checks as schedulers } from './schedulers.mjs';
 import { checks as texts } from './texts.mjs';
 import { Verdict } from './verdict.mjs';
@@ -88,7 +89,7 @@ const judged = async (c, kind, level, check) => {
 
 /** @param {readonly string[]} levels @param {readonly { c: Case, kind: string }[]} work */
 async function* scriptResults(levels, work) {
-  const alone = { ...schedulers, ...texts };
+  const alone = { ...references, ...schedulers, ...texts };
   for (const { c, kind } of work) {
     const check = alone[kind];
     if (check) yield await judged(c, kind, '', (verdict) => check(c, verdict));

@@ -1,6 +1,9 @@
 import { group } from '../row.js';
 import { PICK_FACE } from './shared.js';
 
+/** What start and end are fractions of. */
+export const WINDOW_MODES = ['step', 'sigma'] as const;
+
 const CODE_ONLY = { none: 'a value of a program' } as const;
 
 /** One image prompt of a run. */
@@ -80,6 +83,35 @@ export const REFERENCE = group({
       says: 'One number per image, where images are averaged (FaceID)',
       record: true,
     },
+    start: {
+      type: 'number',
+      range: [0, 1],
+      unit: 'of the run',
+      default: 0,
+      flag: '--start <n>',
+      acts: 'reference',
+      says: 'Where in the run it begins to act',
+      record: true,
+    },
+    end: {
+      type: 'number',
+      range: [0, 1],
+      unit: 'of the run',
+      default: 1,
+      flag: '--end <n>',
+      acts: 'reference',
+      says: 'Where in the run it ceases to act',
+      record: true,
+    },
+    windowMode: {
+      type: 'choice',
+      names: WINDOW_MODES,
+      default: 'step',
+      flag: '--window-mode <name>',
+      acts: 'reference',
+      says: 'What start and end are fractions of: the steps of the run, or the training timesteps (sigma)',
+      record: true,
+    },
     structureScale: {
       type: 'number',
       range: [0, 2],
@@ -102,9 +134,6 @@ export const REFERENCE = group({
     'boost',
     'embedsScaling',
     'combine',
-    'start',
-    'end',
-    'windowMode',
     'passes',
     'outliers',
     'weightMode',
