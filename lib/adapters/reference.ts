@@ -9,6 +9,7 @@ import { real } from '../options/schemas.js';
 import { GIVEN_FACE, REFERENCE } from '../options/table/reference.js';
 import type { Adapter } from './adapter.js';
 import type { Scale } from './scales.js';
+import type { WeightType } from './weight-types.js';
 import type { WindowMode } from './window.js';
 
 /** A face that the caller has analysed: the recogniser's raw numbers and, for FaceID Plus, an aligned close-up. */
@@ -40,6 +41,14 @@ export type Reference = ReferenceSource & {
   readonly weights?: readonly number[];
   /** FaceID Plus v2: how much the face's picture counts beside its identity, 0…2. Default 1. */
   readonly structureScale?: number;
+  /** How `scale` is spread over the network's transformers, by the names of ComfyUI's nodes. Default `linear`. */
+  readonly weightType?: WeightType;
+  /** A picture for the transformers that make the composition, in place of the reference. */
+  readonly compositionImage?: ImageSource;
+  /** Strength of the composition in the types "style and composition", −1…5. Default: as scale. */
+  readonly compositionScale?: number;
+  /** How much the precise types push away what is not asked for, −1…5. Default: as scale. */
+  readonly boost?: number;
   /** Where in the run it begins to act, 0…1, included. Default 0. */
   readonly start?: number;
   /** Where in the run it ceases to act, 0…1, included. Default 1. */
@@ -57,6 +66,7 @@ const own = {
   image: z.unknown(),
   images: z.unknown(),
   face: z.unknown(),
+  compositionImage: z.unknown(),
   scale: z.unknown(), // checked against the model's blocks
   weights: z.array(real(...REFERENCE.rows.weights.range)),
 };
@@ -75,6 +85,10 @@ export interface ReferenceSettings {
   readonly weights: readonly number[] | undefined;
   readonly structureScale: number | undefined;
   readonly pickFace: PickFace | undefined;
+  readonly weightType: WeightType | undefined;
+  readonly compositionImage: CapturedImage | undefined;
+  readonly compositionScale: number | undefined;
+  readonly boost: number | undefined;
   readonly start: number | undefined;
   readonly end: number | undefined;
   readonly windowMode: WindowMode | undefined;
@@ -132,7 +146,9 @@ export const referenceOf = (value: unknown, index: number, defaultScale: number)
   }
   const face = raw.face !== undefined ? faceOf(raw.face, `${option}.face`) : undefined;
   const scale = raw.scale ?? defaultScale;
-  const { start, end, windowMode } = raw;
+  const { weightType, compositionScale, boost, start, end, windowMode } = raw;
+  const compositionImage =
+    raw.compositionImage === undefined ? undefined : captureImage(raw.compositionImage, `${option}.compositionImage`);
   const last = end ?? defaultOf(REFERENCE, 'end');
   if ((start ?? defaultOf(REFERENCE, 'start')) > last)
     throw expectedFor('OPTION_RANGE', `${option}.start`, `a number from 0 to end, ${last}`, start);
@@ -146,6 +162,10 @@ export const referenceOf = (value: unknown, index: number, defaultScale: number)
     weights,
     structureScale,
     pickFace,
+    weightType,
+    compositionImage,
+    compositionScale,
+    boost,
     start,
     end,
     windowMode,

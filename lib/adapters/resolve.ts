@@ -14,7 +14,9 @@ import type { Schedule, SchedulerConfig } from '../schedulers/index.js';
 import type { Warn } from '../warnings.js';
 import type { AdapterParts } from './adapter.js';
 import type { ReferenceSettings } from './reference.js';
-import { type Sites, siteScales } from './scales.js';
+import type { Sites } from './scales.js';
+import { influencesOf, sitePrompts } from './site-prompts.js';
+import { spreads } from './weight-types.js';
 import { windowOf } from './window.js';
 
 /** What resolving needs of the run. */
@@ -28,9 +30,9 @@ export interface ResolveContext {
   readonly stop: Stop;
 }
 
-/** An image prompt for the step loop, and what the run's record says of it. */
+/** The image prompts of a reference for the step loop, and what the run's record says of it. */
 export interface ResolvedReference {
-  readonly prompt: SampleSpec['prompts'][number];
+  readonly prompts: SampleSpec['prompts'];
   /** SHA-256 of each picture in normal form. */
   readonly hashes: readonly string[];
 }
@@ -170,7 +172,12 @@ class Resolver {
 }
 
 /** Checks a reference against its adapter before any work; options that cannot act are warned of. */
-export const checkReference = (reference: ReferenceSettings, adapter: AdapterParts, warn: Warn): void => {
+export const checkReference = (
+  reference: ReferenceSettings,
+  adapter: AdapterParts,
+  guided: boolean,
+  warn: Warn,
+): void => {
   const { option, face, images, weights } = reference;
   const { needs, row } = adapter;
   const conflict = (name: string, why: string): void =>
@@ -213,11 +220,14 @@ export const checkReference = (reference: ReferenceSettings, adapter: AdapterPar
     conflict('loraScale', `${adapter.name} has no LoRA inside`);
   if (reference.structureScale !== undefined && adapter.version !== 'v2')
     conflict('structureScale', 'it belongs to FaceID Plus v2');
+  const { weightType: type = defaultOf(REFERENCE, 'weightType') } = reference;
+  if (reference.compositionImage && needs.identity > 0) conflict('compositionImage', `${row.title} reads faces`);
+  if (reference.compositionScale !== undefined && !spreads(type, 'compositionScale'))
+    conflict('compositionScale', `weight type "${type}" has no composition of its own`);
+  if (reference.boost !== undefined && !spreads(type, 'boost'))
+    conflict('boost', `weight type "${type}" pushes nothing away`);
+  if (spreads(type, 'boost') && !guided) conflict('weightType', `"${type}" pushes away by guidance, which is off`);
 };
-
-/** Scales of a reference by cross-attention. */
-export const referenceScales = (reference: ReferenceSettings, sites: Sites): number[] =>
-  siteScales(reference.scale, sites, `${reference.option}.scale`);
 
 /** Turns pictures into image tokens, with their scales and steps of influence. */
 export const resolveReference = async (
@@ -230,10 +240,11 @@ export const resolveReference = async (
   const images: Pixels[] = [];
   for (const image of reference.images) images.push(await decode(image));
   const { face } = reference;
+  const reads = adapter.needs.identity > 0;
   const crop = face?.crop && (await decode(face.crop));
   const read = async (): Promise<Inputs> => {
     if (face) return resolver.givenFace(face, crop);
-    if (adapter.needs.identity > 0) return resolver.facesOf(images, reference);
+    if (reads) return resolver.facesOf(images, reference);
     return { features: await resolver.encode(images), identities: undefined, from: images.map((_, i) => i) };
   };
   const inputs = await read();
@@ -248,16 +259,21 @@ export const resolveReference = async (
   }
   const structureScale =
     adapter.version === 'v2' ? (reference.structureScale ?? defaultOf(REFERENCE, 'structureScale')) : undefined;
-  const tokens = await resolver.project(await resolver.combined(inputs, reference.weights), structureScale);
+  const picture = await resolver.project(await resolver.combined(inputs, reference.weights), structureScale);
+  const composing = reads ? undefined : reference.compositionImage && (await decode(reference.compositionImage));
+  const composition =
+    composing &&
+    (await resolver.project({ features: await resolver.encode([composing]), identities: undefined }, structureScale));
+  const none = context.guided ? await resolver.unconditional(structureScale) : undefined;
+  const unconditional = none && ((like: Tensor): Tensor => repeated(none, like));
   return {
-    prompt: {
-      adapter: adapter.network,
-      tokens,
-      ...(context.guided ? { negativeTokens: repeated(await resolver.unconditional(structureScale), tokens) } : {}),
-      scales: referenceScales(reference, context.sites),
-      window: windowOf(context.schedule, context.scheduler, reference),
-    },
-    hashes: [...images, ...(crop ? [crop] : [])].map(hashOf),
+    prompts: sitePrompts(
+      adapter.network,
+      { picture, composition, unconditional },
+      influencesOf(reference, context.sites),
+      windowOf(context.schedule, context.scheduler, reference),
+    ),
+    hashes: [...images, ...(crop ? [crop] : []), ...(composing ? [composing] : [])].map(hashOf),
   };
 };
 

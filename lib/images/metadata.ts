@@ -52,6 +52,9 @@ export interface RunRecord {
     readonly loraScale?: number;
     readonly weights?: readonly number[];
     readonly structureScale?: number;
+    readonly weightType?: string;
+    readonly compositionScale?: number;
+    readonly boost?: number;
     readonly start?: number;
     readonly end?: number;
     readonly windowMode?: string;

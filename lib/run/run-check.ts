@@ -1,6 +1,7 @@
 import { Adapter, adapterParts, disposedHandle } from '../adapters/adapter.js';
 import type { ReferenceSettings } from '../adapters/reference.js';
-import { checkReference, referenceScales } from '../adapters/resolve.js';
+import { checkReference } from '../adapters/resolve.js';
+import { influencesOf } from '../adapters/site-prompts.js';
 import { nearest, OptionError, quoted, StateError } from '../errors.js';
 import { adapterDeltas, type Lora, loraDeltas } from '../loras/lora.js';
 import type { Model } from '../models/model.js';
@@ -103,8 +104,8 @@ export const checkedRun = (
       : parsePrompt(settings.negativePrompt, settings.promptSyntax, names);
   const references = settings.references.map((reference) => {
     const adapter = adapterOf(reference, adapters);
-    checkReference(reference, adapterParts(adapter), warn);
-    referenceScales(reference, model.unet.info.sites ?? []);
+    checkReference(reference, adapterParts(adapter), settings.guidanceScale > 1, warn);
+    influencesOf(reference, model.unet.info.sites ?? []);
     return { settings: reference, adapter };
   });
   const { deltas, record } = loraDeltas(loras.values(), [...prompt.loras, ...(negative?.loras ?? [])]);

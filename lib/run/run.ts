@@ -138,7 +138,7 @@ export const draw = async (run: Run, context: RunContext): Promise<GenerateResul
   control.emit({ type: 'encode', part: 'text' });
   const text = await encodePrompts(run, context);
   const resolved = await encodeReferences(run, context);
-  const prompts = resolved.map((reference) => reference.prompt);
+  const prompts = resolved.flatMap((reference) => reference.prompts);
   const encoded = performance.now();
   let decodeMs = 0;
   const images: GeneratedImage[] = [];

@@ -74,7 +74,7 @@ export const kinds = [
   { kind: 'adapter/masks', later: 'masks', fits: family('adapter', has('in/masks')) },
   { kind: 'adapter/inner-lora', half: 'native', fits: family('adapter', (c) => c.info.lora_strength !== undefined) },
   { kind: 'adapter/image-prompts', half: 'native', fits: family('adapter', (c) => weights(c).unet !== undefined) },
-  { kind: 'adapter/weight-types', later: 'weight types', fits: rows('cases', 'type', 'per_layer') },
+  { kind: 'adapter/weight-types', half: 'script', fits: rows('cases', 'type', 'per_layer') },
   { kind: 'adapter/windows', half: 'script', fits: rows('cases', 'fraction_rule', 'sigma_rule') },
 
   {

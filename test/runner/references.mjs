@@ -1,4 +1,5 @@
-// What the options of a reference come to: when it acts.
+// What the options of a reference come to: where in the network it acts, and when.
+import { layersOf } from '../../dist/adapters/weight-types.js';
 import { windowOf } from '../../dist/adapters/window.js';
 import { publicConfigs, schedule, sigmaAt } from '../../dist/schedulers/index.js';
 
@@ -21,4 +22,33 @@ const checkWindows = (c, verdict) => {
   }
 };
 
-export const checks = { 'adapter/windows': checkWindows };
+/** Transformers of a base by the part of the network that they are in. */
+const PARTS = {
+  sd15: [...Array(6).fill('down'), 'mid', ...Array(9).fill('up')],
+  sdxl: [...Array(4).fill('down'), 'mid', ...Array(6).fill('up')],
+};
+
+/** @param {Case} c @param {Verdict} verdict */
+const checkWeightTypes = (c, verdict) => {
+  for (const row of c.table.cases) {
+    const { base, type, weight: scale } = row;
+    const boost = row.style_boost ?? row.composition_boost ?? scale;
+    const parts = PARTS[/** @type {keyof typeof PARTS} */ (base)];
+    const layers = layersOf(type, parts, { scale, compositionScale: row.composition_weight, boost }, 'weightType');
+    const what = `${type} on ${base}, ${JSON.stringify({ scale, boost, composition: row.composition_weight })}`;
+    verdict.close(
+      what,
+      layers.map((/** @type {{ weight: number }} */ layer) => layer.weight),
+      row.per_layer,
+      1e-6,
+    );
+    verdict.close(
+      `${what}: swapped`,
+      layers.map((/** @type {{ swapped: boolean }} */ layer) => Number(layer.swapped)),
+      row.swapped,
+      0,
+    );
+  }
+};
+
+export const checks = { 'adapter/weight-types': checkWeightTypes, 'adapter/windows': checkWindows };

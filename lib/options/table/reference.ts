@@ -4,6 +4,26 @@ import { PICK_FACE } from './shared.js';
 /** What start and end are fractions of. */
 export const WINDOW_MODES = ['step', 'sigma'] as const;
 
+/** How strength is spread over a model's transformers. */
+export const WEIGHT_TYPES = [
+  'linear',
+  'ease in',
+  'ease out',
+  'ease in-out',
+  'reverse in-out',
+  'weak input',
+  'weak middle',
+  'weak output',
+  'strong middle',
+  'style transfer',
+  'composition',
+  'strong style transfer',
+  'style and composition',
+  'strong style and composition',
+  'style transfer precise',
+  'composition precise',
+] as const;
+
 const CODE_ONLY = { none: 'a value of a program' } as const;
 
 /** One image prompt of a run. */
@@ -112,6 +132,44 @@ export const REFERENCE = group({
       says: 'What start and end are fractions of: the steps of the run, or the training timesteps (sigma)',
       record: true,
     },
+    weightType: {
+      type: 'choice',
+      names: WEIGHT_TYPES,
+      default: 'linear',
+      flag: '--weight-type <name>',
+      acts: 'reference',
+      says: "How scale is spread over the network's transformers, by the names of ComfyUI's nodes",
+      record: true,
+    },
+    compositionImage: {
+      type: 'special',
+      expects: 'a path, the bytes of a picture, a sharp instance or raw pixels',
+      default: null,
+      flag: '--composition-image <file>',
+      acts: 'reference',
+      says: 'A picture for the transformers that make the composition, in place of the reference',
+      help: 'A picture for the composition, in place of the reference before it',
+    },
+    compositionScale: {
+      type: 'number',
+      range: [-1, 5],
+      unit: 'factor',
+      default: { otherwise: 'as scale' },
+      flag: '--composition-scale <n>',
+      acts: 'reference',
+      says: 'Strength of the composition in the weight types "style and composition"',
+      record: true,
+    },
+    boost: {
+      type: 'number',
+      range: [-1, 5],
+      unit: 'factor',
+      default: { otherwise: 'as scale' },
+      flag: '--boost <n>',
+      acts: 'reference',
+      says: 'How much the precise weight types push away what is not asked for',
+      record: true,
+    },
     structureScale: {
       type: 'number',
       range: [0, 2],
@@ -128,10 +186,6 @@ export const REFERENCE = group({
     'embedding',
     'mask',
     'maskMode',
-    'weightType',
-    'compositionImage',
-    'compositionScale',
-    'boost',
     'embedsScaling',
     'combine',
     'passes',

@@ -1,0 +1,84 @@
+import { OptionError } from '../errors.js';
+import type { NetworkHandle, SampleSpec, Tensor } from '../native/types.js';
+import { defaultOf } from '../options/row.js';
+import { REFERENCE } from '../options/table/reference.js';
+import type { ReferenceSettings } from './reference.js';
+import { type Sites, siteScales } from './scales.js';
+import { compositionLayers, layersOf, partsOf } from './weight-types.js';
+
+type Prompt = SampleSpec['prompts'][number];
+
+/** What a cross-attention does with a reference. */
+export interface SiteInfluence {
+  readonly scale: number;
+  /** It reads the composition image. */
+  readonly composition: boolean;
+  /** Its halves are changed over: see Layer. */
+  readonly swapped: boolean;
+}
+
+/** What every cross-attention of a model does with a reference, in execution order. */
+export const influencesOf = (reference: ReferenceSettings, sites: Sites): readonly SiteInfluence[] => {
+  const { option, scale, weightType: type = defaultOf(REFERENCE, 'weightType') } = reference;
+  const scales = siteScales(scale, sites, `${option}.scale`);
+  const parts = partsOf(sites);
+  const composed = reference.compositionImage ? compositionLayers(parts, `${option}.compositionImage`) : [];
+  if (type === 'linear')
+    return sites.map(({ index }, i) => ({
+      scale: scales[i]!,
+      composition: composed.includes(index),
+      swapped: false,
+    }));
+  if (typeof scale !== 'number') {
+    throw new OptionError(
+      'OPTION_CONFLICT',
+      `${option}.weightType "${type}" spreads one number, and scale is given by block`,
+      'Give scale as a number, or leave weightType out',
+      { details: { option: `${option}.weightType` } },
+    );
+  }
+  const { compositionScale = scale, boost = scale } = reference;
+  const layers = layersOf(type, parts, { scale, compositionScale, boost }, `${option}.weightType`);
+  return sites.map(({ index }) => {
+    const { weight, swapped } = layers[index]!;
+    return { scale: weight, composition: composed.includes(index), swapped };
+  });
+};
+
+/** Image tokens of a reference. */
+export interface ReferenceTokens {
+  readonly picture: Tensor;
+  readonly composition?: Tensor | undefined;
+  /** Of no picture, as many as `like`; absent without guidance. */
+  readonly unconditional: ((like: Tensor) => Tensor) | undefined;
+}
+
+const zerosLike = ({ shape, data }: Tensor): Tensor => ({ shape, data: new Float32Array(data.length) });
+
+/**
+ * The image prompts that a reference becomes: one, or one for each kind of tokens that its cross-attentions read. Each is
+ * off at the sites of the others.
+ */
+export const sitePrompts = (
+  adapter: NetworkHandle,
+  { picture, composition, unconditional }: ReferenceTokens,
+  influences: readonly SiteInfluence[],
+  window: readonly number[],
+): Prompt[] => {
+  const prompts: Prompt[] = [];
+  const add = (tokens: Tensor, acts: (site: SiteInfluence) => boolean, swapped: boolean): void => {
+    const scales = influences.map((site) => (acts(site) && site.swapped === swapped ? site.scale : 0));
+    if (!scales.some((scale) => scale !== 0)) return;
+    if (!swapped) {
+      const negative = unconditional?.(tokens);
+      prompts.push({ adapter, tokens, ...(negative ? { negativeTokens: negative } : {}), scales, window });
+    } else if (unconditional) {
+      prompts.push({ adapter, tokens: zerosLike(tokens), negativeTokens: tokens, scales, window });
+    }
+  };
+  for (const swapped of [false, true]) {
+    add(picture, (site) => !site.composition || !composition, swapped);
+    if (composition) add(composition, (site) => site.composition, swapped);
+  }
+  return prompts;
+};

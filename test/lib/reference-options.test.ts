@@ -1,0 +1,85 @@
+// What the options of a reference do to a picture of the bundled model: each changes it where it acts, and nothing where
+// it does not.
+import t, { type Test } from 'tap';
+import type { GenerateOptions, Pipeline, Reference } from '../../lib/index.js';
+import { WEIGHT_TYPES } from '../../lib/options/table/reference.js';
+import { digestOf, failure, opened, reference, scene, sketch } from './sketch.js';
+
+const short: GenerateOptions = { ...scene, steps: 2, guidanceScale: 3, width: 64, height: 64 };
+const [one, other] = [reference('person-5-1.png'), reference('person-3-1.png')];
+
+const withAdapter = async (test: Test): Promise<Pipeline> => {
+  const pipe = await opened(test);
+  await pipe.addAdapter(sketch.adapters.base, { name: 'base' });
+  return pipe;
+};
+
+/** SHA-256 of the picture with these references. */
+const drawn = async (pipe: Pipeline, references: readonly Reference[], more: Partial<GenerateOptions> = {}) => {
+  const { images } = await pipe.generate({ ...short, ...more, references });
+  return digestOf(images[0]!.data);
+};
+
+t.test('start and end', async (test) => {
+  const pipe = await withAdapter(test);
+  const without = await drawn(pipe, []);
+  const whole = await drawn(pipe, [{ image: one }]);
+  test.not(whole, without);
+  test.equal(await drawn(pipe, [{ image: one, start: 0, end: 1, windowMode: 'sigma' }]), whole);
+  const first = await drawn(pipe, [{ image: one, end: 0.4 }]);
+  const last = await drawn(pipe, [{ image: one, start: 0.4 }]);
+  test.equal(new Set([without, whole, first, last]).size, 4, 'each part is its own');
+  test.equal(await drawn(pipe, [{ image: one, start: 0.6, end: 0.9 }]), without, 'between the steps: nothing');
+});
+
+t.test('weight types', async (test) => {
+  const pipe = await withAdapter(test);
+  const pictures = new Map<string, string>();
+  for (const weightType of WEIGHT_TYPES) pictures.set(weightType, await drawn(pipe, [{ image: one, weightType }]));
+  test.equal(pictures.get('linear'), await drawn(pipe, [{ image: one }]));
+  test.equal(
+    pictures.get('strong style and composition'),
+    pictures.get('linear'),
+    'with a composition of the same weight',
+  );
+  test.equal(new Set(pictures.values()).size, WEIGHT_TYPES.length - 1, 'no two others are alike');
+  const style: Reference = { image: one, weightType: 'style and composition' };
+  const scaled = await drawn(pipe, [{ ...style, compositionScale: 0.2 }]);
+  test.not(scaled, pictures.get('style and composition'));
+  test.not(
+    await drawn(pipe, [{ image: one, weightType: 'composition precise', boost: 0.1 }]),
+    pictures.get('composition precise'),
+  );
+  test.equal(await drawn(pipe, [{ image: one, weightType: 'ease in', scale: 0 }]), await drawn(pipe, []));
+});
+
+t.test('a composition image', async (test) => {
+  const pipe = await withAdapter(test);
+  const style: Reference = { image: one, weightType: 'style and composition' };
+  const alone = await drawn(pipe, [style]);
+  test.equal(await drawn(pipe, [{ ...style, compositionImage: one }]), alone, 'the same picture again changes nothing');
+  const composed = await drawn(pipe, [{ ...style, compositionImage: other }]);
+  test.not(composed, alone);
+  const apart: Reference[] = [
+    { image: one, weightType: 'style transfer' },
+    { image: other, scale: '4:0.25, 5:1' },
+  ];
+  test.equal(await drawn(pipe, apart), composed, 'as two references');
+});
+
+t.test('what cannot act is said', async (test) => {
+  const pipe = await withAdapter(test);
+  const said = async (given: Omit<Reference, 'image' | 'images' | 'face'>, guidanceScale = 3): Promise<string[]> => {
+    const { warnings } = await pipe.generate({ ...short, guidanceScale, references: [{ image: one, ...given }] });
+    return warnings.filter(({ code }) => code === 'OPTION_CONFLICT').map(({ message }) => message);
+  };
+  test.same(await said({ weightType: 'composition precise' }), []);
+  test.match(await said({ weightType: 'composition precise' }, 1), [/weightType.*guidance/]);
+  test.match(await said({ boost: 1 }), [/boost has no effect/]);
+  test.match(await said({ compositionScale: 1, weightType: 'ease in' }), [/compositionScale has no effect/]);
+  const byBlock = { image: one, weightType: 'ease in', scale: { up: 1 } } as const;
+  test.match(await failure(pipe.generate({ ...short, references: [byBlock] })), {
+    code: 'OPTION_CONFLICT',
+    message: /weightType "ease in" spreads one number/,
+  });
+});
