@@ -8,6 +8,7 @@ import { defaultOf, namesOf } from '../options/row.js';
 import { real } from '../options/schemas.js';
 import { GIVEN_FACE, REFERENCE } from '../options/table/reference.js';
 import type { Adapter } from './adapter.js';
+import type { Combine } from './combine.js';
 import type { Scale } from './scales.js';
 import type { WeightType } from './weight-types.js';
 import type { WindowMode } from './window.js';
@@ -37,8 +38,16 @@ export type Reference = ReferenceSource & {
   readonly scale?: Scale;
   /** Strength of a FaceID adapter's own LoRA in this run, 0…2. Default: as attached. */
   readonly loraScale?: number;
-  /** One number per image, 0…10, where images are averaged (FaceID). Default: all 1. */
+  /** One number per image, 0…10, where `combine` makes one of several or keeps them apart. Default: all 1. */
   readonly weights?: readonly number[];
+  /**
+   * How several pictures act together. `concat`: their tokens side by side; `average`, `norm average`, `add`, `subtract` (the
+   * first less the mean of the others), `max`, `min`: one input of the projector; `token average`: one set of tokens;
+   * `separate`: each attends for itself, and what they do adds up. Default: concat, average for FaceID and FaceID Plus.
+   */
+  readonly combine?: Combine;
+  /** Bring a combined identity back to length 1, as the projector was trained. Default true. */
+  readonly renormalize?: boolean;
   /** FaceID Plus v2: how much the face's picture counts beside its identity, 0…2. Default 1. */
   readonly structureScale?: number;
   /** How `scale` is spread over the network's transformers, by the names of ComfyUI's nodes. Default `linear`. */
@@ -85,6 +94,8 @@ export interface ReferenceSettings {
   readonly weights: readonly number[] | undefined;
   readonly structureScale: number | undefined;
   readonly pickFace: PickFace | undefined;
+  readonly combine: Combine | undefined;
+  readonly renormalize: boolean | undefined;
   readonly weightType: WeightType | undefined;
   readonly compositionImage: CapturedImage | undefined;
   readonly compositionScale: number | undefined;
@@ -146,7 +157,7 @@ export const referenceOf = (value: unknown, index: number, defaultScale: number)
   }
   const face = raw.face !== undefined ? faceOf(raw.face, `${option}.face`) : undefined;
   const scale = raw.scale ?? defaultScale;
-  const { weightType, compositionScale, boost, start, end, windowMode } = raw;
+  const { combine, renormalize, weightType, compositionScale, boost, start, end, windowMode } = raw;
   const compositionImage =
     raw.compositionImage === undefined ? undefined : captureImage(raw.compositionImage, `${option}.compositionImage`);
   const last = end ?? defaultOf(REFERENCE, 'end');
@@ -162,6 +173,8 @@ export const referenceOf = (value: unknown, index: number, defaultScale: number)
     weights,
     structureScale,
     pickFace,
+    combine,
+    renormalize,
     weightType,
     compositionImage,
     compositionScale,

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { FaceError, NumericError, OptionError } from '../errors.js';
+import { FaceError, NumericError } from '../errors.js';
 import { chooseFaces } from '../faces/face-choice.js';
 import { decodeImage } from '../images/decode.js';
 import type { ImageLimits } from '../images/limits.js';
@@ -11,12 +11,11 @@ import { expectedFor } from '../options/check.js';
 import { defaultOf } from '../options/row.js';
 import { REFERENCE } from '../options/table/reference.js';
 import type { Schedule, SchedulerConfig } from '../schedulers/index.js';
-import type { Warn } from '../warnings.js';
 import type { AdapterParts } from './adapter.js';
+import { combineOf, type ElementWise } from './combine.js';
 import type { ReferenceSettings } from './reference.js';
 import type { Sites } from './scales.js';
-import { influencesOf, sitePrompts } from './site-prompts.js';
-import { spreads } from './weight-types.js';
+import { influencesOf, type Pictures, sitePrompts } from './site-prompts.js';
 import { windowOf } from './window.js';
 
 /** What resolving needs of the run. */
@@ -71,9 +70,14 @@ class Resolver {
     return native(host.engine.encodeImages(network, images, { output: need.output, size, mean, std, stop }));
   }
 
-  average(tensors: readonly Tensor[], weights: readonly number[], renormalize: boolean): Promise<Tensor> {
+  combine(
+    how: ElementWise,
+    tensors: readonly Tensor[],
+    weights: readonly number[],
+    renormalize: boolean,
+  ): Promise<Tensor> {
     const { host, stop } = this.context;
-    return native(host.engine.average(tensors, weights, renormalize, { stop }));
+    return native(host.engine.combine(tensors, { how, weights, renormalize, stop }));
   }
 
   /** Length 1, but for the variant that reads the recogniser's numbers as they are. */
@@ -95,7 +99,7 @@ class Resolver {
       );
     }
     if (this.adapter.network.info.rawIdentity) return raw;
-    return (await this.average([vector(raw)], [1], true)).data;
+    return (await this.combine('average', [vector(raw)], [1], true)).data;
   }
 
   async facesOf(images: readonly Pixels[], reference: ReferenceSettings): Promise<Inputs> {
@@ -126,15 +130,27 @@ class Resolver {
     return { identities: [await this.identity(face.identity)], features, from: [0] };
   }
 
-  /** Several entries as one, where the variant averages. */
-  async combined(inputs: Inputs, weights: readonly number[] | undefined): Promise<Inputs> {
+  /** Tokens of a reference's pictures, by the way in which they are combined. */
+  async pictures(inputs: Inputs, reference: ReferenceSettings, structureScale: number | undefined): Promise<Pictures> {
     const { identities, features, from } = inputs;
-    if (this.adapter.row.several !== 'average' || from.length === 1) return inputs;
-    const each = from.map((image) => weights?.[image] ?? 1);
-    const identity =
-      identities && (await this.average(identities.map(vector), each, !this.adapter.network.info.rawIdentity)).data;
-    const feature = features && (await this.average(features, each, false));
-    return { identities: identity && [identity], features: feature && [feature], from: [0] };
+    const how = combineOf(reference, this.adapter.row);
+    const weights = from.map((image) => reference.weights?.[image] ?? 1);
+    if (how === 'concat' || (from.length === 1 && how !== 'separate'))
+      return [{ tokens: await this.project(inputs, structureScale), weight: 1 }];
+    if (how === 'separate' || how === 'token average') {
+      const each: Tensor[] = [];
+      for (const i of from.keys()) {
+        const one = { features: features && [features[i]!], identities: identities && [identities[i]!] };
+        each.push(await this.project(one, structureScale));
+      }
+      if (how === 'separate') return each.map((tokens, i) => ({ tokens, weight: weights[i]! }));
+      return [{ tokens: await this.combine('average', each, weights, false), weight: 1 }];
+    }
+    const unit = (reference.renormalize ?? true) && !this.adapter.network.info.rawIdentity;
+    const identity = identities && (await this.combine(how, identities.map(vector), weights, unit)).data;
+    const feature = features && (await this.combine(how, features, weights, false));
+    const combined = { identities: identity && [identity], features: feature && [feature] };
+    return [{ tokens: await this.project(combined, structureScale), weight: 1 }];
   }
 
   project({ features, identities }: Omit<Inputs, 'from'>, structureScale: number | undefined): Promise<Tensor> {
@@ -171,64 +187,6 @@ class Resolver {
   }
 }
 
-/** Checks a reference against its adapter before any work; options that cannot act are warned of. */
-export const checkReference = (
-  reference: ReferenceSettings,
-  adapter: AdapterParts,
-  guided: boolean,
-  warn: Warn,
-): void => {
-  const { option, face, images, weights } = reference;
-  const { needs, row } = adapter;
-  const conflict = (name: string, why: string): void =>
-    warn('OPTION_CONFLICT', `${option}.${name} has no effect: ${why}`);
-  if (face && needs.identity === 0) {
-    throw new OptionError(
-      'OPTION_CONFLICT',
-      `${option}.face does not go with ${adapter.name}, which reads pictures`,
-      'Give image or images',
-      { details: { option } },
-    );
-  }
-  if (face && adapter.encoder && !face.crop) {
-    throw new OptionError(
-      'OPTION_CONFLICT',
-      `${option}.face has no crop, which ${adapter.name} reads beside the identity`,
-      'Give the face as FaceAnalyzer.identity returns it',
-      { details: { option: `${option}.face.crop` } },
-    );
-  }
-  if (images.length > 0 && needs.identity > 0 && !adapter.faces) {
-    throw new FaceError(
-      'FACE_MODEL_MISSING',
-      `${adapter.name} reads a face, and it was attached without face networks`,
-      'Give face: { detector, recognizer } to addAdapter, or a ready face in the reference',
-      { details: { option } },
-    );
-  }
-  if (weights && row.several === 'concat' && weights.some((weight) => weight !== 1)) {
-    throw new OptionError(
-      'OPTION_CONFLICT',
-      `${option}.weights act where pictures are averaged; ${row.title} joins their tokens`,
-      'Leave weights out, or give the pictures as references of their own with scales',
-      { details: { option: `${option}.weights` } },
-    );
-  }
-  if (reference.pickFace !== undefined && needs.identity === 0)
-    conflict('pickFace', `${row.title} reads the whole picture`);
-  if (reference.loraScale !== undefined && !adapter.network.info.loraRank)
-    conflict('loraScale', `${adapter.name} has no LoRA inside`);
-  if (reference.structureScale !== undefined && adapter.version !== 'v2')
-    conflict('structureScale', 'it belongs to FaceID Plus v2');
-  const { weightType: type = defaultOf(REFERENCE, 'weightType') } = reference;
-  if (reference.compositionImage && needs.identity > 0) conflict('compositionImage', `${row.title} reads faces`);
-  if (reference.compositionScale !== undefined && !spreads(type, 'compositionScale'))
-    conflict('compositionScale', `weight type "${type}" has no composition of its own`);
-  if (reference.boost !== undefined && !spreads(type, 'boost'))
-    conflict('boost', `weight type "${type}" pushes nothing away`);
-  if (spreads(type, 'boost') && !guided) conflict('weightType', `"${type}" pushes away by guidance, which is off`);
-};
-
 /** Turns pictures into image tokens, with their scales and steps of influence. */
 export const resolveReference = async (
   context: ResolveContext,
@@ -259,7 +217,7 @@ export const resolveReference = async (
   }
   const structureScale =
     adapter.version === 'v2' ? (reference.structureScale ?? defaultOf(REFERENCE, 'structureScale')) : undefined;
-  const picture = await resolver.project(await resolver.combined(inputs, reference.weights), structureScale);
+  const pictures = await resolver.pictures(inputs, reference, structureScale);
   const composing = reads ? undefined : reference.compositionImage && (await decode(reference.compositionImage));
   const composition =
     composing &&
@@ -269,7 +227,7 @@ export const resolveReference = async (
   return {
     prompts: sitePrompts(
       adapter.network,
-      { picture, composition, unconditional },
+      { pictures, composition, unconditional },
       influencesOf(reference, context.sites),
       windowOf(context.schedule, context.scheduler, reference),
     ),

@@ -45,9 +45,13 @@ export const influencesOf = (reference: ReferenceSettings, sites: Sites): readon
   });
 };
 
+/** Image tokens, each with what its scales are multiplied by. */
+export type Pictures = readonly { readonly tokens: Tensor; readonly weight: number }[];
+
 /** Image tokens of a reference. */
 export interface ReferenceTokens {
-  readonly picture: Tensor;
+  /** Of which each attends for itself. */
+  readonly pictures: Pictures;
   readonly composition?: Tensor | undefined;
   /** Of no picture, as many as `like`; absent without guidance. */
   readonly unconditional: ((like: Tensor) => Tensor) | undefined;
@@ -56,18 +60,18 @@ export interface ReferenceTokens {
 const zerosLike = ({ shape, data }: Tensor): Tensor => ({ shape, data: new Float32Array(data.length) });
 
 /**
- * The image prompts that a reference becomes: one, or one for each kind of tokens that its cross-attentions read. Each is
- * off at the sites of the others.
+ * The image prompts that a reference becomes: one for each picture that attends for itself and each kind of tokens that
+ * cross-attentions read. Each is off at the sites of the other kinds.
  */
 export const sitePrompts = (
   adapter: NetworkHandle,
-  { picture, composition, unconditional }: ReferenceTokens,
+  { pictures, composition, unconditional }: ReferenceTokens,
   influences: readonly SiteInfluence[],
   window: readonly number[],
 ): Prompt[] => {
   const prompts: Prompt[] = [];
-  const add = (tokens: Tensor, acts: (site: SiteInfluence) => boolean, swapped: boolean): void => {
-    const scales = influences.map((site) => (acts(site) && site.swapped === swapped ? site.scale : 0));
+  const add = (tokens: Tensor, weight: number, acts: (site: SiteInfluence) => boolean, swapped: boolean): void => {
+    const scales = influences.map((site) => (acts(site) && site.swapped === swapped ? weight * site.scale : 0));
     if (!scales.some((scale) => scale !== 0)) return;
     if (!swapped) {
       const negative = unconditional?.(tokens);
@@ -77,8 +81,9 @@ export const sitePrompts = (
     }
   };
   for (const swapped of [false, true]) {
-    add(picture, (site) => !site.composition || !composition, swapped);
-    if (composition) add(composition, (site) => site.composition, swapped);
+    for (const { tokens, weight } of pictures)
+      add(tokens, weight, (site) => !site.composition || !composition, swapped);
+    if (composition) add(composition, 1, (site) => site.composition, swapped);
   }
   return prompts;
 };

@@ -52,6 +52,8 @@ export interface RunRecord {
     readonly loraScale?: number;
     readonly weights?: readonly number[];
     readonly structureScale?: number;
+    readonly combine?: string;
+    readonly renormalize?: boolean;
     readonly weightType?: string;
     readonly compositionScale?: number;
     readonly boost?: number;

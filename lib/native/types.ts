@@ -212,12 +212,14 @@ export interface Engine {
     },
     options: CallOptions,
   ): Promise<Tensor>;
-  /** Weighted mean, element by element; `renormalize` brings vectors back to length 1. */
-  average(
+  /** Tensors of one shape as one, element by element; `renormalize` brings vectors back to length 1. */
+  combine(
     tensors: readonly Tensor[],
-    weights: readonly number[],
-    renormalize: boolean,
-    options: CallOptions,
+    options: CallOptions & {
+      readonly how: 'average' | 'norm average' | 'add' | 'subtract' | 'max' | 'min';
+      readonly weights: readonly number[];
+      readonly renormalize: boolean;
+    },
   ): Promise<Tensor>;
   detectFaces(
     network: NetworkHandle,

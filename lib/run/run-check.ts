@@ -1,6 +1,6 @@
 import { Adapter, adapterParts, disposedHandle } from '../adapters/adapter.js';
+import { checkReference } from '../adapters/check-reference.js';
 import type { ReferenceSettings } from '../adapters/reference.js';
-import { checkReference } from '../adapters/resolve.js';
 import { influencesOf } from '../adapters/site-prompts.js';
 import { nearest, OptionError, quoted, StateError } from '../errors.js';
 import { adapterDeltas, type Lora, loraDeltas } from '../loras/lora.js';

@@ -37,7 +37,7 @@ Napi::Function EngineHandle::define(Napi::Env env) {
       {InstanceAccessor<&EngineHandle::info>("info"), InstanceMethod<&EngineHandle::load>("load"),
        InstanceMethod<&EngineHandle::encode_text>("encodeText"),
        InstanceMethod<&EngineHandle::encode_images>("encodeImages"), InstanceMethod<&EngineHandle::project>("project"),
-       InstanceMethod<&EngineHandle::average>("average"), InstanceMethod<&EngineHandle::detect_faces>("detectFaces"),
+       InstanceMethod<&EngineHandle::combine>("combine"), InstanceMethod<&EngineHandle::detect_faces>("detectFaces"),
        InstanceMethod<&EngineHandle::align_face>("alignFace"), InstanceMethod<&EngineHandle::identify>("identify"),
        InstanceMethod<&EngineHandle::set_loras>("setLoras"), InstanceMethod<&EngineHandle::open_lora>("openLora"),
        InstanceMethod<&EngineHandle::sample>("sample"), InstanceMethod<&EngineHandle::decode>("decode"),

@@ -23,7 +23,7 @@ class EngineHandle : public Napi::ObjectWrap<EngineHandle> {
   Napi::Value encode_text(const Napi::CallbackInfo& info);
   Napi::Value encode_images(const Napi::CallbackInfo& info);
   Napi::Value project(const Napi::CallbackInfo& info);
-  Napi::Value average(const Napi::CallbackInfo& info);
+  Napi::Value combine(const Napi::CallbackInfo& info);
   Napi::Value detect_faces(const Napi::CallbackInfo& info);
   Napi::Value align_face(const Napi::CallbackInfo& info);
   Napi::Value identify(const Napi::CallbackInfo& info);

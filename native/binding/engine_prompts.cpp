@@ -6,6 +6,7 @@
 #include "binding/engine.h"
 #include "binding/handles.h"
 #include "core/error.h"
+#include "runtime/combine.h"
 #include "runtime/image_prompt.h"
 #include "runtime/prompt.h"
 
@@ -104,20 +105,26 @@ Napi::Value EngineHandle::project(const Napi::CallbackInfo& info) {
   });
 }
 
-Napi::Value EngineHandle::average(const Napi::CallbackInfo& info) {
+Napi::Value EngineHandle::combine(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&]() -> Napi::Value {
     std::vector<Tensor> tensors = to_tensors(info[0], "tensors");
-    std::vector<float> weights = to_floats(info[1], "weights");
-    const bool renormalise = info[2].ToBoolean();
+    const Napi::Object o = object_of(info[1], "options");
+    std::vector<float> weights = to_floats(o.Get("weights"), "weights");
+    const std::string name = text_of(o, "how");
+    const std::optional<Combine> how = combine_of(name);
+    if (!how)
+      fail(Code::OPTION_RANGE, "there is no way to combine called " + quoted(name), "use average",
+           {{"option", "combine"}});
+    const bool renormalise = o.Get("renormalize").ToBoolean();
     if (tensors.empty() || weights.size() != tensors.size())
       fail(Code::OPTION_RANGE, "Expected one weight per tensor", "pass as many weights as pictures",
            {{"option", "weights"}});
     for (const Tensor& t : tensors)
       if (t.shape != tensors[0].shape)
-        fail(Code::OPTION_RANGE, "tensors of different shapes cannot be averaged", "pass tensors of one shape");
-    return post(info.Env(), info[3], info.Env().Undefined(),
-                [tensors = std::move(tensors), weights = std::move(weights), renormalise](Job&) -> Finish {
-                  auto out = std::make_shared<Tensor>(ipa::average(tensors, weights, renormalise));
+        fail(Code::OPTION_RANGE, "tensors of different shapes cannot be combined", "pass tensors of one shape");
+    return post(info.Env(), info[1], info.Env().Undefined(),
+                [tensors = std::move(tensors), weights = std::move(weights), how = *how, renormalise](Job&) -> Finish {
+                  auto out = std::make_shared<Tensor>(ipa::combine(how, tensors, weights, renormalise));
                   return [out](Napi::Env env) -> Napi::Value { return from_tensor(env, *out); };
                 });
   });

@@ -101,27 +101,4 @@ Tensor project(Network& adapter, const AdapterInfo& info, const ProjectInput& in
   return tokens;
 }
 
-Tensor average(const std::vector<Tensor>& tensors, const std::vector<float>& weights, bool renormalise) {
-  Tensor out{tensors.at(0).shape, std::vector<float>(tensors[0].data.size())};
-  double total = 0;
-  for (float w : weights) total += static_cast<double>(w);
-  for (size_t i = 0; i < out.data.size(); ++i) {
-    double sum = 0;
-    for (size_t k = 0; k < tensors.size(); ++k)
-      sum += static_cast<double>(weights.at(k)) * static_cast<double>(tensors[k].data.at(i));
-    out.data[i] = static_cast<float>(sum / total);
-  }
-  if (!renormalise) return out;
-  const size_t width = static_cast<size_t>(out.shape.c);
-  for (size_t row = 0; row < out.data.size(); row += width) {
-    double square = 0;
-    for (size_t c = 0; c < width; ++c)
-      square += static_cast<double>(out.data[row + c]) * static_cast<double>(out.data[row + c]);
-    if (square == 0) continue;
-    for (size_t c = 0; c < width; ++c)
-      out.data[row + c] = static_cast<float>(static_cast<double>(out.data[row + c]) / std::sqrt(square));
-  }
-  return out;
-}
-
 }  // namespace ipa

@@ -24,7 +24,4 @@ struct ProjectInput {
 // Image tokens [1, 1, T, D]. Several pictures or faces: tokens follow each other in input order.
 Tensor project(Network& adapter, const AdapterInfo& info, const ProjectInput& input, const StopFlag& stop);
 
-// Weighted mean, element by element: sum w_i x_i / sum w_i; `renormalise` then brings every row of C to length 1.
-Tensor average(const std::vector<Tensor>& tensors, const std::vector<float>& weights, bool renormalise);
-
 }  // namespace ipa

@@ -129,8 +129,8 @@ export const fakeEngine = ({ isXl = false, device = 'cpu' } = {}): FakeEngine =>
       ),
     project: (_, { features, identities }, { stop }) =>
       answer('project', stop, tensor(4 * (features ?? identities ?? []).length, 8)),
-    average: (tensors, weights, renormalize, { stop }) =>
-      answer(`average ${weights.join(' ')}${renormalize ? ' renormalized' : ''}`, stop, tensors[0]!),
+    combine: (tensors, { how, weights, renormalize, stop }) =>
+      answer(`${how} ${weights.join(' ')}${renormalize ? ' renormalized' : ''}`, stop, tensors[0]!),
     detectFaces: (_, image, { stop, size }) =>
       answer(
         `detect ${size}`,

@@ -2,7 +2,7 @@
 // it does not.
 import t, { type Test } from 'tap';
 import type { GenerateOptions, Pipeline, Reference } from '../../lib/index.js';
-import { WEIGHT_TYPES } from '../../lib/options/table/reference.js';
+import { COMBINE, WEIGHT_TYPES } from '../../lib/options/table/reference.js';
 import { digestOf, failure, opened, reference, scene, sketch } from './sketch.js';
 
 const short: GenerateOptions = { ...scene, steps: 2, guidanceScale: 3, width: 64, height: 64 };
@@ -19,6 +19,13 @@ const drawn = async (pipe: Pipeline, references: readonly Reference[], more: Par
   const { images } = await pipe.generate({ ...short, ...more, references });
   return digestOf(images[0]!.data);
 };
+
+/** Pixels, which differ by a grey level here and there where sums are made in another order. */
+const pixelsOf = async (pipe: Pipeline, references: readonly Reference[]): Promise<Uint8Array> =>
+  (await pipe.generate({ ...short, references })).images[0]!.data;
+/** The largest difference, in grey levels. */
+const distance = (a: Uint8Array, b: Uint8Array): number =>
+  a.reduce((most, value, i) => Math.max(most, Math.abs(value - b[i]!)), 0);
 
 t.test('start and end', async (test) => {
   const pipe = await withAdapter(test);
@@ -75,6 +82,7 @@ t.test('what cannot act is said', async (test) => {
   };
   test.same(await said({ weightType: 'composition precise' }), []);
   test.match(await said({ weightType: 'composition precise' }, 1), [/weightType.*guidance/]);
+  test.match(await said({ renormalize: false }), [/renormalize has no effect/]);
   test.match(await said({ boost: 1 }), [/boost has no effect/]);
   test.match(await said({ compositionScale: 1, weightType: 'ease in' }), [/compositionScale has no effect/]);
   const byBlock = { image: one, weightType: 'ease in', scale: { up: 1 } } as const;
@@ -82,4 +90,48 @@ t.test('what cannot act is said', async (test) => {
     code: 'OPTION_CONFLICT',
     message: /weightType "ease in" spreads one number/,
   });
+});
+
+t.test('several pictures of one reference', async (test) => {
+  const pipe = await withAdapter(test);
+  const images = [one, other];
+  const pictures = new Map<string, string>();
+  for (const combine of COMBINE) pictures.set(combine, await drawn(pipe, [{ images, combine }]));
+  test.equal(new Set(pictures.values()).size, COMBINE.length, 'no two ways are alike');
+  test.equal(pictures.get('concat'), await drawn(pipe, [{ images }]), 'side by side is what base adapters do');
+  const apart = await drawn(pipe, [{ image: one }, { image: other }]);
+  test.equal(pictures.get('separate'), apart, 'as two references');
+  const weighted: Reference = { images, combine: 'separate', weights: [0.5, 0.25], scale: 0.8 };
+  test.equal(
+    await drawn(pipe, [weighted]),
+    await drawn(pipe, [
+      { image: one, scale: 0.4 },
+      { image: other, scale: 0.2 },
+    ]),
+  );
+  for (const combine of ['average', 'token average'] as const)
+    test.equal(await drawn(pipe, [{ images, combine, weights: [1, 0] }]), await drawn(pipe, [{ image: one }]), combine);
+  for (const combine of COMBINE) {
+    if (combine === 'separate') continue;
+    test.equal(
+      await drawn(pipe, [{ images: [one], combine }]),
+      await drawn(pipe, [{ image: one }]),
+      `${combine} of one`,
+    );
+  }
+  const alone = { images, weights: [1, 2] };
+  test.match(await failure(pipe.generate({ ...short, references: [alone] })), {
+    code: 'OPTION_CONFLICT',
+    hint: /separate/,
+  });
+});
+
+t.test('the same picture twice', async (test) => {
+  const pipe = await withAdapter(test);
+  const once = await pixelsOf(pipe, [{ image: one }]);
+  const near = async (what: string, reference: Reference): Promise<void> =>
+    void test.ok(distance(await pixelsOf(pipe, [reference]), once) < 2, `${what}: within rounding`);
+  await near('side by side', { images: [one, one] });
+  await near('averaged', { images: [one, one], combine: 'average' });
+  await near('apart, half each', { images: [one, one], combine: 'separate', weights: [0.5, 0.5] });
 });

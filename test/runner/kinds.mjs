@@ -65,7 +65,7 @@ export const kinds = [
 
   { kind: 'projector', half: 'native', fits: family('projector') },
 
-  { kind: 'adapter/combine', later: 'ways to combine references', fits: family('adapter', has('in/negative')) },
+  { kind: 'adapter/combine', half: 'native', fits: family('adapter', has('in/negative')) },
   {
     kind: 'adapter/embeds-scaling',
     later: 'embeds scaling',

@@ -24,6 +24,19 @@ export const WEIGHT_TYPES = [
   'composition precise',
 ] as const;
 
+/** How several pictures of one reference act together. */
+export const COMBINE = [
+  'concat',
+  'average',
+  'norm average',
+  'add',
+  'subtract',
+  'max',
+  'min',
+  'token average',
+  'separate',
+] as const;
+
 const CODE_ONLY = { none: 'a value of a program' } as const;
 
 /** One image prompt of a run. */
@@ -100,7 +113,24 @@ export const REFERENCE = group({
       default: { otherwise: 'all 1' },
       flag: CODE_ONLY,
       acts: 'reference',
-      says: 'One number per image, where images are averaged (FaceID)',
+      says: 'One number per image, where combine makes one of several or keeps them apart',
+      record: true,
+    },
+    combine: {
+      type: 'choice',
+      names: COMBINE,
+      default: { otherwise: 'concat, average for FaceID and FaceID Plus' },
+      flag: '--combine <name>',
+      acts: 'reference',
+      says: 'How several pictures act together: tokens side by side, one input or one set of tokens out of all, or each apart',
+      record: true,
+    },
+    renormalize: {
+      type: 'flag',
+      default: true,
+      flag: { none: 'it is there to compare with other programs' },
+      acts: 'face',
+      says: 'Bring a combined identity back to length 1, as the projector was trained',
       record: true,
     },
     start: {
@@ -187,11 +217,9 @@ export const REFERENCE = group({
     'mask',
     'maskMode',
     'embedsScaling',
-    'combine',
     'passes',
     'outliers',
     'weightMode',
-    'renormalize',
     'negative',
     'uncond',
     'fit',

@@ -1,11 +1,16 @@
 // Decoupled attention in a UNet: image prompts with a scale per site, and the LoRA inside FaceID adapters.
 #include <memory>
+#include <optional>
 #include <string>
+#include <vector>
 
 #include "golden/compare.h"
 #include "golden/kinds.h"
 #include "golden/unet_case.h"
 #include "models/adapters.h"
+#include "models/image_projection.h"
+#include "plan/builder.h"
+#include "runtime/combine.h"
 #include "runtime/image_prompt.h"
 #include "runtime/recorders.h"
 #include "weights/lora.h"
@@ -46,6 +51,43 @@ Tensor image_tokens(AdapterCase& adapter, const test::GoldenTensor& embeds) {
   }
   all.shape.n = d[0];
   return all;
+}
+
+// Features of several pictures combined, then projected; `concat` has a row of tokens per picture, and the
+// unconditional side repeats its one vector for each.
+void check_combine(Level& level, const std::string& name, Verdict& verdict) {
+  const Golden g(name);
+  const GoldenModel model(g.info["weights"].string);
+  const Projector projector = detect_projector(model.index, "image_proj.");
+  const auto rows_of = [&](const std::string& key) {
+    const int64_t width = g[key].dims.at(1);
+    const std::vector<float> all = g[key].f32();
+    std::vector<Tensor> rows;
+    for (auto row = all.begin(); row != all.end(); row += width) rows.push_back({{1, 1, 1, width}, {row, row + width}});
+    return rows;
+  };
+  const std::vector<Tensor> pictures = rows_of("in/embeds"), negative = rows_of("in/negative");
+  const auto tokens = [&](const std::vector<Tensor>& features) {
+    std::vector<float> all;
+    for (const Tensor& one : features) {
+      Builder b;
+      record_projector(b, projector, {}, "image_proj");
+      const std::vector<float> more =
+          test::run(level.machine, b.finish(), {{"image_embeds", one.data}}, weights(model), Compute::f32).at("tokens");
+      all.insert(all.end(), more.begin(), more.end());
+    }
+    return all;
+  };
+  for (const auto& [key, tensor] : g.tensors) {
+    if (!key.starts_with("out/")) continue;
+    const size_t dot = key.rfind('.');
+    const std::string mode = key.substr(4, dot - 4), side = key.substr(dot + 1);
+    std::vector<Tensor> features = pictures;
+    if (const std::optional<Combine> how = combine_of(mode))
+      features = {combine(*how, pictures, std::vector<float>(pictures.size(), 1), false)};
+    if (side == "uncond") features.assign(features.size(), negative.at(0));
+    compare(verdict, g, key, side == "embeds" ? features.at(0).data : tokens(features));
+  }
 }
 
 void check_image_prompts(Level& level, const std::string& name, Verdict& verdict) {
@@ -100,6 +142,7 @@ void check_inner_lora(Level& level, const std::string& name, Verdict& verdict) {
 }  // namespace
 
 void add_adapters(Kinds& kinds) {
+  kinds["adapter/combine"] = {check_combine};
   kinds["adapter/image-prompts"] = {check_image_prompts};
   kinds["adapter/inner-lora"] = {check_inner_lora};
 }

@@ -1,0 +1,68 @@
+import { FaceError, OptionError } from '../errors.js';
+import { defaultOf } from '../options/row.js';
+import { REFERENCE } from '../options/table/reference.js';
+import type { Warn } from '../warnings.js';
+import type { AdapterParts } from './adapter.js';
+import { combineOf } from './combine.js';
+import type { ReferenceSettings } from './reference.js';
+import { spreads } from './weight-types.js';
+
+/** Checks a reference against its adapter before any work; options that cannot act are warned of. */
+export const checkReference = (
+  reference: ReferenceSettings,
+  adapter: AdapterParts,
+  guided: boolean,
+  warn: Warn,
+): void => {
+  const { option, face, images, weights } = reference;
+  const { needs, row } = adapter;
+  const conflict = (name: string, why: string): void =>
+    warn('OPTION_CONFLICT', `${option}.${name} has no effect: ${why}`);
+  if (face && needs.identity === 0) {
+    throw new OptionError(
+      'OPTION_CONFLICT',
+      `${option}.face does not go with ${adapter.name}, which reads pictures`,
+      'Give image or images',
+      { details: { option } },
+    );
+  }
+  if (face && adapter.encoder && !face.crop) {
+    throw new OptionError(
+      'OPTION_CONFLICT',
+      `${option}.face has no crop, which ${adapter.name} reads beside the identity`,
+      'Give the face as FaceAnalyzer.identity returns it',
+      { details: { option: `${option}.face.crop` } },
+    );
+  }
+  if (images.length > 0 && needs.identity > 0 && !adapter.faces) {
+    throw new FaceError(
+      'FACE_MODEL_MISSING',
+      `${adapter.name} reads a face, and it was attached without face networks`,
+      'Give face: { detector, recognizer } to addAdapter, or a ready face in the reference',
+      { details: { option } },
+    );
+  }
+  if (weights && combineOf(reference, row) === 'concat' && weights.some((weight) => weight !== 1)) {
+    throw new OptionError(
+      'OPTION_CONFLICT',
+      `${option}.weights act where pictures are combined, and ${row.title} joins their tokens side by side`,
+      'Give combine, such as "separate" or "average", or leave weights out',
+      { details: { option: `${option}.weights` } },
+    );
+  }
+  if (reference.pickFace !== undefined && needs.identity === 0)
+    conflict('pickFace', `${row.title} reads the whole picture`);
+  if (reference.loraScale !== undefined && !adapter.network.info.loraRank)
+    conflict('loraScale', `${adapter.name} has no LoRA inside`);
+  if (reference.structureScale !== undefined && adapter.version !== 'v2')
+    conflict('structureScale', 'it belongs to FaceID Plus v2');
+  if (reference.renormalize !== undefined && needs.identity === 0)
+    conflict('renormalize', `${row.title} reads pictures, not identities`);
+  const { weightType: type = defaultOf(REFERENCE, 'weightType') } = reference;
+  if (reference.compositionImage && needs.identity > 0) conflict('compositionImage', `${row.title} reads faces`);
+  if (reference.compositionScale !== undefined && !spreads(type, 'compositionScale'))
+    conflict('compositionScale', `weight type "${type}" has no composition of its own`);
+  if (reference.boost !== undefined && !spreads(type, 'boost'))
+    conflict('boost', `weight type "${type}" pushes nothing away`);
+  if (spreads(type, 'boost') && !guided) conflict('weightType', `"${type}" pushes away by guidance, which is off`);
+};
