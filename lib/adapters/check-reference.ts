@@ -58,6 +58,13 @@ export const checkReference = (
     conflict('structureScale', 'it belongs to FaceID Plus v2');
   if (reference.renormalize !== undefined && needs.identity === 0)
     conflict('renormalize', `${row.title} reads pictures, not identities`);
+  for (const name of ['fit', 'anchor'] as const)
+    if (reference[name] !== undefined && needs.identity > 0) conflict(name, `${row.title} reads faces`);
+  if (reference.negative && !adapter.encoder) conflict('negative', `${row.title} reads identities alone`);
+  if (reference.uncond !== undefined && adapter.encoder?.need.output !== 'penultimate')
+    conflict('uncond', `for ${row.title} no picture is a vector of zeros`);
+  for (const name of ['negative', 'uncond'] as const)
+    if (reference[name] !== undefined && !guided) conflict(name, 'it acts by guidance, which is off');
   const { weightType: type = defaultOf(REFERENCE, 'weightType') } = reference;
   if (reference.compositionImage && needs.identity > 0) conflict('compositionImage', `${row.title} reads faces`);
   if (reference.compositionScale !== undefined && !spreads(type, 'compositionScale'))

@@ -6,7 +6,7 @@ import { expectedFor, optionPath, readList, readOnce, readPlain } from '../optio
 import { readOptions } from '../options/read.js';
 import { defaultOf, namesOf } from '../options/row.js';
 import { real } from '../options/schemas.js';
-import { GIVEN_FACE, REFERENCE } from '../options/table/reference.js';
+import { type ANCHORS, type FITS, GIVEN_FACE, REFERENCE, type UNCONDS } from '../options/table/reference.js';
 import type { Adapter } from './adapter.js';
 import type { Combine } from './combine.js';
 import type { Scale } from './scales.js';
@@ -58,6 +58,14 @@ export type Reference = ReferenceSource & {
   readonly compositionScale?: number;
   /** How much the precise types push away what is not asked for, −1…5. Default: as scale. */
   readonly boost?: number;
+  /** A picture to steer away from, in place of none. */
+  readonly negative?: ImageSource;
+  /** The picture that stands for none: `grey` as in training, `black` as ComfyUI's nodes take it. Default `grey`. */
+  readonly uncond?: (typeof UNCONDS)[number];
+  /** How the picture becomes the square that the image encoder reads; `pad` adds black bars. Default `crop`. */
+  readonly fit?: (typeof FITS)[number];
+  /** What `crop` keeps of the picture, and where it lies in `pad`. Default `center`. */
+  readonly anchor?: (typeof ANCHORS)[number];
   /** Where in the run it begins to act, 0…1, included. Default 0. */
   readonly start?: number;
   /** Where in the run it ceases to act, 0…1, included. Default 1. */
@@ -76,6 +84,7 @@ const own = {
   images: z.unknown(),
   face: z.unknown(),
   compositionImage: z.unknown(),
+  negative: z.unknown(),
   scale: z.unknown(), // checked against the model's blocks
   weights: z.array(real(...REFERENCE.rows.weights.range)),
 };
@@ -100,6 +109,10 @@ export interface ReferenceSettings {
   readonly compositionImage: CapturedImage | undefined;
   readonly compositionScale: number | undefined;
   readonly boost: number | undefined;
+  readonly negative: CapturedImage | undefined;
+  readonly uncond: Reference['uncond'];
+  readonly fit: Reference['fit'];
+  readonly anchor: Reference['anchor'];
   readonly start: number | undefined;
   readonly end: number | undefined;
   readonly windowMode: WindowMode | undefined;
@@ -157,9 +170,11 @@ export const referenceOf = (value: unknown, index: number, defaultScale: number)
   }
   const face = raw.face !== undefined ? faceOf(raw.face, `${option}.face`) : undefined;
   const scale = raw.scale ?? defaultScale;
+  const { uncond, fit, anchor } = raw;
   const { combine, renormalize, weightType, compositionScale, boost, start, end, windowMode } = raw;
-  const compositionImage =
-    raw.compositionImage === undefined ? undefined : captureImage(raw.compositionImage, `${option}.compositionImage`);
+  const [compositionImage, negative] = (['compositionImage', 'negative'] as const).map((name) =>
+    raw[name] === undefined ? undefined : captureImage(raw[name], `${option}.${name}`),
+  );
   const last = end ?? defaultOf(REFERENCE, 'end');
   if ((start ?? defaultOf(REFERENCE, 'start')) > last)
     throw expectedFor('OPTION_RANGE', `${option}.start`, `a number from 0 to end, ${last}`, start);
@@ -179,6 +194,10 @@ export const referenceOf = (value: unknown, index: number, defaultScale: number)
     compositionImage,
     compositionScale,
     boost,
+    negative,
+    uncond,
+    fit,
+    anchor,
     start,
     end,
     windowMode,

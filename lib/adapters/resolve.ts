@@ -50,6 +50,9 @@ const repeated = (tokens: Tensor, like: Tensor): Tensor => {
 const hashOf = ({ width, height, data }: Pixels): string =>
   createHash('sha256').update(`${width}x${height}`).update(data).digest('hex');
 
+/** How pictures become squares. */
+type Square = Pick<ReferenceSettings, 'fit' | 'anchor'> | Record<string, never>;
+
 /** Inputs of the projector: one entry per picture or face. */
 interface Inputs {
   readonly features: readonly Tensor[] | undefined;
@@ -64,10 +67,13 @@ class Resolver {
     readonly adapter: AdapterParts,
   ) {}
 
-  async encode(images: readonly (Pixels | null)[]): Promise<readonly Tensor[]> {
+  async encode(images: readonly (Pixels | null)[], how: Square = {}): Promise<readonly Tensor[]> {
     const { network, size, mean, std, need } = this.adapter.encoder!;
     const { host, stop } = this.context;
-    return native(host.engine.encodeImages(network, images, { output: need.output, size, mean, std, stop }));
+    const { fit, anchor } = how;
+    return native(
+      host.engine.encodeImages(network, images, { output: need.output, size, mean, std, fit, anchor, stop }),
+    );
   }
 
   combine(
@@ -170,22 +176,37 @@ class Resolver {
     );
   }
 
-  /** Tokens of no picture, as in training: a zero vector, or the states of an all-zero pixel tensor. */
-  async unconditional(structureScale: number | undefined): Promise<Tensor> {
+  /**
+   * Tokens of no picture, as in training: a zero vector, or the states of an all-zero pixel tensor. A picture takes its place
+   * where the reference has a negative one or asks for black.
+   */
+  async unconditional(
+    negative: Pixels | undefined,
+    reference: ReferenceSettings,
+    structureScale: number | undefined,
+  ): Promise<Tensor> {
     const { needs, encoder, unconditional } = this.adapter;
-    const key = String(structureScale);
-    const known = unconditional.get(key);
+    const isBlack = reference.uncond === 'black' && encoder?.need.output === 'penultimate';
+    const picture = encoder && (negative ?? (isBlack ? BLACK : undefined));
+    const key = negative ? undefined : `${structureScale}${isBlack ? ' black' : ''}`;
+    const known = key === undefined ? undefined : unconditional.get(key);
     if (known) return known;
     const zeros = (width: number): Float32Array => new Float32Array(width);
     const features =
       encoder &&
-      (encoder.need.output === 'image_embeds' ? [vector(zeros(encoder.need.width))] : await this.encode([null]));
+      (picture
+        ? await this.encode([picture], reference)
+        : encoder.need.output === 'image_embeds'
+          ? [vector(zeros(encoder.need.width))]
+          : await this.encode([null]));
     const identities = needs.identity > 0 ? [zeros(needs.identity)] : undefined;
     const tokens = await this.project({ features, identities }, structureScale);
-    unconditional.set(key, tokens);
+    if (key !== undefined) unconditional.set(key, tokens);
     return tokens;
   }
 }
+
+const BLACK: Pixels = { data: new Uint8Array(3), width: 1, height: 1 };
 
 /** Turns pictures into image tokens, with their scales and steps of influence. */
 export const resolveReference = async (
@@ -203,7 +224,7 @@ export const resolveReference = async (
   const read = async (): Promise<Inputs> => {
     if (face) return resolver.givenFace(face, crop);
     if (reads) return resolver.facesOf(images, reference);
-    return { features: await resolver.encode(images), identities: undefined, from: images.map((_, i) => i) };
+    return { features: await resolver.encode(images, reference), identities: undefined, from: images.map((_, i) => i) };
   };
   const inputs = await read();
   if (inputs.from.length > MOST_FACES) {
@@ -221,8 +242,14 @@ export const resolveReference = async (
   const composing = reads ? undefined : reference.compositionImage && (await decode(reference.compositionImage));
   const composition =
     composing &&
-    (await resolver.project({ features: await resolver.encode([composing]), identities: undefined }, structureScale));
-  const none = context.guided ? await resolver.unconditional(structureScale) : undefined;
+    (await resolver.project(
+      { features: await resolver.encode([composing], reference), identities: undefined },
+      structureScale,
+    ));
+  const negative = context.guided && adapter.encoder && reference.negative && (await decode(reference.negative));
+  const none = context.guided
+    ? await resolver.unconditional(negative || undefined, reference, structureScale)
+    : undefined;
   const unconditional = none && ((like: Tensor): Tensor => repeated(none, like));
   return {
     prompts: sitePrompts(
@@ -231,7 +258,7 @@ export const resolveReference = async (
       influencesOf(reference, context.sites),
       windowOf(context.schedule, context.scheduler, reference),
     ),
-    hashes: [...images, ...(crop ? [crop] : []), ...(composing ? [composing] : [])].map(hashOf),
+    hashes: [...images, ...[crop, composing, negative].filter((one) => !!one)].map(hashOf),
   };
 };
 

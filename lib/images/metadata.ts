@@ -57,6 +57,9 @@ export interface RunRecord {
     readonly weightType?: string;
     readonly compositionScale?: number;
     readonly boost?: number;
+    readonly uncond?: string;
+    readonly fit?: string;
+    readonly anchor?: string;
     readonly start?: number;
     readonly end?: number;
     readonly windowMode?: string;

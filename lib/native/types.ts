@@ -199,6 +199,9 @@ export interface Engine {
       readonly size: number;
       readonly mean: readonly number[];
       readonly std: readonly number[];
+      /** How a picture becomes a square: its centre, unless it says otherwise. */
+      readonly fit?: 'crop' | 'squash' | 'pad' | undefined;
+      readonly anchor?: 'center' | 'top' | 'bottom' | 'left' | 'right' | undefined;
     },
   ): Promise<readonly Tensor[]>;
   /** Image tokens [1, 1, T, D] of one reference: embeds per picture, or identity (+ hidden states) per face. */

@@ -20,6 +20,25 @@ std::array<float, 3> three(const Napi::Value& value, const char* what) {
   return {v[0], v[1], v[2]};
 }
 
+constexpr std::pair<const char*, Fit> kFits[] = {{"crop", Fit::crop}, {"squash", Fit::squash}, {"pad", Fit::pad}};
+constexpr std::pair<const char*, Anchor> kAnchors[] = {{"center", Anchor::center},
+                                                       {"top", Anchor::top},
+                                                       {"bottom", Anchor::bottom},
+                                                       {"left", Anchor::left},
+                                                       {"right", Anchor::right}};
+
+// One of the names, or `otherwise` where there is none.
+template <typename T, size_t kCount>
+T choice_or(const Napi::Object& object, const char* name, const std::pair<const char*, T> (&names)[kCount],
+            T otherwise) {
+  const std::string given = text_or(object, name, "");
+  if (given.empty()) return otherwise;
+  for (const auto& [known, value] : names)
+    if (given == known) return value;
+  fail(Code::OPTION_RANGE, std::string("there is no ") + name + " called " + quoted(given),
+       std::string("use ") + names[0].first, {{"option", name}});
+}
+
 }  // namespace
 
 Napi::Value EngineHandle::encode_text(const Napi::CallbackInfo& info) {
@@ -80,6 +99,8 @@ Napi::Value EngineHandle::encode_images(const Napi::CallbackInfo& info) {
     how.size = how.shortest_edge = static_cast<int>(number_of(options, "size"));
     how.mean = three(options.Get("mean"), "mean");
     how.std = three(options.Get("std"), "std");
+    how.fit = choice_or(options, "fit", kFits, how.fit);
+    how.anchor = choice_or(options, "anchor", kAnchors, how.anchor);
     return post(info.Env(), options, info.Env().Undefined(),
                 [loaded, images = std::move(images), output, how](Job& job) -> Finish {
                   auto out = std::make_shared<std::vector<Tensor>>(

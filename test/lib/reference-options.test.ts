@@ -83,6 +83,8 @@ t.test('what cannot act is said', async (test) => {
   test.same(await said({ weightType: 'composition precise' }), []);
   test.match(await said({ weightType: 'composition precise' }, 1), [/weightType.*guidance/]);
   test.match(await said({ renormalize: false }), [/renormalize has no effect/]);
+  test.match(await said({ uncond: 'black' }), [/uncond has no effect/]);
+  test.match(await said({ negative: other }, 1), [/negative has no effect/]);
   test.match(await said({ boost: 1 }), [/boost has no effect/]);
   test.match(await said({ compositionScale: 1, weightType: 'ease in' }), [/compositionScale has no effect/]);
   const byBlock = { image: one, weightType: 'ease in', scale: { up: 1 } } as const;
@@ -134,4 +136,46 @@ t.test('the same picture twice', async (test) => {
   await near('side by side', { images: [one, one] });
   await near('averaged', { images: [one, one], combine: 'average' });
   await near('apart, half each', { images: [one, one], combine: 'separate', weights: [0.5, 0.5] });
+});
+
+t.test('fit and anchor', async (test) => {
+  const pipe = await withAdapter(test);
+  const [width, height] = [96, 64];
+  const wide = { width, height, channels: 3, data: new Uint8Array(width * height * 3) } as const;
+  for (let i = 0; i < wide.data.length; ++i) wide.data[i] = (Math.floor(i / 3) % width) * 2 + (i % 3) * 20;
+  const whole = await drawn(pipe, [{ image: wide }]);
+  test.equal(await drawn(pipe, [{ image: wide, fit: 'crop', anchor: 'center' }]), whole);
+  test.equal(await drawn(pipe, [{ image: wide, anchor: 'top' }]), whole, 'a wide picture has no top to keep');
+  const others: Reference[] = [
+    { image: wide, anchor: 'left' },
+    { image: wide, anchor: 'right' },
+    { image: wide, fit: 'squash' },
+    { image: wide, fit: 'pad' },
+    { image: wide, fit: 'pad', anchor: 'top' },
+  ];
+  const pictures = [whole];
+  for (const reference of others) pictures.push(await drawn(pipe, [reference]));
+  test.equal(new Set(pictures).size, 6);
+});
+
+t.test('a negative picture, and black for none', async (test) => {
+  const pipe = await withAdapter(test);
+  await pipe.addAdapter(sketch.adapters.plus, { name: 'plus' });
+  for (const adapter of ['base', 'plus']) {
+    const plain = await drawn(pipe, [{ adapter, image: one }]);
+    const away = await drawn(pipe, [{ adapter, image: one, negative: other }]);
+    test.not(away, plain);
+    test.equal(await drawn(pipe, [{ adapter, image: one }]), plain, 'what was kept is still that of no picture');
+    const unguided = { guidanceScale: 1 };
+    test.equal(
+      await drawn(pipe, [{ adapter, image: one, negative: other }], unguided),
+      await drawn(pipe, [{ adapter, image: one }], unguided),
+    );
+  }
+  const plain = await drawn(pipe, [{ adapter: 'plus', image: one }]);
+  test.equal(await drawn(pipe, [{ adapter: 'plus', image: one, uncond: 'grey' }]), plain);
+  const black = await drawn(pipe, [{ adapter: 'plus', image: one, uncond: 'black' }]);
+  test.not(black, plain);
+  const picture = { width: 16, height: 16, channels: 3, data: new Uint8Array(16 * 16 * 3) } as const;
+  test.equal(await drawn(pipe, [{ adapter: 'plus', image: one, negative: picture }]), black, 'as a black picture');
 });

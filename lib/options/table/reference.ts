@@ -37,6 +37,13 @@ export const COMBINE = [
   'separate',
 ] as const;
 
+/** How a picture becomes the square that an image encoder reads. */
+export const FITS = ['crop', 'squash', 'pad'] as const;
+export const ANCHORS = ['center', 'top', 'bottom', 'left', 'right'] as const;
+
+/** The picture that stands for none, where the unconditional side is one. */
+export const UNCONDS = ['grey', 'black'] as const;
+
 const CODE_ONLY = { none: 'a value of a program' } as const;
 
 /** One image prompt of a run. */
@@ -133,6 +140,42 @@ export const REFERENCE = group({
       says: 'Bring a combined identity back to length 1, as the projector was trained',
       record: true,
     },
+    negative: {
+      type: 'special',
+      expects: 'a path, the bytes of a picture, a sharp instance or raw pixels',
+      default: null,
+      flag: '--negative <file>',
+      acts: 'guidance',
+      says: 'A picture to steer away from, in place of none',
+      help: 'A picture to steer away from, beside the reference before it',
+    },
+    uncond: {
+      type: 'choice',
+      names: UNCONDS,
+      default: 'grey',
+      flag: '--uncond <name>',
+      acts: 'guidance',
+      says: "The picture that stands for none: grey as in training, black as ComfyUI's nodes take it",
+      record: true,
+    },
+    fit: {
+      type: 'choice',
+      names: FITS,
+      default: 'crop',
+      flag: '--fit <name>',
+      acts: 'reference',
+      says: 'How the picture becomes the square that the image encoder reads; pad adds black bars',
+      record: true,
+    },
+    anchor: {
+      type: 'choice',
+      names: ANCHORS,
+      default: 'center',
+      flag: '--anchor <name>',
+      acts: 'reference',
+      says: 'What crop keeps of the picture, and where it lies in pad',
+      record: true,
+    },
     start: {
       type: 'number',
       range: [0, 1],
@@ -220,10 +263,6 @@ export const REFERENCE = group({
     'passes',
     'outliers',
     'weightMode',
-    'negative',
-    'uncond',
-    'fit',
-    'anchor',
     'clipMask',
     'onMissing',
   ],
