@@ -1,4 +1,6 @@
 export type { Adapter, AdapterInfo } from './adapters/adapter.js';
+export { Embedding, type EmbeddingInfo } from './adapters/embedding.js';
+export type { EncodeOptions } from './adapters/encode-options.js';
 export type { AddAdapterOptions } from './adapters/options.js';
 export type { GivenFace, Reference, ReferenceSource } from './adapters/reference.js';
 export type { BlockScale, Scale, ScaleByBlock } from './adapters/scales.js';

@@ -1,5 +1,8 @@
 import { Adapter, adapterParts } from './adapters/adapter.js';
 import { attach } from './adapters/attach.js';
+import type { Embedding } from './adapters/embedding.js';
+import { encode } from './adapters/encode.js';
+import type { EncodeSettings } from './adapters/encode-options.js';
 import type { ImageEncoder } from './adapters/encoder.js';
 import { type AddAdapterOptions, adapterSettings } from './adapters/options.js';
 import { abortError, OptionError, quoted, StateError } from './errors.js';
@@ -162,7 +165,10 @@ export class Pipeline {
         faces: this.#faces,
       };
       const { parts: own, info } = await attach(context, path, settings, stop);
-      const adapter = new Adapter(own, info, (it) => this.#detachAdapter(it));
+      const adapter = new Adapter(own, info, {
+        detach: (it) => this.#detachAdapter(it),
+        encode: (it, how) => this.#encode(it, how),
+      });
       return {
         handle: adapter,
         keep: () => {
@@ -246,6 +252,14 @@ export class Pipeline {
   /** As `dispose`, for `await using`. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.dispose();
+  }
+
+  #encode(adapter: Adapter, settings: EncodeSettings): Promise<Embedding> {
+    return this.#attaching.load(settings.signal, async (stop) => {
+      const context = { host: this.#host, limits: this.#settings.images, stop };
+      const handle = await encode(context, adapterParts(adapter), settings);
+      return { handle, keep: () => undefined, drop: () => undefined };
+    });
   }
 
   #checkName(what: string, name: string, taken: ReadonlyMap<string, unknown>): void {

@@ -1,6 +1,9 @@
 import { StateError } from '../errors.js';
 import type { FaceNetworks } from '../faces/face.js';
+import type { ImageSource } from '../images/source.js';
 import type { NetworkHandle, Tensor } from '../native/types.js';
+import type { Embedding } from './embedding.js';
+import { type EncodeOptions, type EncodeSettings, encodeSettings } from './encode-options.js';
 import type { ImageEncoder } from './encoder.js';
 import type { EncoderNeed, Needs, Variant, VariantRow } from './variants.js';
 
@@ -39,6 +42,12 @@ export interface AdapterParts {
   readonly free: () => void;
 }
 
+/** What the pipeline does for its adapters. */
+export interface AdapterOwner {
+  readonly detach: (adapter: Adapter) => Promise<void>;
+  readonly encode: (adapter: Adapter, settings: EncodeSettings) => Promise<Embedding>;
+}
+
 const parts = new WeakMap<Adapter, AdapterParts>();
 
 /** The inner parts of an attached adapter. */
@@ -55,14 +64,14 @@ export const adapterParts = (adapter: Adapter): AdapterParts => parts.get(adapte
 export class Adapter {
   readonly name: string;
   readonly info: AdapterInfo;
-  readonly #detach: (adapter: Adapter) => Promise<void>;
+  readonly #of: AdapterOwner;
   #ending: Promise<void> | undefined;
 
   /** Made by `addAdapter`; not called by users. */
-  constructor(own: AdapterParts, info: AdapterInfo, detach: (adapter: Adapter) => Promise<void>) {
+  constructor(own: AdapterParts, info: AdapterInfo, of: AdapterOwner) {
     this.name = own.name;
     this.info = info;
-    this.#detach = detach;
+    this.#of = of;
     parts.set(this, own);
   }
 
@@ -71,9 +80,22 @@ export class Adapter {
     return this.#ending !== undefined;
   }
 
+  /**
+   * Reads pictures as this adapter needs them, to be kept and used in their place: by the image encoder, the face recogniser
+   * or both. Adapters that read the same can share an embedding.
+   *
+   * @example
+   * const her = await adapter.encode(['her-1.jpg', 'her-2.jpg'])
+   * await pipe.generate({ prompt: 'portrait of a woman', references: [{ adapter, embedding: her }] })
+   */
+  async encode(images: ImageSource | readonly ImageSource[], options: EncodeOptions = {}): Promise<Embedding> {
+    if (this.disposed) throw disposedHandle('adapter', this.name);
+    return this.#of.encode(this, encodeSettings(images, options));
+  }
+
   /** Detaches the adapter once earlier runs are done, and restores the model's weights byte for byte. */
   dispose(): Promise<void> {
-    this.#ending ??= this.#detach(this);
+    this.#ending ??= this.#of.detach(this);
     return this.#ending;
   }
 

@@ -4,6 +4,7 @@ import { REFERENCE } from '../options/table/reference.js';
 import type { Warn } from '../warnings.js';
 import type { AdapterParts } from './adapter.js';
 import { combineOf } from './combine.js';
+import { checkEmbedding } from './embedding.js';
 import type { ReferenceSettings } from './reference.js';
 import { spreads } from './weight-types.js';
 
@@ -33,6 +34,11 @@ export const checkReference = (
       'Give the face as FaceAnalyzer.identity returns it',
       { details: { option: `${option}.face.crop` } },
     );
+  }
+  if (reference.embedding) {
+    checkEmbedding(reference.embedding, adapter, `${option}.embedding`);
+    for (const name of ['fit', 'anchor', 'pickFace'] as const)
+      if (reference[name] !== undefined) conflict(name, 'it acts when an embedding is made');
   }
   if (images.length > 0 && needs.identity > 0 && !adapter.faces) {
     throw new FaceError(

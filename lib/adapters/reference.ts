@@ -9,6 +9,7 @@ import { real } from '../options/schemas.js';
 import { type ANCHORS, type FITS, GIVEN_FACE, REFERENCE, type UNCONDS } from '../options/table/reference.js';
 import type { Adapter } from './adapter.js';
 import type { Combine } from './combine.js';
+import { Embedding } from './embedding.js';
 import type { Scale } from './scales.js';
 import type { WeightType } from './weight-types.js';
 import type { WindowMode } from './window.js';
@@ -21,9 +22,15 @@ export interface GivenFace {
 
 /** Where an image prompt comes from: exactly one of these. */
 export type ReferenceSource =
-  | { readonly image: ImageSource; readonly images?: never; readonly face?: never }
-  | { readonly images: readonly ImageSource[]; readonly image?: never; readonly face?: never }
-  | { readonly face: GivenFace; readonly image?: never; readonly images?: never };
+  | { readonly image: ImageSource; readonly images?: never; readonly face?: never; readonly embedding?: never }
+  | {
+      readonly images: readonly ImageSource[];
+      readonly image?: never;
+      readonly face?: never;
+      readonly embedding?: never;
+    }
+  | { readonly face: GivenFace; readonly image?: never; readonly images?: never; readonly embedding?: never }
+  | { readonly embedding: Embedding; readonly image?: never; readonly images?: never; readonly face?: never };
 
 /**
  * One image prompt of a run.
@@ -83,6 +90,7 @@ const own = {
   image: z.unknown(),
   images: z.unknown(),
   face: z.unknown(),
+  embedding: z.instanceof(Embedding),
   compositionImage: z.unknown(),
   negative: z.unknown(),
   scale: z.unknown(), // checked against the model's blocks
@@ -98,6 +106,7 @@ export interface ReferenceSettings {
   readonly adapter: unknown; // a handle, a name, or undefined for the only one
   readonly images: readonly CapturedImage[];
   readonly face: { readonly identity: Float32Array; readonly crop: CapturedImage | undefined } | undefined;
+  readonly embedding: Embedding | undefined;
   readonly scale: unknown;
   readonly loraScale: number | undefined;
   readonly weights: readonly number[] | undefined;
@@ -143,11 +152,11 @@ export const referenceOf = (value: unknown, index: number, defaultScale: number)
     read.scale = readPlain(read.scale, `${option}.scale`);
     read.weights = readPlain(read.weights, `${option}.weights`);
   });
-  const sources = (['image', 'images', 'face'] as const).filter((name) => raw[name] !== undefined);
+  const sources = (['image', 'images', 'face', 'embedding'] as const).filter((name) => raw[name] !== undefined);
   if (sources.length !== 1) {
     throw new OptionError(
       'OPTION_CONFLICT',
-      `${option} has ${sources.length === 0 ? 'no picture' : sources.join(' and ')}, expected exactly one of image, images and face`,
+      `${option} has ${sources.length === 0 ? 'no picture' : sources.join(' and ')}, expected exactly one of image, images, face and embedding`,
       'Give one of them',
       { details: { option, found: sources } },
     );
@@ -162,8 +171,10 @@ export const referenceOf = (value: unknown, index: number, defaultScale: number)
     captureImage(image, raw.images !== undefined ? `${option}.images[${i}]` : `${option}.image`),
   );
   const { loraScale, weights, structureScale, pickFace } = raw;
-  if (weights && weights.length !== images.length) {
-    throw expectedFor('OPTION_RANGE', `${option}.weights`, `${images.length} numbers, one per image`, weights);
+  const { embedding } = raw;
+  const pictures = embedding?.info.pictures ?? images.length;
+  if (weights && weights.length !== pictures) {
+    throw expectedFor('OPTION_RANGE', `${option}.weights`, `${pictures} numbers, one per image`, weights);
   }
   if (weights && !weights.some((weight) => weight > 0)) {
     throw expectedFor('OPTION_RANGE', `${option}.weights`, 'at least one number above 0', weights);
@@ -183,6 +194,7 @@ export const referenceOf = (value: unknown, index: number, defaultScale: number)
     adapter: raw.adapter,
     images,
     face,
+    embedding,
     scale,
     loraScale,
     weights,

@@ -1,32 +1,25 @@
-import { createHash } from 'node:crypto';
 import { FaceError, NumericError } from '../errors.js';
-import { chooseFaces } from '../faces/face-choice.js';
-import { decodeImage } from '../images/decode.js';
-import type { ImageLimits } from '../images/limits.js';
-import type { CapturedImage } from '../images/source.js';
-import type { EngineHost } from '../native/engine.js';
 import { native } from '../native/native.js';
-import type { Pixels, SampleSpec, Stop, Tensor } from '../native/types.js';
-import { expectedFor } from '../options/check.js';
+import type { Pixels, SampleSpec, Tensor } from '../native/types.js';
 import { defaultOf } from '../options/row.js';
 import { REFERENCE } from '../options/table/reference.js';
 import type { Schedule, SchedulerConfig } from '../schedulers/index.js';
 import type { AdapterParts } from './adapter.js';
 import { combineOf, type ElementWise } from './combine.js';
+import { readingsOf } from './embedding.js';
+import { hashOf, PictureReader, type ReadContext } from './read-pictures.js';
+import type { Readings } from './readings.js';
 import type { ReferenceSettings } from './reference.js';
 import type { Sites } from './scales.js';
 import { influencesOf, type Pictures, sitePrompts } from './site-prompts.js';
 import { windowOf } from './window.js';
 
 /** What resolving needs of the run. */
-export interface ResolveContext {
-  readonly host: EngineHost;
+export interface ResolveContext extends ReadContext {
   readonly sites: Sites;
-  readonly limits: ImageLimits;
   readonly guided: boolean;
   readonly schedule: Schedule;
   readonly scheduler: SchedulerConfig;
-  readonly stop: Stop;
 }
 
 /** The image prompts of a reference for the step loop, and what the run's record says of it. */
@@ -47,33 +40,17 @@ const repeated = (tokens: Tensor, like: Tensor): Tensor => {
   return { shape: [1, 1, tokens.shape[2] * times, tokens.shape[3]], data };
 };
 
-const hashOf = ({ width, height, data }: Pixels): string =>
-  createHash('sha256').update(`${width}x${height}`).update(data).digest('hex');
-
-/** How pictures become squares. */
-type Square = Pick<ReferenceSettings, 'fit' | 'anchor'> | Record<string, never>;
-
 /** Inputs of the projector: one entry per picture or face. */
-interface Inputs {
-  readonly features: readonly Tensor[] | undefined;
-  readonly identities: readonly Float32Array[] | undefined;
-  /** Which picture each entry came from. */
-  readonly from: readonly number[];
-}
+type Inputs = Omit<Readings, 'hashes'>;
 
 class Resolver {
+  readonly reader: PictureReader;
+
   constructor(
     readonly context: ResolveContext,
     readonly adapter: AdapterParts,
-  ) {}
-
-  async encode(images: readonly (Pixels | null)[], how: Square = {}): Promise<readonly Tensor[]> {
-    const { network, size, mean, std, need } = this.adapter.encoder!;
-    const { host, stop } = this.context;
-    const { fit, anchor } = how;
-    return native(
-      host.engine.encodeImages(network, images, { output: need.output, size, mean, std, fit, anchor, stop }),
-    );
+  ) {
+    this.reader = new PictureReader(context, adapter);
   }
 
   combine(
@@ -106,34 +83,6 @@ class Resolver {
     }
     if (this.adapter.network.info.rawIdentity) return raw;
     return (await this.combine('average', [vector(raw)], [1], true)).data;
-  }
-
-  async facesOf(images: readonly Pixels[], reference: ReferenceSettings): Promise<Inputs> {
-    const { adapter, context } = this;
-    const faces = adapter.faces!;
-    const { stop } = context;
-    const identities: Float32Array[] = [];
-    const crops: Pixels[] = [];
-    const from: number[] = [];
-    for (const [i, image] of images.entries()) {
-      const option = images.length > 1 ? `${reference.option}.images[${i}]` : `${reference.option}.image`;
-      const chosen = chooseFaces(
-        await faces.find(image, stop),
-        reference.pickFace ?? defaultOf(REFERENCE, 'pickFace'),
-        option,
-      );
-      for (const face of chosen) {
-        identities.push(await this.identity(await faces.identify(image, face, stop)));
-        if (adapter.encoder) crops.push(await faces.align(image, face, adapter.faceCrop, stop));
-        from.push(i);
-      }
-    }
-    return { identities, features: adapter.encoder ? await this.encode(crops) : undefined, from };
-  }
-
-  async givenFace(face: NonNullable<ReferenceSettings['face']>, crop: Pixels | undefined): Promise<Inputs> {
-    const features = this.adapter.encoder ? await this.encode([crop!]) : undefined;
-    return { identities: [await this.identity(face.identity)], features, from: [0] };
   }
 
   /** Tokens of a reference's pictures, by the way in which they are combined. */
@@ -195,10 +144,10 @@ class Resolver {
     const features =
       encoder &&
       (picture
-        ? await this.encode([picture], reference)
+        ? await this.reader.encode([picture], reference)
         : encoder.need.output === 'image_embeds'
           ? [vector(zeros(encoder.need.width))]
-          : await this.encode([null]));
+          : await this.reader.encode([null]));
     const identities = needs.identity > 0 ? [zeros(needs.identity)] : undefined;
     const tokens = await this.project({ features, identities }, structureScale);
     if (key !== undefined) unconditional.set(key, tokens);
@@ -215,38 +164,24 @@ export const resolveReference = async (
   adapter: AdapterParts,
 ): Promise<ResolvedReference> => {
   const resolver = new Resolver(context, adapter);
-  const decode = (image: CapturedImage): Promise<Pixels> => decodeImage(image, context.limits);
-  const images: Pixels[] = [];
-  for (const image of reference.images) images.push(await decode(image));
-  const { face } = reference;
-  const reads = adapter.needs.identity > 0;
-  const crop = face?.crop && (await decode(face.crop));
-  const read = async (): Promise<Inputs> => {
-    if (face) return resolver.givenFace(face, crop);
-    if (reads) return resolver.facesOf(images, reference);
-    return { features: await resolver.encode(images, reference), identities: undefined, from: images.map((_, i) => i) };
-  };
-  const inputs = await read();
-  if (inputs.from.length > MOST_FACES) {
-    throw expectedFor(
-      'OPTION_RANGE',
-      reference.option,
-      `at most ${MOST_FACES} faces`,
-      inputs.from.length,
-      'Give fewer pictures, or another pickFace',
-    );
-  }
+  const { reader } = resolver;
+  const readings = reference.embedding ? readingsOf(reference.embedding) : await reader.read(reference);
+  const identities =
+    readings.identities && (await Promise.all(readings.identities.map((raw) => resolver.identity(raw))));
+  const inputs = { ...readings, identities };
   const structureScale =
     adapter.version === 'v2' ? (reference.structureScale ?? defaultOf(REFERENCE, 'structureScale')) : undefined;
   const pictures = await resolver.pictures(inputs, reference, structureScale);
-  const composing = reads ? undefined : reference.compositionImage && (await decode(reference.compositionImage));
+  const readsFaces = adapter.needs.identity > 0;
+  const composing =
+    readsFaces || !reference.compositionImage ? undefined : await reader.decode(reference.compositionImage);
   const composition =
     composing &&
     (await resolver.project(
-      { features: await resolver.encode([composing], reference), identities: undefined },
+      { features: await reader.encode([composing], reference), identities: undefined },
       structureScale,
     ));
-  const negative = context.guided && adapter.encoder && reference.negative && (await decode(reference.negative));
+  const negative = context.guided && adapter.encoder && reference.negative && (await reader.decode(reference.negative));
   const none = context.guided
     ? await resolver.unconditional(negative || undefined, reference, structureScale)
     : undefined;
@@ -258,8 +193,6 @@ export const resolveReference = async (
       influencesOf(reference, context.sites),
       windowOf(context.schedule, context.scheduler, reference),
     ),
-    hashes: [...images, ...[crop, composing, negative].filter((one) => !!one)].map(hashOf),
+    hashes: [...readings.hashes, ...[composing, negative].filter((one) => !!one).map(hashOf)],
   };
 };
-
-const MOST_FACES = 16; // the portrait adapters were trained with 5

@@ -1,7 +1,7 @@
 // What the options of a reference do to a picture of the bundled model: each changes it where it acts, and nothing where
 // it does not.
 import t, { type Test } from 'tap';
-import type { GenerateOptions, Pipeline, Reference } from '../../lib/index.js';
+import { Embedding, type GenerateOptions, type Pipeline, type Reference } from '../../lib/index.js';
 import { COMBINE, WEIGHT_TYPES } from '../../lib/options/table/reference.js';
 import { digestOf, failure, opened, reference, scene, sketch } from './sketch.js';
 
@@ -76,7 +76,10 @@ t.test('a composition image', async (test) => {
 
 t.test('what cannot act is said', async (test) => {
   const pipe = await withAdapter(test);
-  const said = async (given: Omit<Reference, 'image' | 'images' | 'face'>, guidanceScale = 3): Promise<string[]> => {
+  const said = async (
+    given: Omit<Reference, 'image' | 'images' | 'face' | 'embedding'>,
+    guidanceScale = 3,
+  ): Promise<string[]> => {
     const { warnings } = await pipe.generate({ ...short, guidanceScale, references: [{ image: one, ...given }] });
     return warnings.filter(({ code }) => code === 'OPTION_CONFLICT').map(({ message }) => message);
   };
@@ -178,4 +181,71 @@ t.test('a negative picture, and black for none', async (test) => {
   test.not(black, plain);
   const picture = { width: 16, height: 16, channels: 3, data: new Uint8Array(16 * 16 * 3) } as const;
   test.equal(await drawn(pipe, [{ adapter: 'plus', image: one, negative: picture }]), black, 'as a black picture');
+});
+
+t.test('an embedding in place of its pictures', async (test) => {
+  const pipe = await withAdapter(test);
+  const plus = await pipe.addAdapter(sketch.adapters.plus, { name: 'plus' });
+  const faceId = await pipe.addAdapter(sketch.adapters['faceid-plusv2'], { name: 'faceid', face: sketch.face });
+  const base = await pipe.addAdapter(sketch.adapters.base, { name: 'again' });
+  for (const adapter of [base, plus, faceId]) {
+    const images = [one, other];
+    const want = await drawn(pipe, [{ adapter, images, combine: 'average', weights: [2, 1] }]);
+    const embedding = await adapter.encode(images, { name: 'two' });
+    test.match(embedding.info, { name: 'two', pictures: 2, entries: 2, hashes: [/^[0-9a-f]{64}$/, /^[0-9a-f]{64}$/] });
+    const again = Embedding.from(embedding.toBuffer());
+    test.same(again.info, embedding.info);
+    for (const given of [embedding, again])
+      test.equal(await drawn(pipe, [{ adapter, embedding: given, combine: 'average', weights: [2, 1] }]), want);
+  }
+  const ofBase = await base.encode(one);
+  test.equal(
+    await drawn(pipe, [{ adapter: 'base', embedding: ofBase }]),
+    await drawn(pipe, [{ adapter: 'base', image: one }]),
+  );
+  test.match(await failure(pipe.generate({ ...short, references: [{ adapter: plus, embedding: ofBase }] })), {
+    code: 'ADAPTER_ENCODER_MISMATCH',
+    message: /references\[0\]\.embedding/,
+  });
+  await base.dispose();
+  test.match(await failure(base.encode(one)), { code: 'CLOSED' });
+});
+
+t.test('bytes that are no embedding', async (test) => {
+  const pipe = await withAdapter(test);
+  const { adapters } = pipe.info;
+  test.same(adapters, ['base']);
+  const adapter = await pipe.addAdapter(sketch.adapters.base, { name: 'again' });
+  const whole = (await adapter.encode(one)).toBuffer();
+  const length = Number(whole.readBigUInt64LE());
+  const header = whole.toString('utf8', 8, 8 + length);
+  const changed = (from: string | RegExp, to: string): Buffer => {
+    const text = Buffer.from(header.replace(from, to));
+    const size = Buffer.alloc(8);
+    size.writeBigUInt64LE(BigInt(text.length));
+    return Buffer.concat([size, text, whole.subarray(8 + length)]);
+  };
+  const nan = Buffer.from(whole);
+  nan.writeFloatLE(Number.NaN, 8 + length);
+  const damaged: Record<string, Uint8Array> = {
+    nothing: new Uint8Array(0),
+    'a few bytes': new Uint8Array(7),
+    'a header of terabytes': Buffer.from('ffffffffff0f0000', 'hex'),
+    'no JSON': changed(/^\{/, '['),
+    'another format': changed('node-ip-adapter embedding', 'another'),
+    'a tensor outside': changed(/"data_offsets":\[0,(\d+)\]/, '"data_offsets":[64,99999]'),
+    'another type': changed('"F32"', '"F16"'),
+    'no tensor': changed('features.0', 'other.0'),
+    'a place that is none': changed('\\"from\\":[0]', '\\"from\\":[99]'),
+    'cut short': whole.subarray(0, -4),
+    'a NaN': nan,
+  };
+  for (const [what, bytes] of Object.entries(damaged)) {
+    const error = await failure((async () => Embedding.from(bytes))());
+    test.match(error, { code: 'MODEL_HEADER_INVALID', hint: /adapter\.encode/ }, what);
+  }
+  test.equal(
+    await drawn(pipe, [{ adapter, embedding: Embedding.from(whole) }]),
+    await drawn(pipe, [{ adapter, image: one }]),
+  );
 });

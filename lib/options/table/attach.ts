@@ -1,5 +1,6 @@
 import { group } from '../row.js';
-import { ATTACHED_NAME, FACE_CROP, LOAD_SIGNAL } from './shared.js';
+import { REFERENCE } from './reference.js';
+import { ATTACHED_NAME, FACE_CROP, LOAD_SIGNAL, PICK_FACE } from './shared.js';
 
 /** How an adapter is attached. */
 export const ADAPTER = group({
@@ -65,4 +66,21 @@ export const LORA = group({
     signal: LOAD_SIGNAL,
   },
   later: ['textScale'],
+});
+
+const OF_THE_RUN = { none: 'the command line reads pictures in the run' } as const;
+
+/** How pictures are read for an embedding. */
+export const ENCODE = group({
+  call: 'adapter.encode(images, options)',
+  documented: { names: ['EncodeOptions'], file: 'adapters/encode-options.ts' },
+  rooms: ['adapters'],
+  rows: {
+    name: { ...ATTACHED_NAME, default: null, flag: OF_THE_RUN, says: 'Kept with the embedding' },
+    pickFace: { ...PICK_FACE, flag: OF_THE_RUN },
+    fit: { ...REFERENCE.rows.fit, flag: OF_THE_RUN },
+    anchor: { ...REFERENCE.rows.anchor, flag: OF_THE_RUN },
+    signal: { type: 'signal', default: null, flag: OF_THE_RUN, acts: 'reference', says: 'Cancels the reading' },
+  },
+  later: [],
 });

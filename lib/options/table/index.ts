@@ -1,5 +1,5 @@
 import type { Group } from '../row.js';
-import { ADAPTER, LORA } from './attach.js';
+import { ADAPTER, ENCODE, LORA } from './attach.js';
 import { COMMAND } from './command.js';
 import { ANALYZER, DETECT, FACE_FILES, IDENTITY } from './face.js';
 import { GENERATE } from './generate.js';
@@ -16,6 +16,7 @@ export const TABLE = {
   memory: MEMORY,
   images: IMAGES,
   adapter: ADAPTER,
+  encode: ENCODE,
   faceFiles: FACE_FILES,
   lora: LORA,
   analyzer: ANALYZER,

@@ -68,7 +68,7 @@ export const REFERENCE = group({
       default: null,
       flag: '--reference <file>',
       acts: 'reference',
-      says: 'The picture; exactly one of image, images and face is given',
+      says: 'The picture; exactly one of image, images, face and embedding is given',
       help: 'A reference picture; may be repeated',
     },
     images: {
@@ -89,6 +89,14 @@ export const REFERENCE = group({
       flag: CODE_ONLY,
       acts: 'face',
       says: 'A face that was analysed before',
+    },
+    embedding: {
+      type: 'special',
+      expects: 'an Embedding',
+      default: null,
+      flag: CODE_ONLY,
+      acts: 'reference',
+      says: 'What adapter.encode read from pictures, in their place',
     },
     scale: {
       type: 'special',
@@ -255,17 +263,7 @@ export const REFERENCE = group({
     },
     pickFace: { ...PICK_FACE, record: true },
   },
-  later: [
-    'embedding',
-    'mask',
-    'maskMode',
-    'embedsScaling',
-    'passes',
-    'outliers',
-    'weightMode',
-    'clipMask',
-    'onMissing',
-  ],
+  later: ['mask', 'maskMode', 'embedsScaling', 'passes', 'outliers', 'weightMode', 'clipMask', 'onMissing'],
 });
 
 /** A face given instead of a picture. */

@@ -1,0 +1,216 @@
+import { z } from 'zod';
+import { ModelFileError, ModelMismatchError } from '../errors.js';
+import type { Tensor } from '../native/types.js';
+import { expectedFor } from '../options/check.js';
+import type { Readings } from './readings.js';
+import { type EncoderNeed, encoderName, type Needs } from './variants.js';
+
+/** What an embedding holds. */
+export interface EmbeddingInfo {
+  readonly name?: string;
+  /** Pictures that were read, and faces in them; one entry each where no face was looked for. */
+  readonly pictures: number;
+  readonly entries: number;
+  /** Image encoder and its output, for adapters that read pictures. */
+  readonly encoder?: string;
+  readonly output?: 'image_embeds' | 'penultimate';
+  /** Width of that output. */
+  readonly width?: number;
+  /** Numbers of an identity, for adapters that read faces. */
+  readonly identity?: number;
+  /** SHA-256 of each picture's pixels in normal form. */
+  readonly hashes: readonly string[];
+}
+
+const FORMAT = 'node-ip-adapter embedding';
+const MOST_ENTRIES = 16;
+const MOST_HEADER = 2 ** 20; // bytes
+
+const text = z.string().max(200);
+const whole = z.number().int().nonnegative();
+const HEADER = z.record(
+  z.string(),
+  z.object({ dtype: z.string(), shape: z.array(whole).max(4), data_offsets: z.tuple([whole, whole]) }),
+);
+const FACTS = z.object({
+  name: text.optional(),
+  encoder: text.optional(),
+  output: z.enum(['image_embeds', 'penultimate']).optional(),
+  from: z
+    .array(whole.max(MOST_ENTRIES - 1))
+    .min(1)
+    .max(MOST_ENTRIES),
+  hashes: z.array(text).max(MOST_ENTRIES),
+});
+
+interface Contents {
+  readonly readings: Readings;
+  readonly encoder: string | undefined;
+  readonly output: 'image_embeds' | 'penultimate' | undefined;
+  readonly name: string | undefined;
+}
+
+const contents = new WeakMap<Embedding, Contents>();
+
+const damaged = (what: string, cause?: unknown): ModelFileError =>
+  new ModelFileError(
+    'MODEL_HEADER_INVALID',
+    `These bytes are no embedding: ${what}`,
+    'Make it again with adapter.encode',
+    {
+      cause,
+    },
+  );
+
+/**
+ * What an image encoder and a face recogniser read from pictures, before an adapter's projector: to be kept, and used in place
+ * of the pictures by every adapter that reads the same. How pictures are combined, weighed and scaled is said when it is used.
+ *
+ * @example
+ * const her = await adapter.encode(['her-1.jpg', 'her-2.jpg'], { name: 'her' })
+ * await writeFile('her.safetensors', her.toBuffer())
+ * const again = Embedding.from(await readFile('her.safetensors'))
+ * await pipe.generate({ prompt, references: [{ adapter, embedding: again }] })
+ */
+export class Embedding {
+  readonly info: EmbeddingInfo;
+
+  /** Made by `encode` and `from`; not called by users. */
+  constructor(own: Contents) {
+    const { readings, encoder, output, name } = own;
+    const { features, identities, from, hashes } = readings;
+    contents.set(this, own);
+    this.info = {
+      ...(name === undefined ? {} : { name }),
+      pictures: new Set(from).size,
+      entries: from.length,
+      ...(features ? { encoder: encoder!, output: output!, width: features[0]!.shape[3] } : {}),
+      ...(identities ? { identity: identities[0]!.length } : {}),
+      hashes,
+    };
+  }
+
+  /** The bytes of a safetensors file. */
+  toBuffer(): Buffer {
+    const { readings, encoder, output, name } = contents.get(this)!;
+    const { features = [], identities = [], from, hashes } = readings;
+    const parts: [string, readonly number[], Float32Array][] = [
+      ...features.map(({ shape, data }, i): [string, readonly number[], Float32Array] => [
+        `features.${i}`,
+        [shape[2], shape[3]],
+        data,
+      ]),
+      ...identities.map((data, i): [string, readonly number[], Float32Array] => [`identity.${i}`, [data.length], data]),
+    ];
+    let end = 0;
+    const tensors = parts.map(([key, shape, { byteLength }]) => {
+      const begin = end;
+      end += byteLength;
+      return [key, { dtype: 'F32', shape, data_offsets: [begin, end] }];
+    });
+    const facts = JSON.stringify({ name, encoder, output, from, hashes });
+    const header = JSON.stringify({
+      __metadata__: { format: FORMAT, version: '1', facts },
+      ...Object.fromEntries(tensors),
+    });
+    const padded = Buffer.from(header.padEnd(Math.ceil(header.length / 8) * 8));
+    const length = Buffer.alloc(8);
+    length.writeBigUInt64LE(BigInt(padded.length));
+    return Buffer.concat([
+      length,
+      padded,
+      ...parts.map(([, , { buffer, byteOffset, byteLength }]) => Buffer.from(buffer, byteOffset, byteLength)),
+    ]);
+  }
+
+  /** Reads what `toBuffer` wrote. */
+  static from(bytes: Uint8Array): Embedding {
+    if (!(bytes instanceof Uint8Array)) throw expectedFor('OPTION_TYPE', 'bytes', 'the bytes of an embedding', bytes);
+    const buffer = Buffer.from(bytes); // copied
+    if (buffer.length < 8) throw damaged(`${buffer.length} bytes are too few`);
+    const length = Number(buffer.readBigUInt64LE());
+    if (length > MOST_HEADER || 8 + length > buffer.length) throw damaged(`its header would have ${length} bytes`);
+    let facts: z.infer<typeof FACTS>;
+    let tensors: z.infer<typeof HEADER>;
+    try {
+      const { __metadata__: metadata, ...rest } = JSON.parse(buffer.toString('utf8', 8, 8 + length)) as Record<
+        string,
+        unknown
+      >;
+      const { format, facts: given } = z.object({ format: z.literal(FORMAT), facts: z.string() }).parse(metadata);
+      if (format !== FORMAT) throw damaged('another format');
+      facts = FACTS.parse(JSON.parse(given));
+      tensors = HEADER.parse(rest);
+    } catch (cause) {
+      throw damaged('its header cannot be read', cause);
+    }
+    const numbers = (key: string): { readonly shape: readonly number[]; readonly data: Float32Array } | undefined => {
+      const tensor = Object.hasOwn(tensors, key) ? tensors[key] : undefined;
+      if (!tensor) return undefined;
+      const [begin, end] = tensor.data_offsets;
+      const count = tensor.shape.reduce((product, size) => product * size, 1);
+      if (tensor.dtype !== 'F32' || end - begin !== 4 * count || 8 + length + end > buffer.length || count === 0)
+        throw damaged(`${key} does not lie where its header says`);
+      const data = new Float32Array(count);
+      for (let i = 0; i < count; ++i) data[i] = buffer.readFloatLE(8 + length + begin + 4 * i);
+      if (!data.every(Number.isFinite)) throw damaged(`${key} has numbers that are NaN or infinite`);
+      return { shape: tensor.shape, data };
+    };
+    const { from, hashes, encoder, output, name } = facts;
+    const list = <T>(
+      prefix: string,
+      dims: number,
+      make: (shape: readonly number[], data: Float32Array) => T,
+    ): T[] | undefined => {
+      const found = from.map((_, i) => numbers(`${prefix}.${i}`));
+      if (found.every((one) => one === undefined)) return undefined;
+      const first = found[0]?.shape.join();
+      return found.map((one, i) => {
+        if (!one || one.shape.length !== dims || one.shape.join() !== first)
+          throw damaged(`${prefix}.${i} is missing or unlike the others`);
+        return make(one.shape, one.data);
+      });
+    };
+    const features = list('features', 2, ([tokens, width], data): Tensor => ({ shape: [1, 1, tokens!, width!], data }));
+    const identities = list('identity', 1, (_, data) => data);
+    if (!features && !identities) throw damaged('it holds no tensor');
+    if (features && (encoder === undefined || output === undefined))
+      throw damaged('it does not say what its features are of');
+    return new Embedding({ readings: { features, identities, from, hashes }, encoder, output, name });
+  }
+}
+
+/** The side of an adapter that reads pictures. */
+interface Reader {
+  readonly name: string;
+  readonly needs: Needs;
+  readonly encoder: { readonly need: EncoderNeed } | undefined;
+}
+
+/** What an embedding holds, for an adapter. */
+export const readingsOf = (embedding: Embedding): Readings => contents.get(embedding)!.readings;
+
+/** What an adapter's reader made of pictures, as an embedding. */
+export const embeddingOf = (readings: Readings, { encoder }: Reader, name: string | undefined): Embedding =>
+  new Embedding({ readings, encoder: encoder && encoderName(encoder.need), output: encoder?.need.output, name });
+
+/** An embedding serves every adapter that reads the same; another one is refused. */
+export const checkEmbedding = ({ info }: Embedding, { needs, encoder, name }: Reader, option: string): void => {
+  const wrong = (what: string, found: unknown, expected: unknown): ModelMismatchError =>
+    new ModelMismatchError(
+      'ADAPTER_ENCODER_MISMATCH',
+      `${option} has ${what}, found ${String(found ?? 'none')}; ${name} reads ${String(expected)}`,
+      `Make it with ${name}: await adapter.encode(images)`,
+      { details: { option, found, expected } },
+    );
+  if (needs.identity > 0 && info.identity !== needs.identity)
+    throw wrong('identities of another recogniser', info.identity, needs.identity);
+  if (!encoder) return;
+  const { output, width } = encoder.need;
+  if (info.output !== output || info.width !== width)
+    throw wrong(
+      'another encoder’s features',
+      `${info.output ?? ''} ${info.width ?? ''}`.trim() || undefined,
+      `${output} ${width}`,
+    );
+};

@@ -1,0 +1,46 @@
+import type { PickFace } from '../faces/options.js';
+import { type CapturedImage, captureImage, type ImageSource } from '../images/source.js';
+import { readList } from '../options/check.js';
+import { readOptions } from '../options/read.js';
+import { ENCODE } from '../options/table/attach.js';
+import { type ANCHORS, type FITS, REFERENCE } from '../options/table/reference.js';
+
+/**
+ * How pictures are read for an embedding.
+ *
+ * @example
+ * const her = await adapter.encode('her.jpg', { name: 'her', pickFace: 'only' })
+ */
+export interface EncodeOptions {
+  /** Kept with the embedding. */
+  readonly name?: string;
+  /** Which face of a picture with several: a rule, or a place 0…999, best score first. Default `largest`. */
+  readonly pickFace?: PickFace;
+  /** How a picture becomes the square that the image encoder reads; `pad` adds black bars. Default `crop`. */
+  readonly fit?: (typeof FITS)[number];
+  /** What `crop` keeps of the picture, and where it lies in `pad`. Default `center`. */
+  readonly anchor?: (typeof ANCHORS)[number];
+  readonly signal?: AbortSignal;
+}
+
+/** A call of `encode` with its pictures copied and its options checked. */
+export interface EncodeSettings extends Omit<EncodeOptions, 'signal'> {
+  readonly images: readonly CapturedImage[];
+  readonly signal: AbortSignal | undefined;
+}
+
+export const encodeSettings = (
+  images: ImageSource | readonly ImageSource[],
+  options: EncodeOptions = {},
+): EncodeSettings => {
+  const { name, pickFace, fit, anchor, signal } = readOptions(ENCODE, options, {});
+  const list = Array.isArray(images) ? readList(images, 'images', REFERENCE.rows.images.range[1]) : [images];
+  return {
+    images: list.map((image, i) => captureImage(image, Array.isArray(images) ? `images[${i}]` : 'image')),
+    ...(name === undefined ? {} : { name }),
+    ...(pickFace === undefined ? {} : { pickFace }),
+    ...(fit === undefined ? {} : { fit }),
+    ...(anchor === undefined ? {} : { anchor }),
+    signal,
+  };
+};

@@ -1,0 +1,12 @@
+import type { Tensor } from '../native/types.js';
+
+/** What an image encoder and a face recogniser make of pictures, before any projector: one entry per picture or face. */
+export interface Readings {
+  readonly features: readonly Tensor[] | undefined;
+  /** The recogniser's raw numbers. */
+  readonly identities: readonly Float32Array[] | undefined;
+  /** Which picture each entry came from. */
+  readonly from: readonly number[];
+  /** SHA-256 of each picture in normal form. */
+  readonly hashes: readonly string[];
+}
