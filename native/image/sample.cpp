@@ -3,29 +3,11 @@
 #include <algorithm>
 #include <cmath>
 
+#include "image/taps.h"
+
 namespace ipa {
 
 namespace {
-
-// The input positions an output position reads, and their weights (which sum to 1).
-struct Taps {
-  int first = 0;
-  std::vector<double> weights;
-};
-using TapList = std::vector<Taps>;
-
-TapList linear_taps(int inputs, int outputs) {
-  TapList list;
-  for (int i = 0; i < outputs; ++i) {
-    const double at = std::clamp((i + 0.5) * inputs / outputs - 0.5, 0.0, inputs - 1.0);
-    const int first = static_cast<int>(at);
-    if (first + 1 < inputs)
-      list.push_back({first, {1 - (at - first), at - first}});
-    else
-      list.push_back({first, {1}});
-  }
-  return list;
-}
 
 TapList covered_taps(int inputs, int outputs) {
   const double step = static_cast<double>(inputs) / outputs;
@@ -58,23 +40,9 @@ TapList seam_taps(int inputs, int outputs) {
 
 Image8 sampled(const Image8& in, const TapList& xs, const TapList& ys) {
   Image8 out(static_cast<int>(xs.size()), static_cast<int>(ys.size()), in.channels);
-  const size_t c = static_cast<size_t>(in.channels);
-  std::vector<double> row(in.row_bytes());  // the input rows of one output row, mixed
   uint8_t* to = out.data.data();
-  for (const Taps& y : ys) {
-    std::fill(row.begin(), row.end(), 0.0);
-    for (size_t j = 0; j < y.weights.size(); ++j) {
-      const uint8_t* from = in.row(y.first + static_cast<int>(j));
-      for (size_t x = 0; x < row.size(); ++x) row[x] += y.weights[j] * from[x];
-    }
-    for (const Taps& x : xs)
-      for (size_t channel = 0; channel < c; ++channel) {
-        double sum = 0;
-        for (size_t k = 0; k < x.weights.size(); ++k)
-          sum += x.weights[k] * row[(static_cast<size_t>(x.first) + k) * c + channel];
-        *to++ = static_cast<uint8_t>(std::clamp(std::nearbyint(sum), 0.0, 255.0));
-      }
-  }
+  resample(in.data.data(), static_cast<size_t>(in.width), static_cast<size_t>(in.channels), xs, ys,
+           [&](double sum) { *to++ = static_cast<uint8_t>(std::clamp(std::nearbyint(sum), 0.0, 255.0)); });
   return out;
 }
 

@@ -113,7 +113,7 @@ export const kinds = [
 
   {
     kind: 'image/mask-grids',
-    later: 'masks',
+    half: 'native',
     fits: family('image', (c) => c.keys.some((key) => /^out\/.*\.(diffusers|comfy|exact-bilinear)\./.test(key))),
   },
   { kind: 'image/inpaint-mask', later: 'inpainting', fits: family('image', (c) => c.keys.includes('out/binary')) },

@@ -1,5 +1,6 @@
 // Pixels: resizing, the CLIP square, detector outputs, alignment. The level makes no difference to them.
 #include <cmath>
+#include <map>
 #include <span>
 #include <string>
 #include <vector>
@@ -8,6 +9,7 @@
 #include "golden/kinds.h"
 #include "image/detections.h"
 #include "image/image.h"
+#include "image/mask_grid.h"
 #include "image/preprocess.h"
 #include "image/resize.h"
 #include "image/sample.h"
@@ -165,12 +167,39 @@ void check_alignment(Level&, const std::string& name, Verdict& verdict) {
   }
 }
 
+// in/NAME -> out/NAME.MODE.HxW, and out/NAME.preprocessed, which diffusers resamples.
+void check_mask_grids(Level&, const std::string& name, Verdict& verdict) {
+  static const std::map<std::string, MaskMode> modes = {
+      {"diffusers", MaskMode::diffusers}, {"comfy", MaskMode::comfy}, {"exact-bilinear", MaskMode::linear}};
+  const Golden g(name);
+  for (const auto& [key, tensor] : g.tensors) {
+    if (!key.starts_with("out/")) continue;
+    const size_t dot = key.find('.'), after = key.find('.', dot + 1);
+    const GoldenTensor& in = g["in/" + key.substr(4, dot - 4)];
+    RegionMask mask{static_cast<int>(in.dims.at(1)), static_cast<int>(in.dims[0]), in.f32()};
+    const std::vector<float> want = tensor.f32();
+    if (key.substr(dot + 1) == "preprocessed") {
+      verdict.close(key, black_and_white(mask).data, want, 0);
+      continue;
+    }
+    const auto mode = modes.find(key.substr(dot + 1, after - dot - 1));
+    if (mode == modes.end()) {
+      verdict.fault("no mode is known for " + key);
+      continue;
+    }
+    mask.mode = mode->second;
+    const GridSize grid{std::stoll(key.substr(after + 1)), std::stoll(key.substr(key.rfind('x') + 1))};
+    verdict.close(key, mask_grid(mask, {mask.height / 8, mask.width / 8}, grid), want, g.tolerance() * test::rms(want));
+  }
+}
+
 }  // namespace
 
 void add_images(Kinds& kinds) {
   kinds["image/resize"] = {check_resize, /*per_level=*/false};
   kinds["image/clip"] = {check_clip_square, false};
   kinds["image/detector"] = {check_detector, false};
+  kinds["image/mask-grids"] = {check_mask_grids, false};
   kinds["image/alignment"] = {check_alignment, false};
 }
 
