@@ -19,6 +19,7 @@ t.test('every kind that runs on a card was there, on every level', async (test) 
     'network/clip-text',
     'network/clip-vision',
     'adapter/image-prompts',
+    'adapter/masks',
     'adapter/inner-lora',
     'projector',
   ])

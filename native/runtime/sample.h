@@ -10,9 +10,10 @@ namespace ipa {
 
 struct SamplePrompt {
   Network* adapter;
-  Tensor tokens, negative;    // [1, 1, T, D] each; negative only with guidance
-  std::vector<float> scales;  // one per site, execution order
-  std::vector<float> window;  // one factor per outer step: 1 inside, 0 outside
+  Tensor tokens, negative;              // [1, 1, T, D] each; negative only with guidance
+  std::vector<float> scales;            // one per site, execution order
+  std::vector<float> window;            // one factor per outer step: 1 inside, 0 outside
+  std::optional<RegionMask> mask = {};  // where in the picture it acts; none: everywhere
 };
 
 struct SampleRequest {

@@ -25,8 +25,21 @@ RecordRequest step_request(const UNetConfig& config, const UNetRequest& r) {
   c.text_tokens = r.context.shape.tokens();
   c.time_rows = config.added_conditioning() ? r.x.n : 1;
   for (const ImagePromptTokens& prompt : r.prompts)
-    c.image_prompts.push_back({static_cast<int>(prompt.tokens.shape.tokens()), false});
+    c.image_prompts.push_back({static_cast<int>(prompt.tokens.shape.tokens()), prompt.mask.has_value()});
   return {{{"x", r.x}}, step_numbers(c), r.taps};
+}
+
+// mask<i>.<h>x<w> for every grid on which the network attends.
+void set_masks(Prepared& step, const UNetRequest& r) {
+  for (size_t i = 0; i < r.prompts.size(); ++i) {
+    if (!r.prompts[i].mask) continue;
+    const std::string own = "mask" + std::to_string(i) + ".";
+    for (const auto& [input, id] : step.plan().inputs) {
+      if (!input.starts_with(own)) continue;
+      const Shape& grid = step.plan().values[static_cast<size_t>(id)].shape;
+      step.set(input, mask_grid(*r.prompts[i].mask, {r.x.h, r.x.w}, {grid.h, grid.w}));
+    }
+  }
 }
 
 }  // namespace
@@ -60,6 +73,8 @@ UNetRun::UNetRun(Network& unet, const UNetConfig& config, const UNetRequest& r, 
            return input.substr(0, input.size() - last.size()) + "image_" + last.substr(own.size());
          });
   }
+
+  set_masks(step_, r);
 
   // Their projections to K and V have done their work for this request.
   for (const ImagePromptTokens& prompt : r.prompts) prompt.adapter->leave();

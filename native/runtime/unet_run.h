@@ -2,9 +2,11 @@
 // One UNet made ready for one request: text and image K/V and the time rows of all steps are computed once and stay
 // where the backend has its memory, then forward() runs the step plan. Everything is allocated here, nothing in
 // forward().
+#include <optional>
 #include <span>
 #include <vector>
 
+#include "image/mask_grid.h"
 #include "models/configs.h"
 #include "runtime/network.h"
 
@@ -12,7 +14,8 @@ namespace ipa {
 
 struct ImagePromptTokens {
   Network* adapter;
-  Tensor tokens;  // [N, 1, T, D], rows as the UNet's batch
+  Tensor tokens;                        // [N, 1, T, D], rows as the UNet's batch
+  std::optional<RegionMask> mask = {};  // the same for all rows
 };
 
 struct UNetRequest {

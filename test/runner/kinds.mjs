@@ -71,7 +71,7 @@ export const kinds = [
     later: 'embeds scaling',
     fits: family('adapter', (c) => c.info.config?.embeds_scaling !== undefined),
   },
-  { kind: 'adapter/masks', later: 'masks', fits: family('adapter', has('in/masks')) },
+  { kind: 'adapter/masks', half: 'native', fits: family('adapter', has('in/masks')) },
   { kind: 'adapter/inner-lora', half: 'native', fits: family('adapter', (c) => c.info.lora_strength !== undefined) },
   { kind: 'adapter/image-prompts', half: 'native', fits: family('adapter', (c) => weights(c).unet !== undefined) },
   { kind: 'adapter/weight-types', half: 'script', fits: rows('cases', 'type', 'per_layer') },

@@ -33,15 +33,15 @@ struct AdapterCase {
   std::unique_ptr<Network> network;
 };
 
-// embeds [N, images, E] or [N, images, T, E]: the tokens of a row's images follow each other.
-Tensor image_tokens(AdapterCase& adapter, const test::GoldenTensor& embeds) {
+// Of embeds [N, images, E] or [N, images, T, E] the images from `first` on: a row's tokens follow each other.
+Tensor image_tokens(AdapterCase& adapter, const test::GoldenTensor& embeds, int64_t first, int64_t images) {
   const Dims& d = embeds.dims;
   const std::vector<float> values = embeds.f32();
   const int64_t tokens = d.size() == 4 ? d[2] : 1, size = tokens * d.back();
   Tensor all;
   for (int64_t row = 0; row < d[0]; ++row) {
     ProjectInput in;
-    for (int64_t image = 0; image < d[1]; ++image) {
+    for (int64_t image = first; image < first + images; ++image) {
       const auto from = values.begin() + (row * d[1] + image) * size;
       in.features.push_back({{1, 1, tokens, d.back()}, {from, from + size}});
     }
@@ -90,6 +90,29 @@ void check_combine(Level& level, const std::string& name, Verdict& verdict) {
   }
 }
 
+// in/masks.<adapter> [1, masks, H, W].
+std::vector<RegionMask> region_masks(const Golden& g, size_t adapter) {
+  const std::string key = "in/masks." + std::to_string(adapter);
+  if (!g.has(key)) return {};
+  // The reference is diffusers, by its own rule unless the case says another.
+  const MaskMode mode = g.info.has("mask_mode") && g.info["mask_mode"].string.starts_with("bilinear to the exact grid")
+                            ? MaskMode::linear
+                            : MaskMode::diffusers;
+  const Dims& d = g[key].dims;
+  const std::vector<float> values = g[key].f32();
+  const std::ptrdiff_t size = d[2] * d[3];
+  std::vector<RegionMask> masks;
+  for (auto from = values.begin(); from != values.end(); from += size)
+    masks.push_back({static_cast<int>(d[3]), static_cast<int>(d[2]), {from, from + size}, mode});
+  return masks;
+}
+
+// The scale of an adapter, or of each of its images.
+void append_scales(std::vector<float>& scales, const test::Json& given) {
+  if (given.array.empty()) scales.push_back(static_cast<float>(given.number));
+  for (const test::Json& scale : given.array) scales.push_back(static_cast<float>(scale.number));
+}
+
 void check_image_prompts(Level& level, const std::string& name, Verdict& verdict) {
   const Golden g(name);
   UNetCase unet(level, g, GoldenModel(unet_prefix(g)));
@@ -98,12 +121,22 @@ void check_image_prompts(Level& level, const std::string& name, Verdict& verdict
   std::vector<ImagePromptTokens> prompts;
   for (const test::Json& prefix : prefixes) {
     AdapterCase& adapter = adapters.emplace_back(level, prefix.string, unet.config());
-    prompts.push_back({adapter.network.get(), image_tokens(adapter, g["in/embeds." + std::to_string(prompts.size())])});
+    const size_t i = adapters.size() - 1;
+    const test::GoldenTensor& embeds = g["in/embeds." + std::to_string(i)];
+    const std::vector<RegionMask> masks = region_masks(g, i);
+    if (masks.empty()) {
+      prompts.push_back({adapter.network.get(), image_tokens(adapter, embeds, 0, embeds.dims[1])});
+      continue;
+    }
+    // Images with a mask each attend each for itself.
+    const int64_t share = embeds.dims[1] / static_cast<int64_t>(masks.size());
+    for (size_t m = 0; m < masks.size(); ++m)
+      prompts.push_back(
+          {adapter.network.get(), image_tokens(adapter, embeds, static_cast<int64_t>(m) * share, share), masks[m]});
   }
   std::vector<float> scales;
   for (const AttentionSite& site : attention_sites(unet.config()))
-    for (size_t i = 0; i < prefixes.size(); ++i)
-      scales.push_back(static_cast<float>(g.info["scale_per_layer"][site.path][i].number));
+    for (size_t i = 0; i < prefixes.size(); ++i) append_scales(scales, g.info["scale_per_layer"][site.path][i]);
   compare(verdict, g, unet.eps(std::move(prompts), scales), unet.computed_with());
 }
 
@@ -144,6 +177,7 @@ void check_inner_lora(Level& level, const std::string& name, Verdict& verdict) {
 void add_adapters(Kinds& kinds) {
   kinds["adapter/combine"] = {check_combine};
   kinds["adapter/image-prompts"] = {check_image_prompts};
+  kinds["adapter/masks"] = {check_image_prompts};
   kinds["adapter/inner-lora"] = {check_inner_lora};
 }
 

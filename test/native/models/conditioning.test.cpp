@@ -1,4 +1,4 @@
-// What a step plan can do beyond the cases of the golden runner: residuals, features, masks, gains.
+// What a step plan can do beyond the cases of the golden runner: residuals, features, gains.
 #include <string>
 #include <utility>
 #include <vector>
@@ -111,27 +111,6 @@ std::vector<float> image_tokens(Machine& m, const Golden& g, const GoldenModel& 
   return run(m, plan, {{input, embeds.f32()}}, weights(model)).at("tokens");
 }
 
-// Bilinear at half-pixel centres, edges clamped: the specification's default for masks.
-std::vector<float> mask_on_grid(const GoldenTensor& mask, int64_t h, int64_t w) {
-  const std::vector<float> from = mask.f32();
-  const int64_t mh = mask.dims[2], mw = mask.dims[3];
-  const auto tap = [](int64_t i, int64_t size, int64_t from_size) {
-    const double at = std::clamp((static_cast<double>(i) + 0.5) * from_size / size - 0.5, 0.0, from_size - 1.0);
-    const int64_t low = static_cast<int64_t>(at);
-    return std::tuple(low, std::min(low + 1, from_size - 1), at - low);
-  };
-  std::vector<float> to;
-  for (int64_t y = 0; y < h; ++y)
-    for (int64_t x = 0; x < w; ++x) {
-      const auto [y0, y1, fy] = tap(y, h, mh);
-      const auto [x0, x1, fx] = tap(x, w, mw);
-      const double top = from[y0 * mw + x0] * (1 - fx) + from[y0 * mw + x1] * fx;
-      const double bottom = from[y1 * mw + x0] * (1 - fx) + from[y1 * mw + x1] * fx;
-      to.push_back(static_cast<float>(top * (1 - fy) + bottom * fy));
-    }
-  return to;
-}
-
 Tensors adapter_result(Machine& m, const Golden& g) {
   const GoldenModel model(g.info["weights"]["unet"].string);
   UNetCase unet(m, g, model);
@@ -143,20 +122,13 @@ Tensors adapter_result(Machine& m, const Golden& g) {
     check_fit(a, unet.u);
     const std::vector<float> tokens = image_tokens(m, g, file, a, static_cast<int>(i));
     const int64_t count = static_cast<int64_t>(tokens.size()) / unet.c.batch / a.context;
-    const bool masked = g.has("in/masks." + std::to_string(i));
-    unet.c.image_prompts.push_back({static_cast<int>(count), masked});
+    unet.c.image_prompts.push_back({static_cast<int>(count), false});
     const Plan plan = recorded({}, [&](Builder& b) { record_image_kv(b, unet.u, a, unet.c.batch, count); });
     for (auto& [name, values] : run(m, plan, {{"tokens", tokens}}, weights(file))) {
       std::string input = name;  // "<site>.image_k" -> "<site>.image0_k"
       input.insert(input.rfind('_'), std::to_string(i));
       unet.in[input] = values;
     }
-    if (!masked) continue;
-    const Dims x = g["in/x"].dims;
-    int64_t h = x[2], w = x[3];
-    for (int level = 0; level < unet.u.depth(); ++level, h = (h + 1) / 2, w = (w + 1) / 2)
-      unet.in["mask" + std::to_string(i) + "." + std::to_string(h) + "x" + std::to_string(w)] =
-          mask_on_grid(g["in/masks." + std::to_string(i)], h, w);
   }
   std::vector<float>& scales = unet.in["scales"];
   for (const AttentionSite& site : sites)
@@ -184,14 +156,6 @@ TEST("ControlNet residuals enter the UNet where the reference adds them") {
 
 TEST("T2I-Adapter features enter the UNet where the reference adds them") {
   check_all({"networks/t2i-full", "networks/t2i-light"}, check_features);
-}
-
-TEST("image prompts with masks agree with the reference") {
-  check_all({"adapters/unet15-masks-grey-bilinear", "adapters/unetxl-masks-grey-bilinear"},
-            [](Machine& m, const std::string& name) {
-              const Golden g(name);
-              expect_golden(m, g, adapter_result(m, g));
-            });
 }
 
 TEST("scale 0 is no adapter, bit for bit") {
