@@ -133,6 +133,18 @@ export interface SampleRow {
   }[];
 }
 
+/** A grey picture of any size, stretched over the whole: 1 is full influence, 0 none. */
+export interface RegionMask {
+  readonly data: Float32Array; // [height, width], 0..1
+  readonly width: number;
+  readonly height: number;
+  /**
+   * How it is brought to the grids of tokens: bilinear to each exact grid; or, for parity, as diffusers (black and
+   * white, bicubic) or ComfyUI_IPAdapter_plus (bilinear) do, on the grids that they guess.
+   */
+  readonly mode: 'linear' | 'diffusers' | 'comfy';
+}
+
 export interface SampleSpec extends CallOptions {
   readonly unet: NetworkHandle;
   readonly width: number; // latent columns
@@ -160,6 +172,8 @@ export interface SampleSpec extends CallOptions {
     readonly scales: readonly number[];
     /** One factor per outer step: 1 inside the window of influence, 0 outside. */
     readonly window: readonly number[];
+    /** Where in the picture it acts; absent: everywhere. */
+    readonly mask?: RegionMask;
   }[];
   /** Also return the latents after every row. */
   readonly keepSteps?: boolean;

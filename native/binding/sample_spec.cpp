@@ -10,6 +10,8 @@ namespace ipa::binding {
 
 namespace {
 
+constexpr int kMaskSide = 65536;  // pixels
+
 StepRow to_row(const Napi::Object& object) {
   StepRow row;
   row.step = static_cast<int>(number_of(object, "step"));
@@ -37,14 +39,29 @@ std::vector<float> optional_floats(const Napi::Object& object, const char* name)
   return value.IsUndefined() ? std::vector<float>{} : to_floats(value, name);
 }
 
-int64_t whole(const Napi::Object& object, const char* name, double least, double most) {
+int64_t whole(const Napi::Object& object, const char* name, double least, double most, const std::string& owner = "") {
   const double v = number_of(object, name);
   if (v < least || v > most || v != std::floor(v))
     fail(Code::OPTION_RANGE,
          std::string("Expected a whole number from ") + std::to_string(static_cast<int64_t>(least)) + " to " +
-             std::to_string(static_cast<int64_t>(most)) + " for " + name + " but received " + std::to_string(v),
-         "pass a number in that range", {{"option", name}});
+             std::to_string(static_cast<int64_t>(most)) + " for " + owner + name + " but received " + std::to_string(v),
+         "pass a number in that range", {{"option", owner + name}});
   return static_cast<int64_t>(v);
+}
+
+std::optional<RegionMask> optional_mask(const Napi::Object& prompt) {
+  const Napi::Value value = prompt.Get("mask");
+  if (value.IsUndefined()) return std::nullopt;
+  const Napi::Object o = object_of(value, "mask");
+  const std::string mode = text_of(o, "mode");
+  const std::optional<MaskMode> known = mask_mode(mode);
+  if (!known)
+    fail(Code::OPTION_RANGE, "Expected " + std::string(kMaskModes) + " for mask.mode but received " + quoted(mode),
+         "pass one of them", {{"option", "mask.mode"}});
+  const auto side = [&](const char* name) { return static_cast<int>(whole(o, name, 1, kMaskSide, "mask.")); };
+  RegionMask mask{side("width"), side("height"), to_floats(o.Get("data"), "mask.data"), *known};
+  check_mask(mask);
+  return mask;
 }
 
 // Whatever lib checked is checked again where it would be read out of bounds.
@@ -111,7 +128,7 @@ SampleSpec to_sample_spec(const Napi::Value& value) {
     spec.adapters.push_back(NetworkHandle::get(p.Get("adapter"), "adapter"));
     r.prompts.push_back({spec.adapters.back()->network.get(), to_tensor(p.Get("tokens"), "tokens"),
                          optional_tensor(p, "negativeTokens"), to_floats(p.Get("scales"), "scales"),
-                         to_floats(p.Get("window"), "window")});
+                         to_floats(p.Get("window"), "window"), optional_mask(p)});
   }
   spec.keep_steps = flag_or(o, "keepSteps", false);
   check(spec);

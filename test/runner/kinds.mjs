@@ -88,7 +88,7 @@ export const kinds = [
     later: 'image to image',
     fits: family('pipeline', (c) => c.keys.includes('in/image') || c.info.arguments.strength !== undefined),
   },
-  { kind: 'pipeline/masks', later: 'masks', fits: family('pipeline', has('in/masks')) },
+  { kind: 'pipeline/masks', half: 'script', fits: family('pipeline', has('in/masks')) },
   {
     kind: 'pipeline',
     half: 'script',

@@ -177,6 +177,15 @@ const structureScale = (note = '') => {
   return said?.[1] === 'True' ? { structureScale: Number(said[2]) } : {};
 };
 
+/** What is white of mask `index` of [masks, 1, H, W], as the reference of every pipeline (diffusers) takes it. */
+const regionMask = (tensors, index) => {
+  const masks = tensors.get('in/masks');
+  if (!masks) return undefined;
+  const [, , height, width] = masks.shape;
+  const data = Float32Array.from(part(numbers(tensors, 'in/masks'), index, masks.shape[0]));
+  return { data, width, height, mode: 'diffusers' };
+};
+
 /** One image prompt of sample() per adapter. */
 const imagePrompts = async (pipeline, c, tensors, unet) => {
   const { info } = c;
@@ -195,6 +204,7 @@ const imagePrompts = async (pipeline, c, tensors, unet) => {
       ...(info.arguments.guidance_scale > 1 && { negativeTokens: await project(without) }),
       scales: siteScales(scale, unet.info.sites, 'scale'),
       window: info.scale_per_step ?? new Array(info.steps).fill(1),
+      mask: regionMask(tensors, i),
     });
     if (adapter.info.loraRank > 0) loras.push({ lora: adapter, strength: 1 }); // the LoRA inside FaceID adapters
   }
@@ -265,4 +275,4 @@ const checkPipeline = async (c, verdict, pipeline) => {
   }
 };
 
-export const checks = { pipeline: checkPipeline };
+export const checks = { pipeline: checkPipeline, 'pipeline/masks': checkPipeline };
