@@ -96,13 +96,18 @@ bool is_adapter(const TensorIndex& index) {
   return any_contains(index, ".to_k_ip.") || (has_prefix(index, "image_proj.") && has_prefix(index, "ip_adapter."));
 }
 
+// The second dimension is that of what the layer reads. No factor of a LoKr has it.
+bool reads_inputs(LoraFactor factor) {
+  return factor == LoraFactor::down || factor == LoraFactor::hada_w1_b || factor == LoraFactor::diff;
+}
+
 FileIdentity lora_identity(const TensorIndex& index) {
   if (any_contains(index, "double_blocks") || any_contains(index, "single_transformer_blocks"))
     return {FileKind::lora, "FLUX", false};
   if (any_contains(index, "joint_blocks")) return {FileKind::lora, "SD3", false};
   for (const auto& [name, info] : index) {
     const auto key = parse_lora_key(name);
-    if (!key || key->factor != LoraFactor::down || info.dims.size() < 2) continue;
+    if (!key || !reads_inputs(key->factor) || info.dims.size() < 2) continue;
     if (!key->module.ends_with("attn2_to_k") && !key->module.ends_with("attn2.to_k")) continue;
     if (info.dims[1] == 768) return {FileKind::lora, "SD1.5", true};
     if (info.dims[1] == 1024) return {FileKind::lora, "SD2.x", false};

@@ -12,50 +12,7 @@ namespace ipa {
 
 namespace {
 
-// values [rows, columns] += factor · up [rows, rank] · down [rank, columns]. A block of columns stays in registers over
-// the rank; the fixed length lets the compiler vectorise it.
-void add_product(float* values, const float* up, const float* down, size_t rows, size_t rank, size_t columns,
-                 float factor) {
-  constexpr size_t kBlock = 32;
-  for (size_t o = 0; o < rows; ++o) {
-    float* row = values + o * columns;
-    size_t c = 0;
-    for (; c + kBlock <= columns; c += kBlock) {
-      float sum[kBlock] = {};
-      for (size_t r = 0; r < rank; ++r) {
-        const float u = up[o * rank + r];
-        const float* d = down + r * columns + c;
-        for (size_t i = 0; i < kBlock; ++i) sum[i] += u * d[i];
-      }
-      for (size_t i = 0; i < kBlock; ++i) row[c + i] += factor * sum[i];
-    }
-    for (; c < columns; ++c) {
-      float sum = 0;
-      for (size_t r = 0; r < rank; ++r) sum += up[o * rank + r] * down[r * columns + c];
-      row[c] += factor * sum;
-    }
-  }
-}
-
-// Tucker form: down'[n, j, k, l] = Σ_m mid[n, m, k, l] · down[m, j], after which it is an ordinary convolution's down.
-std::vector<float> with_mid(const std::vector<float>& mid, const std::vector<float>& down, size_t rank) {
-  const size_t inputs = down.size() / rank, window = mid.size() / (rank * rank);  // window: kh · kw
-  std::vector<float> out(rank * inputs * window);
-  for (size_t n = 0; n < rank; ++n)
-    for (size_t m = 0; m < rank; ++m)
-      for (size_t j = 0; j < inputs; ++j)
-        for (size_t k = 0; k < window; ++k)
-          out[(n * inputs + j) * window + k] += mid[(n * rank + m) * window + k] * down[m * inputs + j];
-  return out;
-}
-
-void add_delta(std::vector<float>& values, const TensorSource& source, const LoraDelta& delta, float strength) {
-  const std::vector<float> up = tensor_values(source, delta.up);
-  std::vector<float> down = tensor_values(source, delta.down);
-  const size_t rank = static_cast<size_t>(delta.rank), rows = up.size() / rank;
-  if (!delta.mid.empty()) down = with_mid(tensor_values(source, delta.mid), down, rank);
-  add_product(values.data(), up.data(), down.data(), rows, rank, values.size() / rows, strength * delta.scale);
-}
+constexpr std::string_view kBias = ".bias";
 
 const LoraDeltas* deltas_of(const Lora& lora, LoraPart part) {
   const auto at = lora.parts.find(part);
@@ -92,7 +49,11 @@ void rewrite_all(Store& store, ThreadPool& pool, LoraPart part, const std::vecto
 
 size_t Lora::modules() const {
   size_t count = 0;
-  for (const auto& [part, deltas] : parts) count += deltas.size();
+  for (const auto& [part, deltas] : parts)
+    for (const auto& [path, list] : deltas) {
+      const bool bias = path.ends_with(kBias);
+      if (!bias || !deltas.contains(path.substr(0, path.size() - kBias.size()) + ".weight")) ++count;
+    }
   return count;
 }
 
@@ -131,13 +92,12 @@ size_t apply_loras(Store& store, ThreadPool& pool, LoraPart part, LoraState& sta
 }
 
 bool same_deltas(const Lora& a, const Lora& b) {
-  const auto same_tensor = [&](const std::string& x, const std::string& y) {
-    if (x.empty() || y.empty()) return x.empty() == y.empty();
-    return tensor_values(a.source, x) == tensor_values(b.source, y);
+  const auto same_tensor = [&](const auto& x, const auto& y) {
+    return x.first == y.first && tensor_values(a.source, x.second) == tensor_values(b.source, y.second);
   };
   const auto same = [&](const LoraDelta& x, const LoraDelta& y) {
-    return x.rank == y.rank && x.scale == y.scale && same_tensor(x.down, y.down) && same_tensor(x.up, y.up) &&
-           same_tensor(x.mid, y.mid);
+    return x.form == y.form && x.rank == y.rank && x.scale == y.scale &&
+           std::equal(x.tensors.begin(), x.tensors.end(), y.tensors.begin(), y.tensors.end(), same_tensor);
   };
   return a.parts.size() == b.parts.size() &&
          std::equal(a.parts.begin(), a.parts.end(), b.parts.begin(), [&](const auto& p, const auto& q) {

@@ -1,6 +1,7 @@
 #pragma once
-// Low-rank changes of weights: W' = W + Σ strength · scale · up · down, always computed from the file's W, in f32,
-// rounded once. Merging rewrites the store's bytes in place; an empty list restores them, byte for byte.
+// Changes of weights: W' = W + Σ strength · scale · ΔW, always computed from the file's W, in f32, rounded once. What
+// ΔW is: lora_forms.h; a DoRA among them acts on the sum so far, in the order of the list. Merging rewrites the store's
+// bytes in place; an empty list restores them, byte for byte.
 //
 //   LoRA file, adapter's inner LoRA ─open─▶ Lora (names and ranks; factors stay in the file) ─apply─▶ Store
 #include <cstddef>
@@ -14,19 +15,13 @@
 
 #include "core/tensor_index.h"
 #include "core/threads.h"
+#include "weights/lora_forms.h"
 #include "weights/names/ip_adapter.h"
-#include "weights/names/lora_keys.h"
 #include "weights/store.h"
 
 namespace ipa {
 
-// One change of one weight: tensors of Lora::source.
-struct LoraDelta {
-  std::string down, up, mid;  // [r, in…], [out, r…]; mid [r, r, kh, kw] only in Tucker form, else ""
-  int64_t rank = 0;
-  float scale = 1;  // alpha / rank
-};
-using LoraDeltas = std::map<std::string, std::vector<LoraDelta>>;  // by weight path
+using LoraDeltas = std::map<std::string, std::vector<LoraDelta>>;  // by path of a weight or bias
 
 struct Lora {
   TensorSource source;  // its label is the file's name
@@ -36,7 +31,7 @@ struct Lora {
   std::vector<std::pair<std::string, std::string>> warnings;  // code, sentence
   std::shared_ptr<const char> identity;                       // tells files apart, see LoraState
 
-  size_t modules() const;  // that are changed, in all parts
+  size_t modules() const;  // layers that are changed, in all parts
 };
 
 // A network that the file may have factors for: the index of its store's source.
@@ -51,7 +46,7 @@ struct LoraOptions {
 
 // A LoRA file in the names of kohya, diffusers or PEFT. LORA_KEYS_UNMATCHED when nothing fits the networks or the file
 // is for a base of another text width; a warning of that code when a part does not fit. MODEL_FORMAT_UNSUPPORTED for
-// LoHa, LoKr, DoRA and other forms, which are never applied by half.
+// OFT and other forms that are not in lora_forms.h; no file and no layer is ever applied by half.
 Lora open_lora(TensorSource source, std::span<const LoraNetwork> networks, const LoraOptions& options = {});
 
 // The LoRA inside a FaceID adapter: `adapter` in the names of adapter_groups(), `unet` the index of the UNet's source.

@@ -10,18 +10,7 @@ namespace ipa {
 
 namespace {
 
-// The tensors of one module, as the file names them; "" for what it has not.
-struct Factors {
-  std::string down, up, mid, alpha;
-};
-using Modules = std::map<std::string, Factors>;
-
-[[noreturn]] void misshapen(const std::string& label, const std::string& tensor, const std::string& expected,
-                            const Dims& found) {
-  fail(Code::TENSOR_SHAPE, label + ": " + tensor + ": expected " + expected + ", file has " + text(found),
-       "the file is damaged; fetch it again",
-       {{"tensor", tensor}, {"expected", expected}, {"found", text(found)}, {"path", label}});
-}
+using Modules = std::map<std::string, LoraFactors>;
 
 Modules modules_of(const TensorSource& source, std::vector<std::string>& strangers) {
   Modules modules;
@@ -31,91 +20,70 @@ Modules modules_of(const TensorSource& source, std::vector<std::string>& strange
       strangers.push_back(name);
       continue;
     }
-    Factors& f = modules[key->module];
-    switch (key->factor) {
-      case LoraFactor::down:
-        f.down = name;
-        break;
-      case LoraFactor::up:
-        f.up = name;
-        break;
-      case LoraFactor::mid:
-        f.mid = name;
-        break;
-      case LoraFactor::alpha:
-        f.alpha = name;
-        break;
-      case LoraFactor::unsupported:
-        fail(Code::MODEL_FORMAT_UNSUPPORTED,
-             source.label + " holds " + key->form + " weights, such as " + quoted(name) +
-                 "; only LoRA (LoCon) can be merged",
-             "use a plain LoRA of the same style, or merge this file into the base model with the tool that made it",
-             {{"tensor", name}, {"found", key->form}, {"path", source.label}});
-    }
+    if (key->factor == LoraFactor::unsupported)
+      fail(Code::MODEL_FORMAT_UNSUPPORTED,
+           source.label + " holds " + key->form + " weights, such as " + quoted(name) +
+               "; LoRA (LoCon), LoHa, LoKr, DoRA and full differences can be merged",
+           "use a plain LoRA of the same style, or merge this file into the base model with the tool that made it",
+           {{"tensor", name}, {"found", key->form}, {"path", source.label}});
+    modules[key->module][key->factor] = name;
   }
   return modules;
 }
-
-// Rank of a module with all its factors; their shapes agree with each other afterwards.
-int64_t rank_of(const TensorSource& source, const std::string& module, const Factors& f) {
-  if (f.down.empty() || f.up.empty())
-    fail(Code::TENSOR_MISSING,
-         source.label + ": " + quoted(module) + " lacks its " + (f.down.empty() ? "down" : "up") + " factor",
-         "the file is damaged or cut short; fetch it again", {{"tensor", module}, {"path", source.label}});
-  const Dims &down = source.index.at(f.down).dims, &up = source.index.at(f.up).dims;
-  const int64_t rank = down.empty() ? 0 : down[0];
-  if (down.size() < 2 || rank <= 0 || product(down) <= 0) misshapen(source.label, f.down, "[rank, inputs]", down);
-  if (up.size() < 2 || up[0] <= 0 || product(up) != up[0] * rank)
-    misshapen(source.label, f.up, "[outputs, " + std::to_string(rank) + "]", up);
-  if (f.mid.empty()) return rank;
-  const Dims& mid = source.index.at(f.mid).dims;
-  if (mid.size() != 4 || mid[0] != rank || mid[1] != rank || product(mid) <= 0)
-    misshapen(source.label, f.mid, "[" + std::to_string(rank) + ", " + std::to_string(rank) + ", h, w]", mid);
-  return rank;
-}
-
-// Shape of the change that the factors make: [outputs, inputs · window].
-Dims delta_dims(const TensorIndex& index, const Factors& f, int64_t rank) {
-  const int64_t window = f.mid.empty() ? 1 : product(index.at(f.mid).dims) / (rank * rank);
-  return {index.at(f.up).dims[0], product(index.at(f.down).dims) / rank * window};
-}
-
-Dims matrix_dims(const Dims& weight) { return {weight[0], weight[0] > 0 ? product(weight) / weight[0] : 0}; }
 
 bool reads_text(const std::string& path) {
   return path.ends_with("attn2.to_k.weight") || path.ends_with("attn2.to_v.weight");
 }
 
 // alpha / rank; an alpha that is missing or 0 means rank.
-float scale_of(const TensorSource& source, const Factors& f, const LoraTarget& target, int64_t rank,
+float scale_of(const TensorSource& source, const LoraFactors& factors, const LoraTarget& target, const LoraDelta& delta,
                const PeftScale& peft) {
-  if (f.alpha.empty()) return peft.of(target, rank);
-  const std::vector<float> alpha = tensor_values(source, f.alpha);
-  if (alpha.size() != 1) misshapen(source.label, f.alpha, "one number", source.index.at(f.alpha).dims);
-  check_finite(alpha, f.alpha, source.label);
-  return alpha[0] == 0 ? 1 : alpha[0] / static_cast<float>(rank);
+  if (delta.rank == 0) return 1;  // a difference, a LoKr of two whole matrices: whatever alpha says
+  const auto at = factors.find(LoraFactor::alpha);
+  if (at == factors.end()) return peft.of(target, delta.rank);
+  const std::vector<float> alpha = tensor_values(source, at->second);
+  if (alpha.size() != 1) misshapen(source, at->second, "one number");
+  check_finite(alpha, at->second, source.label);
+  return alpha[0] == 0 ? 1 : alpha[0] / static_cast<float>(delta.rank);
 }
 
-// Adds the module's change of `weight`, unless the shapes say that it is for another one.
-bool add_module(Lora& lora, const std::string& module, const Factors& f, const LoraTarget& target, const Dims& weight,
-                const PeftScale& peft) {
-  const int64_t rank = rank_of(lora.source, module, f);
-  const Dims found = delta_dims(lora.source.index, f, rank), expected = matrix_dims(weight);
-  if (found != expected) {
-    if (target.part == LoraPart::unet && reads_text(target.path) && found[1] != expected[1])
-      fail(Code::LORA_KEYS_UNMATCHED,
-           lora.source.label + " was trained for a base model with text states of width " + std::to_string(found[1]) +
-               ", this one has " + std::to_string(expected[1]),
-           "use a LoRA made for this base model (768: SD1.5, 1024: SD2.x, 2048: SDXL)",
-           {{"tensor", f.down},
-            {"expected", std::to_string(expected[1])},
-            {"found", std::to_string(found[1])},
-            {"path", lora.source.label}});
+// A weight that reads text tells which base model a LoRA was trained for.
+void check_text_width(const TensorSource& source, const LoraTarget& target, const LoraDelta& delta, int64_t expected) {
+  if (target.part != LoraPart::unet || !reads_text(target.path) || delta.columns == expected) return;
+  fail(Code::LORA_KEYS_UNMATCHED,
+       source.label + " was trained for a base model with text states of width " + std::to_string(delta.columns) +
+           ", this one has " + std::to_string(expected),
+       "use a LoRA made for this base model (768: SD1.5, 1024: SD2.x, 2048: SDXL)",
+       {{"tensor", delta.tensors.begin()->second},
+        {"expected", std::to_string(expected)},
+        {"found", std::to_string(delta.columns)},
+        {"path", source.label}});
+}
+
+// Adds what the module changes of a layer, unless the shapes say that it is for another one.
+bool add_module(Lora& lora, const std::string& module, const LoraFactors& factors, const LoraTarget& target,
+                const TensorIndex& network, const PeftScale& peft) {
+  LoraModule changes = read_module(lora.source, module, factors);
+  const Dims& weight = network.at(target.path).dims;
+  const std::string bias_path = target.path.substr(0, target.path.rfind('.')) + ".bias";
+  const auto bias = network.find(bias_path);
+  if (changes.weight && !fits(*changes.weight, weight)) {
+    check_text_width(lora.source, target, *changes.weight, weight.size() > 1 ? product(weight) / weight[0] : 1);
     return false;
   }
-  lora.parts[target.part][target.path].push_back(
-      {f.down, f.up, f.mid, rank, scale_of(lora.source, f, target, rank, peft)});
-  lora.rank = std::max(lora.rank, rank);
+  if (changes.bias && (bias == network.end() || !fits(*changes.bias, bias->second.dims))) return false;
+  LoraDeltas& deltas = lora.parts[target.part];
+  float scale = 1;
+  if (changes.weight) {
+    bind_magnitude(*changes.weight, lora.source, weight);
+    scale = changes.weight->scale = scale_of(lora.source, factors, target, *changes.weight, peft);
+    lora.rank = std::max(lora.rank, changes.weight->rank);
+    deltas[target.path].push_back(std::move(*changes.weight));
+  }
+  if (changes.bias) {
+    if (scaled(*changes.bias)) changes.bias->scale = scale;
+    deltas[bias_path].push_back(std::move(*changes.bias));
+  }
   return true;
 }
 
@@ -123,8 +91,8 @@ void check_factors(const Lora& lora) {
   for (const auto& [part, deltas] : lora.parts)
     for (const auto& [path, list] : deltas)
       for (const LoraDelta& delta : list)
-        for (const std::string& name : {delta.down, delta.up, delta.mid})
-          if (!name.empty()) check_finite(tensor_values(lora.source, name), name, lora.source.label);
+        for (const auto& [factor, name] : delta.tensors)
+          check_finite(tensor_values(lora.source, name), name, lora.source.label);
 }
 
 // Nothing fits: an error. A part fits: a warning with the ratio.
@@ -169,7 +137,7 @@ Lora open_lora(TensorSource source, std::span<const LoraNetwork> networks, const
     bool fits = false;
     for (const LoraNetwork& network : networks)
       if (target != names.end() && network.part == target->second.part)
-        fits = add_module(lora, module, factors, target->second, network.index.at(target->second.path).dims, peft);
+        fits = add_module(lora, module, factors, target->second, network.index, peft);
     if (!fits) lora.unmatched.push_back(module);
   }
   judge_matches(lora, modules.size() + strangers);
@@ -180,21 +148,19 @@ Lora open_lora(TensorSource source, std::span<const LoraNetwork> networks, const
 Lora adapter_lora(TensorSource adapter, const CrossAttentions& sites, const TensorIndex& unet,
                   const LoraOptions& options) {
   Lora lora = empty_lora(std::move(adapter));
-  std::map<std::string, std::pair<std::string, Factors>> modules;  // weight path -> module, factors
+  std::map<std::string, std::pair<std::string, LoraFactors>> modules;  // weight path -> module, factors
   for (const auto& [name, info] : lora.source.index) {
     const bool down = name.ends_with("_lora.down.weight");
     if (!name.starts_with("ip_adapter.") || (!down && !name.ends_with("_lora.up.weight"))) continue;
     const std::string path = adapter_lora_target(name, sites);
     auto& [module, factors] = modules[path.empty() ? name : path];
     module = name.substr(0, name.find("_lora.") + 5);
-    (down ? factors.down : factors.up) = name;
+    factors[down ? LoraFactor::down : LoraFactor::up] = name;
   }
   const PeftScale no_configuration(TensorSource{});
   for (const auto& [path, entry] : modules) {
     const auto& [module, factors] = entry;
-    const auto weight = unet.find(path);
-    if (weight != unet.end() &&
-        add_module(lora, module, factors, {LoraPart::unet, path}, weight->second.dims, no_configuration))
+    if (unet.contains(path) && add_module(lora, module, factors, {LoraPart::unet, path}, unet, no_configuration))
       continue;
     fail(Code::ADAPTER_BASE_MISMATCH,
          lora.source.label + ": the LoRA inside, at " + quoted(module) + ", does not fit this UNet",

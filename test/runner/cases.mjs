@@ -47,7 +47,7 @@ export class Folder {
 }
 
 /** Data files that a case or table names. @param {any} content @returns {string[]} */
-export const namedFiles = (content) => [
+const namedFiles = (content) => [
   ...(typeof content?.file === 'string' ? [content.file] : []),
   ...(Array.isArray(content?.files)
     ? content.files.map((/** @type {any} */ row) => (typeof row === 'string' ? row : row.file))

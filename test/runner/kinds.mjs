@@ -2,9 +2,6 @@
 // prefixes are never looked at. `half` is who checks it: the native program ipa_golden or the scripts beside this file.
 // `later` is what this version does not have yet; such cases count as "not yet".
 
-import { namedFiles } from './cases.mjs';
-import { readHeader } from './read.mjs';
-
 /**
  * @typedef {import('./cases.mjs').Case} Case
  * @typedef {{ kind: string, half?: 'native' | 'script', later?: string, fits: (c: Case) => boolean }} Kind
@@ -30,14 +27,6 @@ const networkClass = (/** @type {Case} */ c) => {
   return prefix === undefined ? undefined : c.folder.model(prefix).class;
 };
 const network = (/** @type {string[]} */ ...classes) => family('network', (c) => classes.includes(networkClass(c)));
-/** LoRA files with factors of another form. */
-const otherForm = (/** @type {Case} */ c) =>
-  namedFiles(c.info).some((file) =>
-    Object.keys(readHeader(c.folder.data(c.file, file)).entries).some((key) =>
-      /hada_|lokr_|dora_scale|magnitude/.test(key),
-    ),
-  );
-
 /** @type {readonly Kind[]} */
 export const kinds = [
   { kind: 'module', half: 'native', fits: family('module') },
@@ -133,7 +122,6 @@ export const kinds = [
 
   { kind: 'onnx', half: 'native', fits: family('onnx') },
 
-  { kind: 'lora/other-forms', later: 'LoHa, LoKr and DoRA', fits: family('lora', otherForm) },
   { kind: 'lora', half: 'native', fits: family('lora') },
 
   { kind: 'files', half: 'native', fits: rows('files', 'file', 'tensors') },

@@ -27,20 +27,44 @@ void add_kohya_names(LoraDictionary& names, LoraPart part, const TensorIndex& ne
 // names/peft.cpp: `unet.…`, `text_encoder.…`, `text_encoder_2.…`, `base_model.model.…`, `diffusion_model.…` with dots.
 void add_peft_names(LoraDictionary& names, LoraPart part, const TensorIndex& network);
 
-// Tensors of a network that have a LoRA form: weights of linear layers and convolutions.
+// Tensors of a network that LoRA files have a change of: weights of linear layers, convolutions and norms. The bias of
+// a layer is found by its weight.
 bool has_lora_form(std::string_view name, const TensorInfo& info);
 
+// What a tensor is to its module. Which of them make a change, and their shapes: weights/lora_forms.h.
 enum class LoraFactor : uint8_t {
-  down,         // [r, in] or [r, in, kh, kw]
-  up,           // [out, r] or [out, r, 1, 1]
-  mid,          // [r, r, kh, kw], Tucker form
-  alpha,        // one number
-  unsupported,  // of LoHa, LoKr, DoRA, full differences
+  none,
+  down,
+  up,
+  mid,
+  up_bias,
+  hada_w1_a,
+  hada_w1_b,
+  hada_t1,
+  hada_w2_a,
+  hada_w2_b,
+  hada_t2,
+  lokr_w1,
+  lokr_w1_a,
+  lokr_w1_b,
+  lokr_w2,
+  lokr_w2_a,
+  lokr_w2_b,
+  lokr_t2,
+  diff,
+  diff_bias,
+  dora_scale,
+  magnitude,  // PEFT's, always of outputs
+  alpha,      // one number
+  unsupported,
 };
+// What messages call it: "hada_w1_a".
+const char* factor_text(LoraFactor factor);
+
 struct LoraKey {
   std::string module;
   LoraFactor factor;
-  const char* form = "LoRA";  // what the tensor belongs to: "LoHa"
+  const char* form = "";  // what an unsupported tensor belongs to: "OFT"
 };
 // Nothing when the name is of no LoRA kind.
 std::optional<LoraKey> parse_lora_key(std::string_view name);

@@ -16,30 +16,43 @@ namespace {
 struct Ending {
   std::string_view text;
   LoraFactor factor;
-  const char* form;
+  const char* word;  // of messages
 };
 constexpr std::array kEndings = {
-    Ending{".lora_down.weight", LoraFactor::down, "LoRA"},
-    Ending{".lora_up.weight", LoraFactor::up, "LoRA"},
-    Ending{".lora_mid.weight", LoraFactor::mid, "LoRA"},
-    Ending{"_lora.alpha", LoraFactor::alpha, "LoRA"},
-    Ending{".alpha", LoraFactor::alpha, "LoRA"},
-    Ending{".lora_A.weight", LoraFactor::down, "LoRA"},
-    Ending{".lora_B.weight", LoraFactor::up, "LoRA"},
-    Ending{".lora.down.weight", LoraFactor::down, "LoRA"},
-    Ending{".lora.up.weight", LoraFactor::up, "LoRA"},
-    Ending{".lora_linear_layer.down.weight", LoraFactor::down, "LoRA"},
-    Ending{".lora_linear_layer.up.weight", LoraFactor::up, "LoRA"},
-    Ending{"_lora.down.weight", LoraFactor::down, "LoRA"},
-    Ending{"_lora.up.weight", LoraFactor::up, "LoRA"},
-    Ending{".lora_B.bias", LoraFactor::unsupported, "LoRA with biases"},
-    Ending{".lora_magnitude_vector", LoraFactor::unsupported, "DoRA"},
-    Ending{".lora_magnitude_vector.weight", LoraFactor::unsupported, "DoRA"},
-    Ending{".dora_scale", LoraFactor::unsupported, "DoRA"},
-    Ending{".diff", LoraFactor::unsupported, "full weight differences"},
-    Ending{".diff_b", LoraFactor::unsupported, "full weight differences"},
-    Ending{".w_norm", LoraFactor::unsupported, "full weight differences"},
-    Ending{".b_norm", LoraFactor::unsupported, "full weight differences"},
+    Ending{".lora_down.weight", LoraFactor::down, "down"},
+    Ending{".lora_up.weight", LoraFactor::up, "up"},
+    Ending{".lora_mid.weight", LoraFactor::mid, "mid"},
+    Ending{"_lora.alpha", LoraFactor::alpha, "alpha"},
+    Ending{".alpha", LoraFactor::alpha, "alpha"},
+    Ending{".lora_A.weight", LoraFactor::down, "down"},
+    Ending{".lora_B.weight", LoraFactor::up, "up"},
+    Ending{".lora.down.weight", LoraFactor::down, "down"},
+    Ending{".lora.up.weight", LoraFactor::up, "up"},
+    Ending{".lora_linear_layer.down.weight", LoraFactor::down, "down"},
+    Ending{".lora_linear_layer.up.weight", LoraFactor::up, "up"},
+    Ending{"_lora.down.weight", LoraFactor::down, "down"},
+    Ending{"_lora.up.weight", LoraFactor::up, "up"},
+    Ending{".lora_B.bias", LoraFactor::up_bias, "lora_B.bias"},
+    Ending{".hada_w1_a", LoraFactor::hada_w1_a, "hada_w1_a"},
+    Ending{".hada_w1_b", LoraFactor::hada_w1_b, "hada_w1_b"},
+    Ending{".hada_t1", LoraFactor::hada_t1, "hada_t1"},
+    Ending{".hada_w2_a", LoraFactor::hada_w2_a, "hada_w2_a"},
+    Ending{".hada_w2_b", LoraFactor::hada_w2_b, "hada_w2_b"},
+    Ending{".hada_t2", LoraFactor::hada_t2, "hada_t2"},
+    Ending{".lokr_w1", LoraFactor::lokr_w1, "lokr_w1"},
+    Ending{".lokr_w1_a", LoraFactor::lokr_w1_a, "lokr_w1_a"},
+    Ending{".lokr_w1_b", LoraFactor::lokr_w1_b, "lokr_w1_b"},
+    Ending{".lokr_w2", LoraFactor::lokr_w2, "lokr_w2"},
+    Ending{".lokr_w2_a", LoraFactor::lokr_w2_a, "lokr_w2_a"},
+    Ending{".lokr_w2_b", LoraFactor::lokr_w2_b, "lokr_w2_b"},
+    Ending{".lokr_t2", LoraFactor::lokr_t2, "lokr_t2"},
+    Ending{".diff", LoraFactor::diff, "diff"},
+    Ending{".diff_b", LoraFactor::diff_bias, "diff_b"},
+    Ending{".w_norm", LoraFactor::diff, "w_norm"},
+    Ending{".b_norm", LoraFactor::diff_bias, "b_norm"},
+    Ending{".dora_scale", LoraFactor::dora_scale, "dora_scale"},
+    Ending{".lora_magnitude_vector", LoraFactor::magnitude, "lora_magnitude_vector"},
+    Ending{".lora_magnitude_vector.weight", LoraFactor::magnitude, "lora_magnitude_vector"},
 };
 
 // "….lora_A.default.weight" -> "….lora_A.weight": PEFT writes the adapter's name between.
@@ -70,10 +83,11 @@ std::string processor_module(std::string module) {
   return attention + "." + (layer == "to_out" ? "to_out.0" : layer);
 }
 
+// Forms that are known and cannot be merged, and what else is named like a form that can be.
 const char* foreign_form(std::string_view name) {
-  if (name.find(".hada_") != std::string_view::npos) return "LoHa";
-  if (name.find(".lokr_") != std::string_view::npos) return "LoKr";
-  if (name.find(".oft_") != std::string_view::npos) return "OFT";
+  constexpr const char* kForms[][2] = {{".hada_", "LoHa"}, {".lokr_", "LoKr"}, {".oft_", "OFT"}, {".boft_", "BOFT"}};
+  for (const auto& form : kForms)
+    if (name.find(form[0]) != std::string_view::npos) return form[1];
   return nullptr;
 }
 
@@ -112,7 +126,7 @@ bool is_number(const Json& json) { return json.kind == Json::Kind::integer || js
 }  // namespace
 
 bool has_lora_form(std::string_view name, const TensorInfo& info) {
-  return name.ends_with(".weight") && (info.dims.size() == 2 || info.dims.size() == 4);
+  return name.ends_with(".weight") && (info.dims.size() == 1 || info.dims.size() == 2 || info.dims.size() == 4);
 }
 
 void add_peft_names(LoraDictionary& names, LoraPart part, const TensorIndex& network) {
@@ -137,16 +151,22 @@ void add_peft_names(LoraDictionary& names, LoraPart part, const TensorIndex& net
   }
 }
 
+const char* factor_text(LoraFactor factor) {
+  for (const Ending& ending : kEndings)
+    if (ending.factor == factor) return ending.word;
+  return "";
+}
+
 std::optional<LoraKey> parse_lora_key(std::string_view name) {
-  if (const char* form = foreign_form(name))
-    return LoraKey{std::string(name.substr(0, name.rfind('.'))), LoraFactor::unsupported, form};
   const std::string plain = without_adapter_name(name);
   for (const Ending& ending : kEndings) {
     if (!plain.ends_with(ending.text) || plain.size() == ending.text.size()) continue;
     std::string module = plain.substr(0, plain.size() - ending.text.size());
     if (ending.text.front() == '_') module = processor_module(std::move(module));
-    return LoraKey{std::move(module), ending.factor, ending.form};
+    return LoraKey{std::move(module), ending.factor};
   }
+  if (const char* form = foreign_form(name))
+    return LoraKey{std::string(name.substr(0, name.rfind('.'))), LoraFactor::unsupported, form};
   return std::nullopt;
 }
 

@@ -67,6 +67,10 @@ TEST("every LoRA file is known as one") {
             "LoRA SD1.5");
   EXPECT_EQ(found(with({}, "unet.up_blocks.1.attentions.1.transformer_blocks.0.attn2.to_k.lora_A.weight", {4, 2048})),
             "LoRA SDXL");
+  const std::string reads_text = "lora_unet_middle_block_1_transformer_blocks_0_attn2_to_k";
+  EXPECT_EQ(found(with({}, reads_text + ".hada_w1_b", {4, 2048})), "LoRA SDXL");
+  EXPECT_EQ(found(with({}, reads_text + ".diff", {1280, 768})), "LoRA SD1.5");
+  EXPECT_EQ(found(with({}, reads_text + ".lokr_w1", {4, 2048})), "LoRA");
 }
 
 TEST("families that cannot be loaded are named") {
