@@ -12,6 +12,7 @@ import type { LoraUse } from '../prompt/index.js';
 export interface LoraInfo {
   /** Layers of the UNet that it changes. */
   readonly modules: number;
+  /** The largest of its factors; 0 for a file of whole differences. */
   readonly rank: number;
 }
 

@@ -27,7 +27,7 @@ struct Lora {
   TensorSource source;  // its label is the file's name
   std::map<LoraPart, LoraDeltas> parts;
   std::vector<std::string> unmatched;  // modules of the file that no network has, or has in another shape
-  int64_t rank = 0;                    // the largest
+  int64_t rank = 0;                    // the largest; 0 where no form has one
   std::vector<std::pair<std::string, std::string>> warnings;  // code, sentence
   std::shared_ptr<const char> identity;                       // tells files apart, see LoraState
 

@@ -26,7 +26,12 @@ Modules modules_of(const TensorSource& source, std::vector<std::string>& strange
                "; LoRA (LoCon), LoHa, LoKr, DoRA and full differences can be merged",
            "use a plain LoRA of the same style, or merge this file into the base model with the tool that made it",
            {{"tensor", name}, {"found", key->form}, {"path", source.label}});
-    modules[key->module][key->factor] = name;
+    const auto [at, first] = modules[key->module].emplace(key->factor, name);
+    if (first) continue;
+    fail(Code::MODEL_FORMAT_UNSUPPORTED,
+         source.label + " has the same factor twice, as " + quoted(at->second) + " and as " + quoted(name),
+         "keep one adapter in a file: save them apart with the tool that made them",
+         {{"tensor", name}, {"found", at->second}, {"path", source.label}});
   }
   return modules;
 }

@@ -80,6 +80,7 @@ TEST("factors whose shapes do not go together are refused by name") {
       {kConv,
        {{".lokr_w1", {2, 5}}, {".lokr_t2", {4, 4, 9}}, {".lokr_w2_a", {4, 3}}, {".lokr_w2_b", {4, 2}}},
        ".lokr_t2"},
+      {kConv, {{".lokr_w1", {int64_t{1} << 40, 2}}, {".lokr_w2", {int64_t{1} << 40, 1}}}, ".lokr_w1"},
       {kLinear, {{".diff", {6, 35}}, {".dora_scale", {35}}}, ".dora_scale"},
       {kLinear, {{".diff", {6, 35}}, {".dora_scale", {1, 6}}}, ".dora_scale"},
       {kLinear, {{".diff", {6, 35}}, {".dora_scale", {35, 1}}}, ".dora_scale"},
@@ -110,6 +111,11 @@ TEST("a module with tensors of two forms, or of none, is refused") {
       std::string::npos);
   EXPECT(text({{".diff", {6, 35}}, {".dora_scale", {6, 1}}, {".lora_magnitude_vector", {6}}})
              .find("both dora_scale and lora_magnitude_vector") != std::string::npos);
+  // Two adapters in one file, or one tensor under two names.
+  std::map<std::string, Dims> two = {{".lora_A.a.weight", {4, 35}}, {".lora_B.a.weight", {6, 4}}};
+  two[".lora_A.b.weight"] = {4, 35}, two[".lora_B.b.weight"] = {6, 4};
+  EXPECT(text(two).starts_with("MODEL_FORMAT_UNSUPPORTED") && text(two).find(".lora_A.b.weight") != std::string::npos);
+  EXPECT(text({{".diff_b", {6}}, {".b_norm", {6}}}).starts_with("MODEL_FORMAT_UNSUPPORTED"));
   for (const char* lone :
        {".dora_scale", ".lora_magnitude_vector", ".lora_B.bias", ".alpha", ".lora_mid.weight", ".hada_t1", ".lokr_t2"})
     EXPECT(text({{lone, {6, 1}}}).starts_with("TENSOR_MISSING"));
