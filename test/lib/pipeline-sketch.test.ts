@@ -73,6 +73,44 @@ t.test('a LoRA acts while it is attached, at its strength, and leaves nothing be
   test.equal(await hash(pipe), before);
 });
 
+t.test('LoRAs of every form act wherever their layer runs, and leave nothing behind', async (test) => {
+  const pipe = await opened(test);
+  const before = await hash(pipe);
+  const digest = pipelineParts(pipe).model.unet.digest();
+  const folder = mkdtempSync(join(tmpdir(), 'ipa-forms-'));
+  const resnet = 'lora_unet_down_blocks_0_resnets_0';
+  const toV = 'lora_unet_down_blocks_0_attentions_0_transformer_blocks_0_attn2_to_v';
+  const loha = { w1_a: [32, 4], w1_b: [4, 288], w2_a: [32, 4], w2_b: [4, 288] };
+  const forms: Record<string, Record<string, number[]>> = {
+    loha: Object.fromEntries(Object.entries(loha).map(([key, shape]) => [`${resnet}_conv1.hada_${key}`, shape])),
+    lokr: { [`${toV}.lokr_w1`]: [4, 8], [`${toV}.lokr_w2`]: [8, 16] }, // what is computed once per prompt
+    dora: {
+      [`${resnet}_conv1.lora_down.weight`]: [4, 32, 3, 3],
+      [`${resnet}_conv1.lora_up.weight`]: [32, 4, 1, 1],
+      [`${resnet}_conv1.dora_scale`]: [1, 32, 1, 1],
+    },
+    norm: { [`${resnet}_norm1.w_norm`]: [32], [`${resnet}_norm1.b_norm`]: [32] },
+    bias: { [`${resnet}_conv1.diff_b`]: [32] },
+    schedule: { [`${resnet}_time_emb_proj.diff_b`]: [32] }, // what is computed once per run
+  };
+  const pictures = new Set([before]);
+  for (const [name, tensors] of Object.entries(forms)) {
+    const file = join(folder, `${name}.safetensors`);
+    const entries = Object.entries(tensors).map(([tensor, shape]) => {
+      const values = Float32Array.from({ length: shape.reduce((a, b) => a * b) }, (_, i) => Math.sin(i + 1) / 2);
+      return [tensor, { dtype: 'F32', shape, bytes: Buffer.from(values.buffer) }] as const;
+    });
+    writeSafetensors(file, new Map(entries));
+    const lora = await pipe.addLora(file);
+    test.equal(lora.info.modules, 1, name);
+    pictures.add(await hash(pipe));
+    await lora.dispose();
+    test.equal(pipelineParts(pipe).model.unet.digest(), digest, name);
+  }
+  test.equal(pictures.size, 1 + Object.keys(forms).length, 'each changes the picture in its own way');
+  test.equal(await hash(pipe), before);
+});
+
 t.test('faces: turned files, tight crops, small and tilted ones, several, none', async (test) => {
   const pipe = await opened(test);
   await pipe.addAdapter(adapters.faceid, { face });
