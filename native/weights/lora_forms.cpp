@@ -81,7 +81,8 @@ struct Reader {
   }
 };
 
-Dims flat(const Dims& dims) { return {dims[0], product(dims) / dims[0]}; }
+// Never the product of all: that of a change whose factors a file has room for may be beyond 2^63.
+Dims flat(const Dims& dims) { return {dims[0], product({dims.begin() + 1, dims.end()})}; }
 
 bool empty(const Dims& dims) { return dims.empty() || product(dims) <= 0; }
 

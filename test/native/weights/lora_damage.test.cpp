@@ -127,6 +127,9 @@ TEST("a module with tensors of two forms, or of none, is refused") {
 
 TEST("a change that is for another layer, in any form, is left out whole") {
   for (const FormCase& c : form_cases()) EXPECT_CODE(open_for(file_of(kNoBias, c.tensors)), Code::LORA_KEYS_UNMATCHED);
+  constexpr int64_t kLong = int64_t{1} << 33;  // rows · columns are beyond 2^63
+  EXPECT_CODE(open_for(file_of(kLinear, {{".lora_down.weight", {1, kLong}}, {".lora_up.weight", {kLong, 1}}})),
+              Code::LORA_KEYS_UNMATCHED);
   // A bias where the layer has none, or one of another length: the weight's part is not merged alone.
   EXPECT_CODE(open_for(file_of(kNoBias, {{".diff", {7, 5}}, {".diff_b", {7}}})), Code::LORA_KEYS_UNMATCHED);
   EXPECT_CODE(open_for(file_of(kLinear, {{".diff", {6, 35}}, {".diff_b", {5}}})), Code::LORA_KEYS_UNMATCHED);
