@@ -69,6 +69,7 @@ export const checkReference = (
   if (reference.negative && !adapter.encoder) conflict('negative', `${row.title} reads identities alone`);
   if (reference.uncond !== undefined && adapter.encoder?.need.output !== 'penultimate')
     conflict('uncond', `for ${row.title} no picture is a vector of zeros`);
+  if (reference.maskMode !== undefined && !reference.mask) conflict('maskMode', 'there is no mask');
   for (const name of ['negative', 'uncond'] as const)
     if (reference[name] !== undefined && !guided) conflict(name, 'it acts by guidance, which is off');
   const { weightType: type = defaultOf(REFERENCE, 'weightType') } = reference;

@@ -6,7 +6,14 @@ import { expectedFor, optionPath, readList, readOnce, readPlain } from '../optio
 import { readOptions } from '../options/read.js';
 import { defaultOf, namesOf } from '../options/row.js';
 import { real } from '../options/schemas.js';
-import { type ANCHORS, type FITS, GIVEN_FACE, REFERENCE, type UNCONDS } from '../options/table/reference.js';
+import {
+  type ANCHORS,
+  type FITS,
+  GIVEN_FACE,
+  type MASK_MODES,
+  REFERENCE,
+  type UNCONDS,
+} from '../options/table/reference.js';
 import type { Adapter } from './adapter.js';
 import type { Combine } from './combine.js';
 import { Embedding } from './embedding.js';
@@ -65,6 +72,10 @@ export type Reference = ReferenceSource & {
   readonly compositionScale?: number;
   /** How much the precise types push away what is not asked for, −1…5. Default: as scale. */
   readonly boost?: number;
+  /** Where in the picture it acts: white fully, black not at all. Any size: it is stretched over the picture. */
+  readonly mask?: ImageSource;
+  /** How a mask is brought to the network's grids: greys kept, or as diffusers or ComfyUI's nodes do. Default `linear`. */
+  readonly maskMode?: (typeof MASK_MODES)[number];
   /** A picture to steer away from, in place of none. */
   readonly negative?: ImageSource;
   /** The picture that stands for none: `grey` as in training, `black` as ComfyUI's nodes take it. Default `grey`. */
@@ -92,6 +103,7 @@ const own = {
   face: z.unknown(),
   embedding: z.instanceof(Embedding),
   compositionImage: z.unknown(),
+  mask: z.unknown(),
   negative: z.unknown(),
   scale: z.unknown(), // checked against the model's blocks
   weights: z.array(real(...REFERENCE.rows.weights.range)),
@@ -118,6 +130,8 @@ export interface ReferenceSettings {
   readonly compositionImage: CapturedImage | undefined;
   readonly compositionScale: number | undefined;
   readonly boost: number | undefined;
+  readonly mask: CapturedImage | undefined;
+  readonly maskMode: Reference['maskMode'];
   readonly negative: CapturedImage | undefined;
   readonly uncond: Reference['uncond'];
   readonly fit: Reference['fit'];
@@ -181,9 +195,9 @@ export const referenceOf = (value: unknown, index: number, defaultScale: number)
   }
   const face = raw.face !== undefined ? faceOf(raw.face, `${option}.face`) : undefined;
   const scale = raw.scale ?? defaultScale;
-  const { uncond, fit, anchor } = raw;
+  const { maskMode, uncond, fit, anchor } = raw;
   const { combine, renormalize, weightType, compositionScale, boost, start, end, windowMode } = raw;
-  const [compositionImage, negative] = (['compositionImage', 'negative'] as const).map((name) =>
+  const [compositionImage, mask, negative] = (['compositionImage', 'mask', 'negative'] as const).map((name) =>
     raw[name] === undefined ? undefined : captureImage(raw[name], `${option}.${name}`),
   );
   const last = end ?? defaultOf(REFERENCE, 'end');
@@ -206,6 +220,8 @@ export const referenceOf = (value: unknown, index: number, defaultScale: number)
     compositionImage,
     compositionScale,
     boost,
+    mask,
+    maskMode,
     negative,
     uncond,
     fit,

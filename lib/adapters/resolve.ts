@@ -1,6 +1,7 @@
 import { FaceError, NumericError } from '../errors.js';
+import { greyOf } from '../images/grey.js';
 import { native } from '../native/native.js';
-import type { Pixels, SampleSpec, Tensor } from '../native/types.js';
+import type { Pixels, RegionMask, SampleSpec, Tensor } from '../native/types.js';
 import { defaultOf } from '../options/row.js';
 import { REFERENCE } from '../options/table/reference.js';
 import type { Schedule, SchedulerConfig } from '../schedulers/index.js';
@@ -27,6 +28,8 @@ export interface ResolvedReference {
   readonly prompts: SampleSpec['prompts'];
   /** SHA-256 of each picture in normal form. */
   readonly hashes: readonly string[];
+  /** The same of the mask. */
+  readonly mask?: string;
 }
 
 const vector = (data: Float32Array): Tensor => ({ shape: [1, 1, 1, data.length], data });
@@ -157,6 +160,14 @@ class Resolver {
 
 const BLACK: Pixels = { data: new Uint8Array(3), width: 1, height: 1 };
 
+const regionOf = async (
+  pixels: Pixels,
+  mode: RegionMask['mode'] = defaultOf(REFERENCE, 'maskMode'),
+): Promise<{ readonly mask: RegionMask; readonly hash: string }> => {
+  const { width, height } = pixels;
+  return { mask: { data: await greyOf(pixels), width, height, mode }, hash: hashOf(pixels) };
+};
+
 /** Turns pictures into image tokens, with their scales and steps of influence. */
 export const resolveReference = async (
   context: ResolveContext,
@@ -185,14 +196,16 @@ export const resolveReference = async (
   const none = context.guided
     ? await resolver.unconditional(negative || undefined, reference, structureScale)
     : undefined;
+  const region = reference.mask && (await regionOf(await reader.decode(reference.mask), reference.maskMode));
   const unconditional = none && ((like: Tensor): Tensor => repeated(none, like));
   return {
     prompts: sitePrompts(
       adapter.network,
       { pictures, composition, unconditional },
       influencesOf(reference, context.sites),
-      windowOf(context.schedule, context.scheduler, reference),
+      { window: windowOf(context.schedule, context.scheduler, reference), ...(region && { mask: region.mask }) },
     ),
+    ...(region && { mask: region.hash }),
     hashes: [...readings.hashes, ...[composing, negative].filter((one) => !!one).map(hashOf)],
   };
 };

@@ -67,17 +67,17 @@ export const sitePrompts = (
   adapter: NetworkHandle,
   { pictures, composition, unconditional }: ReferenceTokens,
   influences: readonly SiteInfluence[],
-  window: readonly number[],
+  acts: Pick<Prompt, 'window' | 'mask'>,
 ): Prompt[] => {
   const prompts: Prompt[] = [];
-  const add = (tokens: Tensor, weight: number, acts: (site: SiteInfluence) => boolean, swapped: boolean): void => {
-    const scales = influences.map((site) => (acts(site) && site.swapped === swapped ? weight * site.scale : 0));
+  const add = (tokens: Tensor, weight: number, reads: (site: SiteInfluence) => boolean, swapped: boolean): void => {
+    const scales = influences.map((site) => (reads(site) && site.swapped === swapped ? weight * site.scale : 0));
     if (!scales.some((scale) => scale !== 0)) return;
     if (!swapped) {
       const negative = unconditional?.(tokens);
-      prompts.push({ adapter, tokens, ...(negative ? { negativeTokens: negative } : {}), scales, window });
+      prompts.push({ adapter, tokens, ...(negative ? { negativeTokens: negative } : {}), scales, ...acts });
     } else if (unconditional) {
-      prompts.push({ adapter, tokens: zerosLike(tokens), negativeTokens: tokens, scales, window });
+      prompts.push({ adapter, tokens: zerosLike(tokens), negativeTokens: tokens, scales, ...acts });
     }
   };
   for (const swapped of [false, true]) {

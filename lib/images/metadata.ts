@@ -57,6 +57,9 @@ export interface RunRecord {
     readonly weightType?: string;
     readonly compositionScale?: number;
     readonly boost?: number;
+    /** SHA-256 of the mask's pixels in normal form. */
+    readonly mask?: string;
+    readonly maskMode?: string;
     readonly uncond?: string;
     readonly fit?: string;
     readonly anchor?: string;

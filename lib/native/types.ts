@@ -135,7 +135,7 @@ export interface SampleRow {
 
 /** A grey picture of any size, stretched over the whole: 1 is full influence, 0 none. */
 export interface RegionMask {
-  readonly data: Float32Array; // [height, width], 0..1
+  readonly data: Float32Array | Uint8Array; // [height, width]: 0..1, or bytes
   readonly width: number;
   readonly height: number;
   /**

@@ -22,6 +22,7 @@ export const recordOf = (
       ...reference,
       adapter: own.name,
       images: resolved[i]!.hashes,
+      mask: resolved[i]!.mask,
       loraScale: own.network.info.loraRank ? (reference.loraScale ?? own.loraScale) : undefined,
       structureScale: isV2 ? (reference.structureScale ?? defaultOf(REFERENCE, 'structureScale')) : undefined,
     });

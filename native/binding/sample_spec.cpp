@@ -49,6 +49,16 @@ int64_t whole(const Napi::Object& object, const char* name, double least, double
   return static_cast<int64_t>(v);
 }
 
+// Numbers from 0 to 1, or bytes from 0 to 255.
+std::vector<float> greys(const Napi::Value& value) {
+  if (!value.IsTypedArray() || value.As<Napi::TypedArray>().TypedArrayType() != napi_uint8_array)
+    return to_floats(value, "mask.data");
+  const auto bytes = value.As<Napi::Uint8Array>();
+  std::vector<float> numbers(bytes.ElementLength());
+  for (size_t i = 0; i < numbers.size(); ++i) numbers[i] = static_cast<float>(bytes[i]) / 255.0f;
+  return numbers;
+}
+
 std::optional<RegionMask> optional_mask(const Napi::Object& prompt) {
   const Napi::Value value = prompt.Get("mask");
   if (value.IsUndefined()) return std::nullopt;
@@ -59,7 +69,7 @@ std::optional<RegionMask> optional_mask(const Napi::Object& prompt) {
     fail(Code::OPTION_RANGE, "Expected " + std::string(kMaskModes) + " for mask.mode but received " + quoted(mode),
          "pass one of them", {{"option", "mask.mode"}});
   const auto side = [&](const char* name) { return static_cast<int>(whole(o, name, 1, kMaskSide, "mask.")); };
-  RegionMask mask{side("width"), side("height"), to_floats(o.Get("data"), "mask.data"), *known};
+  RegionMask mask{side("width"), side("height"), greys(o.Get("data")), *known};
   check_mask(mask);
   return mask;
 }

@@ -86,6 +86,7 @@ t.test('what cannot act is said', async (test) => {
   test.same(await said({ weightType: 'composition precise' }), []);
   test.match(await said({ weightType: 'composition precise' }, 1), [/weightType.*guidance/]);
   test.match(await said({ renormalize: false }), [/renormalize has no effect/]);
+  test.match(await said({ maskMode: 'comfy' }), [/maskMode has no effect/]);
   test.match(await said({ uncond: 'black' }), [/uncond has no effect/]);
   test.match(await said({ negative: other }, 1), [/negative has no effect/]);
   test.match(await said({ boost: 1 }), [/boost has no effect/]);
@@ -247,5 +248,49 @@ t.test('bytes that are no embedding', async (test) => {
   test.equal(
     await drawn(pipe, [{ adapter, embedding: Embedding.from(whole) }]),
     await drawn(pipe, [{ adapter, image: one }]),
+  );
+});
+
+/** A grey picture whose left part is of one value and whose right part of another. */
+const halves = (left: number, right: number) => {
+  const [width, height] = [64, 64];
+  const data = new Uint8Array(width * height * 3);
+  for (let i = 0; i < data.length; ++i) data[i] = Math.floor(i / 3) % width < width / 2 ? left : right;
+  return { width, height, channels: 3, data } as const;
+};
+
+t.test('masks', async (test) => {
+  const pipe = await withAdapter(test);
+  const without = await drawn(pipe, []);
+  const whole = await drawn(pipe, [{ image: one }]);
+  test.equal(await drawn(pipe, [{ image: one, mask: halves(255, 255) }]), whole, 'white: everywhere');
+  test.equal(await drawn(pipe, [{ image: one, mask: halves(0, 0) }]), without, 'black: nowhere');
+  const pictures = [without, whole];
+  for (const maskMode of ['linear', 'diffusers', 'comfy'] as const)
+    pictures.push(await drawn(pipe, [{ image: one, mask: halves(255, 100), maskMode }]));
+  test.ok(new Set(pictures).size >= 4, 'greys count, but for diffusers');
+  const [left, right] = [halves(255, 0), halves(0, 255)];
+  const plain = await pixelsOf(pipe, []);
+  const two = await pixelsOf(pipe, [{ image: one, mask: left }]);
+  const change = (from: number, to: number): number => {
+    let sum = 0;
+    for (let i = 0; i < plain.length; ++i) {
+      const x = Math.floor(i / 3) % 64;
+      if (x >= from && x < to) sum += Math.abs(plain[i]! - two[i]!);
+    }
+    return sum;
+  };
+  test.ok(change(0, 24) > 3 * change(40, 64), 'most of the change lies where the mask is white');
+  const both = await drawn(pipe, [
+    { image: one, mask: left },
+    { image: other, mask: right },
+  ]);
+  test.not(
+    both,
+    await drawn(pipe, [
+      { image: other, mask: left },
+      { image: one, mask: right },
+    ]),
+    'sides matter',
   );
 });

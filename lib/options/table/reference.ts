@@ -37,6 +37,9 @@ export const COMBINE = [
   'separate',
 ] as const;
 
+/** How a mask is brought to the network's grids of tokens. */
+export const MASK_MODES = ['linear', 'diffusers', 'comfy'] as const;
+
 /** How a picture becomes the square that an image encoder reads. */
 export const FITS = ['crop', 'squash', 'pad'] as const;
 export const ANCHORS = ['center', 'top', 'bottom', 'left', 'right'] as const;
@@ -146,6 +149,25 @@ export const REFERENCE = group({
       flag: { none: 'it is there to compare with other programs' },
       acts: 'face',
       says: 'Bring a combined identity back to length 1, as the projector was trained',
+      record: true,
+    },
+    mask: {
+      type: 'special',
+      expects: 'a path, the bytes of a picture, a sharp instance or raw pixels',
+      default: null,
+      flag: '--mask <file>',
+      acts: 'reference',
+      says: 'Where in the picture it acts: white fully, black not at all; stretched over the picture',
+      help: 'Where in the picture the reference before it acts: white fully, black not at all',
+      record: true,
+    },
+    maskMode: {
+      type: 'choice',
+      names: MASK_MODES,
+      default: 'linear',
+      flag: '--mask-mode <name>',
+      acts: 'reference',
+      says: "How a mask is brought to the network's grids: greys kept, or as diffusers or ComfyUI's nodes do it",
       record: true,
     },
     negative: {
@@ -263,7 +285,7 @@ export const REFERENCE = group({
     },
     pickFace: { ...PICK_FACE, record: true },
   },
-  later: ['mask', 'maskMode', 'embedsScaling', 'passes', 'outliers', 'weightMode', 'clipMask', 'onMissing'],
+  later: ['embedsScaling', 'passes', 'outliers', 'weightMode', 'clipMask', 'onMissing'],
 });
 
 /** A face given instead of a picture. */
