@@ -3,7 +3,6 @@ import { defaultOf } from '../options/row.js';
 import { REFERENCE } from '../options/table/reference.js';
 import type { Warn } from '../warnings.js';
 import type { AdapterParts } from './adapter.js';
-import { combineOf } from './combine.js';
 import { checkEmbedding } from './embedding.js';
 import type { ReferenceSettings } from './reference.js';
 import { spreads } from './weight-types.js';
@@ -48,14 +47,7 @@ export const checkReference = (
       { details: { option } },
     );
   }
-  if (weights && combineOf(reference, row) === 'concat' && weights.some((weight) => weight !== 1)) {
-    throw new OptionError(
-      'OPTION_CONFLICT',
-      `${option}.weights act where pictures are combined, and ${row.title} joins their tokens side by side`,
-      'Give combine, such as "separate" or "average", or leave weights out',
-      { details: { option: `${option}.weights` } },
-    );
-  }
+  if (reference.weightMode !== undefined && !weights) conflict('weightMode', 'there are no weights');
   if (reference.pickFace !== undefined && needs.identity === 0)
     conflict('pickFace', `${row.title} reads the whole picture`);
   if (reference.loraScale !== undefined && !adapter.network.info.loraRank)

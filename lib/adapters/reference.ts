@@ -13,10 +13,12 @@ import {
   type MASK_MODES,
   REFERENCE,
   type UNCONDS,
+  type WEIGHT_MODES,
 } from '../options/table/reference.js';
 import type { Adapter } from './adapter.js';
 import type { Combine } from './combine.js';
 import { Embedding } from './embedding.js';
+import type { EmbedsScaling } from './embeds-scaling.js';
 import type { Scale } from './scales.js';
 import type { WeightType } from './weight-types.js';
 import type { WindowMode } from './window.js';
@@ -52,8 +54,13 @@ export type Reference = ReferenceSource & {
   readonly scale?: Scale;
   /** Strength of a FaceID adapter's own LoRA in this run, 0…2. Default: as attached. */
   readonly loraScale?: number;
-  /** One number per image, 0…10, where `combine` makes one of several or keeps them apart. Default: all 1. */
+  /** One number per image, 0…10: how much it counts among them. Default: all 1. */
   readonly weights?: readonly number[];
+  /**
+   * What weights multiply: `value`, what a picture adds; `embed`, what its encoder gave, as ComfyUI's nodes do. Default
+   * `value`.
+   */
+  readonly weightMode?: (typeof WEIGHT_MODES)[number];
   /**
    * How several pictures act together. `concat`: their tokens side by side; `average`, `norm average`, `add`, `subtract` (the
    * first less the mean of the others), `max`, `min`: one input of the projector; `token average`: one set of tokens;
@@ -66,6 +73,8 @@ export type Reference = ReferenceSource & {
   readonly structureScale?: number;
   /** How `scale` is spread over the network's transformers, by the names of ComfyUI's nodes. Default `linear`. */
   readonly weightType?: WeightType;
+  /** What `scale` multiplies: the values, or the keys too, by the names of ComfyUI's nodes. Default `V only`. */
+  readonly embedsScaling?: EmbedsScaling;
   /** A picture for the transformers that make the composition, in place of the reference. */
   readonly compositionImage?: ImageSource;
   /** Strength of the composition in the types "style and composition", −1…5. Default: as scale. */
@@ -124,6 +133,8 @@ export interface ReferenceSettings {
   readonly weights: readonly number[] | undefined;
   readonly structureScale: number | undefined;
   readonly pickFace: PickFace | undefined;
+  readonly weightMode: Reference['weightMode'];
+  readonly embedsScaling: EmbedsScaling | undefined;
   readonly combine: Combine | undefined;
   readonly renormalize: boolean | undefined;
   readonly weightType: WeightType | undefined;
@@ -195,7 +206,7 @@ export const referenceOf = (value: unknown, index: number, defaultScale: number)
   }
   const face = raw.face !== undefined ? faceOf(raw.face, `${option}.face`) : undefined;
   const scale = raw.scale ?? defaultScale;
-  const { maskMode, uncond, fit, anchor } = raw;
+  const { weightMode, embedsScaling, maskMode, uncond, fit, anchor } = raw;
   const { combine, renormalize, weightType, compositionScale, boost, start, end, windowMode } = raw;
   const [compositionImage, mask, negative] = (['compositionImage', 'mask', 'negative'] as const).map((name) =>
     raw[name] === undefined ? undefined : captureImage(raw[name], `${option}.${name}`),
@@ -214,6 +225,8 @@ export const referenceOf = (value: unknown, index: number, defaultScale: number)
     weights,
     structureScale,
     pickFace,
+    weightMode,
+    embedsScaling,
     combine,
     renormalize,
     weightType,

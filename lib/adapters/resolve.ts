@@ -90,11 +90,18 @@ class Resolver {
 
   /** Tokens of a reference's pictures, by the way in which they are combined. */
   async pictures(inputs: Inputs, reference: ReferenceSettings, structureScale: number | undefined): Promise<Pictures> {
-    const { identities, features, from } = inputs;
+    const given = inputs.from.map((image) => reference.weights?.[image] ?? 1);
+    const isOfEmbeds = reference.weightMode === 'embed';
+    const { identities, features, from } = isOfEmbeds ? await this.weighed(inputs, given) : inputs;
+    const weights = isOfEmbeds ? given.map(() => 1) : given;
     const how = combineOf(reference, this.adapter.row);
-    const weights = from.map((image) => reference.weights?.[image] ?? 1);
-    if (how === 'concat' || (from.length === 1 && how !== 'separate'))
-      return [{ tokens: await this.project(inputs, structureScale), weight: 1 }];
+    if (how === 'concat' || (from.length === 1 && how !== 'separate')) {
+      const tokens = await this.project({ features, identities }, structureScale);
+      const own = tokens.shape[2] / weights.length; // of each
+      const isPlain = how !== 'concat' || weights.every((weight) => weight === 1);
+      const tokenGains = isPlain ? undefined : weights.flatMap((weight) => new Array<number>(own).fill(weight - 1));
+      return [{ tokens, weight: 1, tokenGains }];
+    }
     if (how === 'separate' || how === 'token average') {
       const each: Tensor[] = [];
       for (const i of from.keys()) {
@@ -109,6 +116,16 @@ class Resolver {
     const feature = features && (await this.combine(how, features, weights, false));
     const combined = { identities: identity && [identity], features: feature && [feature] };
     return [{ tokens: await this.project(combined, structureScale), weight: 1 }];
+  }
+
+  /** Each times its weight. */
+  async weighed({ identities, features, from }: Inputs, weights: readonly number[]): Promise<Inputs> {
+    const times = (one: Tensor, i: number): Promise<Tensor> => this.combine('add', [one], [weights[i]!], false);
+    return {
+      identities: identities && (await Promise.all(identities.map(vector).map(times))).map(({ data }) => data),
+      features: features && (await Promise.all(features.map(times))),
+      from,
+    };
   }
 
   project({ features, identities }: Omit<Inputs, 'from'>, structureScale: number | undefined): Promise<Tensor> {
@@ -203,7 +220,12 @@ export const resolveReference = async (
       adapter.network,
       { pictures, composition, unconditional },
       influencesOf(reference, context.sites),
-      { window: windowOf(context.schedule, context.scheduler, reference), ...(region && { mask: region.mask }) },
+      {
+        window: windowOf(context.schedule, context.scheduler, reference),
+        ...(region && { mask: region.mask }),
+        embedsScaling: reference.embedsScaling ?? defaultOf(REFERENCE, 'embedsScaling'),
+        widths: context.sites.map((site) => site.width),
+      },
     ),
     ...(region && { mask: region.hash }),
     hashes: [...readings.hashes, ...[composing, negative].filter((one) => !!one).map(hashOf)],

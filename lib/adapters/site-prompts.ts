@@ -2,6 +2,7 @@ import { OptionError } from '../errors.js';
 import type { NetworkHandle, SampleSpec, Tensor } from '../native/types.js';
 import { defaultOf } from '../options/row.js';
 import { REFERENCE } from '../options/table/reference.js';
+import { type EmbedsScaling, gainsOf } from './embeds-scaling.js';
 import type { ReferenceSettings } from './reference.js';
 import { type Sites, siteScales } from './scales.js';
 import { compositionLayers, layersOf, partsOf } from './weight-types.js';
@@ -45,8 +46,19 @@ export const influencesOf = (reference: ReferenceSettings, sites: Sites): readon
   });
 };
 
-/** Image tokens, each with what its scales are multiplied by. */
-export type Pictures = readonly { readonly tokens: Tensor; readonly weight: number }[];
+/** Image tokens, each with what its scales are multiplied by, and what its tokens' values gain. */
+export type Pictures = readonly {
+  readonly tokens: Tensor;
+  readonly weight: number;
+  readonly tokenGains?: readonly number[] | undefined;
+}[];
+
+/** When, where and how the image prompts of a reference act. */
+export interface Acts extends Pick<Prompt, 'window' | 'mask'> {
+  readonly embedsScaling: EmbedsScaling;
+  /** Channels of every cross-attention. */
+  readonly widths: readonly number[];
+}
 
 /** Image tokens of a reference. */
 export interface ReferenceTokens {
@@ -59,6 +71,13 @@ export interface ReferenceTokens {
 
 const zerosLike = ({ shape, data }: Tensor): Tensor => ({ shape, data: new Float32Array(data.length) });
 
+/** Scales of every cross-attention, or 1 with gains of keys and values in their place. */
+const scaled = (scales: readonly number[], { embedsScaling, widths }: Acts): Pick<Prompt, 'scales' | 'siteGains'> => {
+  const gains = scales.map((scale, i) => gainsOf(embedsScaling, scale, widths[i]!));
+  if (gains.includes(undefined)) return { scales };
+  return { scales: scales.map((scale) => (scale === 0 ? 0 : 1)), siteGains: gains.flatMap((gain) => gain!) };
+};
+
 /**
  * The image prompts that a reference becomes: one for each picture that attends for itself and each kind of tokens that
  * cross-attentions read. Each is off at the sites of the other kinds.
@@ -67,23 +86,31 @@ export const sitePrompts = (
   adapter: NetworkHandle,
   { pictures, composition, unconditional }: ReferenceTokens,
   influences: readonly SiteInfluence[],
-  acts: Pick<Prompt, 'window' | 'mask'>,
+  acts: Acts,
 ): Prompt[] => {
   const prompts: Prompt[] = [];
-  const add = (tokens: Tensor, weight: number, reads: (site: SiteInfluence) => boolean, swapped: boolean): void => {
+  const { window, mask } = acts;
+  const add = (
+    { tokens, weight, tokenGains }: Pictures[number],
+    reads: (site: SiteInfluence) => boolean,
+    swapped: boolean,
+  ): void => {
     const scales = influences.map((site) => (reads(site) && site.swapped === swapped ? weight * site.scale : 0));
-    if (!scales.some((scale) => scale !== 0)) return;
-    if (!swapped) {
-      const negative = unconditional?.(tokens);
-      prompts.push({ adapter, tokens, ...(negative ? { negativeTokens: negative } : {}), scales, ...acts });
-    } else if (unconditional) {
-      prompts.push({ adapter, tokens: zerosLike(tokens), negativeTokens: tokens, scales, ...acts });
-    }
+    if (!scales.some((scale) => scale !== 0) || (swapped && !unconditional)) return;
+    const negativeTokens = swapped ? tokens : unconditional?.(tokens);
+    prompts.push({
+      adapter,
+      tokens: swapped ? zerosLike(tokens) : tokens,
+      ...(negativeTokens && { negativeTokens }),
+      ...scaled(scales, acts),
+      ...(tokenGains && { tokenGains }),
+      window,
+      ...(mask && { mask }),
+    });
   };
   for (const swapped of [false, true]) {
-    for (const { tokens, weight } of pictures)
-      add(tokens, weight, (site) => !site.composition || !composition, swapped);
-    if (composition) add(composition, 1, (site) => site.composition, swapped);
+    for (const picture of pictures) add(picture, (site) => !site.composition || !composition, swapped);
+    if (composition) add({ tokens: composition, weight: 1 }, (site) => site.composition, swapped);
   }
   return prompts;
 };

@@ -52,6 +52,8 @@ export interface RunRecord {
     readonly loraScale?: number;
     readonly weights?: readonly number[];
     readonly structureScale?: number;
+    readonly weightMode?: string;
+    readonly embedsScaling?: string;
     readonly combine?: string;
     readonly renormalize?: boolean;
     readonly weightType?: string;

@@ -174,6 +174,10 @@ export interface SampleSpec extends CallOptions {
     readonly window: readonly number[];
     /** Where in the picture it acts; absent: everywhere. */
     readonly mask?: RegionMask;
+    /** V of every token is multiplied by 1 + gain. */
+    readonly tokenGains?: readonly number[];
+    /** Three per cross-attention: K and V are multiplied by 1 + gain, then V has the third times its mean over tokens. */
+    readonly siteGains?: readonly number[];
   }[];
   /** Also return the latents after every row. */
   readonly keepSteps?: boolean;

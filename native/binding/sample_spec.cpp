@@ -94,6 +94,10 @@ void check(const SampleSpec& spec) {
     need(static_cast<int>(p.window.size()) >= steps, "one window factor per step");
     need(p.tokens.shape.c == spec.unet->unet.context, "the tokens' width");
     need(!r.guided() || p.negative.shape == p.tokens.shape, "negative tokens of an image prompt");
+    const auto& [token_gains, site_gains] = p.factors;
+    need(token_gains.empty() || static_cast<int64_t>(token_gains.size()) == p.tokens.shape.tokens(),
+         "one gain per image token");
+    need(site_gains.empty() || site_gains.size() == 3 * sites, "three gains per cross-attention");
   }
   if (spec.unet->unet.added_conditioning()) {
     const size_t ids = static_cast<size_t>(spec.unet->unet.time_ids);
@@ -136,9 +140,13 @@ SampleSpec to_sample_spec(const Napi::Value& value) {
   for (uint32_t i = 0; i < prompts.Length(); ++i) {
     const Napi::Object p = object_of(prompts.Get(i), "prompts");
     spec.adapters.push_back(NetworkHandle::get(p.Get("adapter"), "adapter"));
-    r.prompts.push_back({spec.adapters.back()->network.get(), to_tensor(p.Get("tokens"), "tokens"),
-                         optional_tensor(p, "negativeTokens"), to_floats(p.Get("scales"), "scales"),
-                         to_floats(p.Get("window"), "window"), optional_mask(p)});
+    r.prompts.push_back({spec.adapters.back()->network.get(),
+                         to_tensor(p.Get("tokens"), "tokens"),
+                         optional_tensor(p, "negativeTokens"),
+                         to_floats(p.Get("scales"), "scales"),
+                         to_floats(p.Get("window"), "window"),
+                         optional_mask(p),
+                         {optional_floats(p, "tokenGains"), optional_floats(p, "siteGains")}});
   }
   spec.keep_steps = flag_or(o, "keepSteps", false);
   check(spec);

@@ -46,30 +46,35 @@ void record_text_kv(Builder& b, const UNetConfig& unet, int64_t n, int64_t token
   }
 }
 
+Kv image_kv(Builder& b, Value x, int width, const ImageKvGains& gains) {
+  const Shape& tokens = x.shape;
+  Value k = b.linear("to_k_ip", x, width, false);  // [n, 1, tokens, C]
+  Value v = b.linear("to_v_ip", x, width, false);
+  if (gains.tokens.id != kNone) v = b.add_scaled(v, v, {}, 0, gains.tokens);
+  if (gains.sites.id != kNone) {
+    const Value mean = b.reduce(v, ReduceKind::mean, tokens.n, tokens.w, width, {tokens.n, 1, 1, width});
+    k = b.add_scaled(k, k, gains.sites, gains.cell);
+    v = b.add_scaled(v, v, gains.sites, gains.cell + 1);
+    // The mean's own gain, on every token: v + gain * mean.
+    const Value every = b.rearrange(mean, {tokens.n, tokens.w, width}, {width, 0, 1}, 0, v.shape);
+    v = b.add_scaled(v, every, gains.sites, gains.cell + 2);
+  }
+  return {k, v};
+}
+
 void record_image_kv(Builder& b, const UNetConfig& unet, const AdapterInfo& adapter, int64_t n, int64_t tokens,
                      const ImageKvOptions& options) {
   const Value x = b.input("tokens", {n, 1, tokens, adapter.context});
   const std::vector<AttentionSite> sites = attention_sites(unet);
-  Value gains, value_gain;
-  if (options.site_gains) gains = b.input("site_gains", {1, 1, 1, static_cast<int64_t>(3 * sites.size())});
-  if (options.token_gains) value_gain = b.input("value_gain", {1, 1, tokens, 1});
-  for (size_t s = 0; s < sites.size(); ++s) {
-    const AttentionSite& site = sites[s];
+  ImageKvGains gains;
+  if (options.site_gains) gains.sites = b.input("site_gains", {1, 1, 1, static_cast<int64_t>(3 * sites.size())});
+  if (options.token_gains) gains.tokens = b.input("value_gain", {1, 1, tokens, 1});
+  for (const AttentionSite& site : sites) {
     const auto scope = b.enter("ip_adapter." + std::to_string(site.file_index));
-    Value k = b.linear("to_k_ip", x, site.width, false);  // [n, 1, tokens, C]
-    Value v = b.linear("to_v_ip", x, site.width, false);
-    if (options.token_gains) v = b.add_scaled(v, v, {}, 0, value_gain);
-    if (options.site_gains) {
-      const int cell = static_cast<int>(3 * s);
-      const Value mean = b.reduce(v, ReduceKind::mean, n, tokens, site.width, {n, 1, 1, site.width});
-      k = b.add_scaled(k, k, gains, cell);
-      v = b.add_scaled(v, v, gains, cell + 1);
-      // The mean's own gain, on every token: v + gain * mean.
-      const Value every = b.rearrange(mean, {n, tokens, site.width}, {site.width, 0, 1}, 0, v.shape);
-      v = b.add_scaled(v, every, gains, cell + 2);
-    }
-    b.output(site.path + ".image_k", k);
-    b.output(site.path + ".image_v", v);
+    const Kv kv = image_kv(b, x, site.width, gains);
+    b.output(site.path + ".image_k", kv.k);
+    b.output(site.path + ".image_v", kv.v);
+    gains.cell += 3;
   }
 }
 

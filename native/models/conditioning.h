@@ -80,6 +80,15 @@ struct ImageKvOptions {
   // its mean over tokens. "K+V": (w-1, w-1, 0); "K+mean(V) w/ C penalty": (wC/1280 - 1, 0, wC/1280 - 1).
   bool site_gains = false;
 };
+// What K and V of one site are multiplied by besides; values that are absent change nothing.
+struct ImageKvGains {
+  Value tokens;  // value_gain
+  Value sites;   // site_gains
+  int cell = 0;  // the first of the site's three
+};
+// K and V from image tokens [n, 1, T, D] by to_k_ip and to_v_ip of the open scope.
+Kv image_kv(Builder& b, Value tokens, int width, const ImageKvGains& gains = {});
+
 // Request plan of an image prompt: input "tokens" [n, 1, tokens, D]; outputs <site>.image_k, <site>.image_v.
 void record_image_kv(Builder& b, const UNetConfig& unet, const AdapterInfo& adapter, int64_t n, int64_t tokens,
                      const ImageKvOptions& options = {});

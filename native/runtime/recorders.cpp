@@ -129,7 +129,8 @@ std::map<std::string, PlanKind> adapter_plans(const AdapterInfo& adapter, const 
                      {}};
   PlanKind image_kv{[adapter, unet](Builder& b, const RecordRequest& r) {
                       const Shape& tokens = shape_of(r, "tokens");
-                      record_image_kv(b, unet, adapter, tokens.n, tokens.tokens());
+                      record_image_kv(b, unet, adapter, tokens.n, tokens.tokens(),
+                                      {r.inputs.contains("value_gain"), r.inputs.contains("site_gains")});
                     },
                     {{{"tokens", {1, 1, 1, adapter.context}}}, {}, {}}};
   return {{"projector", std::move(projector)}, {"image_kv", std::move(image_kv)}};

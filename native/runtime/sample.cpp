@@ -52,7 +52,8 @@ UNetRequest unet_request(const UNetConfig& config, const SampleRequest& r) {
     u.time_ids = stacked(guided ? Tensor{{1, 1, 1, count}, r.negative_time_ids} : Tensor{}, ids);
   }
   for (const SamplePrompt& prompt : r.prompts)
-    u.prompts.push_back({prompt.adapter, stacked(guided ? prompt.negative : Tensor{}, prompt.tokens), prompt.mask});
+    u.prompts.push_back(
+        {prompt.adapter, stacked(guided ? prompt.negative : Tensor{}, prompt.tokens), prompt.mask, prompt.factors});
   for (const StepRow& row : r.rows) u.timesteps.push_back(row.timestep);
   return u;
 }

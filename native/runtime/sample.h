@@ -14,6 +14,7 @@ struct SamplePrompt {
   std::vector<float> scales;            // one per site, execution order
   std::vector<float> window;            // one factor per outer step: 1 inside, 0 outside
   std::optional<RegionMask> mask = {};  // where in the picture it acts; none: everywhere
+  ImageKvFactors factors = {};
 };
 
 struct SampleRequest {

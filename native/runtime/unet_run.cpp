@@ -29,6 +29,16 @@ RecordRequest step_request(const UNetConfig& config, const UNetRequest& r) {
   return {{{"x", r.x}}, step_numbers(c), r.taps};
 }
 
+// Inputs of the plan that makes K and V of an image prompt.
+Tensors image_kv_inputs(const ImagePromptTokens& prompt) {
+  Tensors inputs = {{"tokens", prompt.tokens}};
+  const auto& [token_gains, site_gains] = prompt.factors;
+  const int64_t tokens = static_cast<int64_t>(token_gains.size()), sites = static_cast<int64_t>(site_gains.size());
+  if (tokens > 0) inputs["value_gain"] = {{1, 1, tokens, 1}, token_gains};
+  if (sites > 0) inputs["site_gains"] = {{1, 1, 1, sites}, site_gains};
+  return inputs;
+}
+
 // mask<i>.<h>x<w> for every grid on which the network attends.
 void set_masks(Prepared& step, const UNetRequest& r) {
   for (size_t i = 0; i < r.prompts.size(); ++i) {
@@ -66,7 +76,7 @@ UNetRun::UNetRun(Network& unet, const UNetConfig& config, const UNetRequest& r, 
   for (size_t i = 0; i < r.prompts.size(); ++i) {
     check_finite(r.prompts[i].tokens, "an image prompt's tokens");
     const std::string own = "image" + std::to_string(i) + "_";  // <site>.image<i>_k; the request plan has no number
-    take(r.prompts[i].adapter->compute("image_kv", {{"tokens", r.prompts[i].tokens}}, {}, {}, stop),
+    take(r.prompts[i].adapter->compute("image_kv", image_kv_inputs(r.prompts[i]), {}, {}, stop),
          [&](const std::string& input) {
            const std::string last = last_name(input);
            if (!last.starts_with(own)) return std::string();

@@ -12,10 +12,17 @@
 
 namespace ipa {
 
+// What V of every token, and K and V of every site, are multiplied by besides; empty: nothing. See ImageKvOptions.
+struct ImageKvFactors {
+  std::vector<float> token_gains;  // one per token
+  std::vector<float> site_gains;   // three per site, execution order
+};
+
 struct ImagePromptTokens {
   Network* adapter;
   Tensor tokens;                        // [N, 1, T, D], rows as the UNet's batch
   std::optional<RegionMask> mask = {};  // the same for all rows
+  ImageKvFactors factors = {};
 };
 
 struct UNetRequest {

@@ -234,10 +234,9 @@ t.test('references: one, several pictures, faces, unconditional tokens', async (
   test.same(prompt!.negativeTokens!.shape, [1, 1, 8, 8], 'as many as the conditional ones');
   test.same(prompt!.scales, [0.5, 0.5, 0.5, 0.5]);
   test.same(prompt!.window, [1, 1, 1, 1]);
-  const conflict = await failure(
-    pipe.generate({ ...run, references: [{ images: [pixels, pixels], weights: [1, 2] }] }),
-  );
-  test.match(conflict, { code: 'OPTION_CONFLICT', message: 'weights' });
+  test.equal(prompt!.tokenGains, undefined);
+  await pipe.generate({ ...run, references: [{ images: [pixels, pixels], weights: [1, 2] }] });
+  test.same(fake.samples.at(-1)!.prompts[0]!.tokenGains, [0, 0, 0, 0, 1, 1, 1, 1], 'values of the second picture');
   test.match(await failure(pipe.generate({ ...run, references: [{ face: { identity: new Float32Array(512) } }] })), {
     code: 'OPTION_CONFLICT',
   });

@@ -2,7 +2,7 @@
 // it does not.
 import t, { type Test } from 'tap';
 import { Embedding, type GenerateOptions, type Pipeline, type Reference } from '../../lib/index.js';
-import { COMBINE, WEIGHT_TYPES } from '../../lib/options/table/reference.js';
+import { COMBINE, EMBEDS_SCALINGS, WEIGHT_TYPES } from '../../lib/options/table/reference.js';
 import { digestOf, failure, opened, reference, scene, sketch } from './sketch.js';
 
 const short: GenerateOptions = { ...scene, steps: 2, guidanceScale: 3, width: 64, height: 64 };
@@ -125,11 +125,16 @@ t.test('several pictures of one reference', async (test) => {
       `${combine} of one`,
     );
   }
-  const alone = { images, weights: [1, 2] };
-  test.match(await failure(pipe.generate({ ...short, references: [alone] })), {
-    code: 'OPTION_CONFLICT',
-    hint: /separate/,
-  });
+  const side = await drawn(pipe, [{ images, weights: [1, 0.3] }]);
+  test.not(side, pictures.get('concat'), 'values of the second count less');
+  test.equal(await drawn(pipe, [{ images, weights: [1, 1] }]), pictures.get('concat'));
+  test.not(await drawn(pipe, [{ images, weights: [1, 0.3], weightMode: 'embed' }]), side);
+  const added: Reference = { images, combine: 'add', weights: [2, 0.5] };
+  test.equal(
+    await drawn(pipe, [{ ...added, weightMode: 'embed' }]),
+    await drawn(pipe, [added]),
+    'where inputs add up: the same',
+  );
 });
 
 t.test('the same picture twice', async (test) => {
@@ -293,4 +298,20 @@ t.test('masks', async (test) => {
     ]),
     'sides matter',
   );
+});
+
+t.test('embeds scaling', async (test) => {
+  const pipe = await withAdapter(test);
+  const plain = await drawn(pipe, [{ image: one, scale: 0.7 }]);
+  const pictures = new Map<string, string>();
+  for (const embedsScaling of EMBEDS_SCALINGS)
+    pictures.set(embedsScaling, await drawn(pipe, [{ image: one, scale: 0.7, embedsScaling }]));
+  test.equal(pictures.get('V only'), plain);
+  test.equal(new Set(pictures.values()).size, EMBEDS_SCALINGS.length, 'no two are alike');
+  const full = await pixelsOf(pipe, [{ image: one, scale: 1 }]);
+  const keys = await pixelsOf(pipe, [{ image: one, scale: 1, embedsScaling: 'K+V' }]);
+  test.ok(distance(full, keys) <= 1, 'at scale 1 keys and values are as they are');
+  const without = await drawn(pipe, []);
+  for (const embedsScaling of EMBEDS_SCALINGS)
+    test.equal(await drawn(pipe, [{ image: one, scale: 0, embedsScaling }]), without, `${embedsScaling} at 0`);
 });

@@ -57,7 +57,7 @@ export const kinds = [
   { kind: 'adapter/combine', half: 'native', fits: family('adapter', has('in/negative')) },
   {
     kind: 'adapter/embeds-scaling',
-    later: 'embeds scaling',
+    half: 'native',
     fits: family('adapter', (c) => c.info.config?.embeds_scaling !== undefined),
   },
   { kind: 'adapter/masks', half: 'native', fits: family('adapter', has('in/masks')) },

@@ -37,6 +37,12 @@ export const COMBINE = [
   'separate',
 ] as const;
 
+/** What a scale multiplies. */
+export const EMBEDS_SCALINGS = ['V only', 'K+V', 'K+V w/ C penalty', 'K+mean(V) w/ C penalty'] as const;
+
+/** What weights of pictures multiply. */
+export const WEIGHT_MODES = ['value', 'embed'] as const;
+
 /** How a mask is brought to the network's grids of tokens. */
 export const MASK_MODES = ['linear', 'diffusers', 'comfy'] as const;
 
@@ -131,7 +137,16 @@ export const REFERENCE = group({
       default: { otherwise: 'all 1' },
       flag: CODE_ONLY,
       acts: 'reference',
-      says: 'One number per image, where combine makes one of several or keeps them apart',
+      says: 'One number per image: how much it counts among them',
+      record: true,
+    },
+    weightMode: {
+      type: 'choice',
+      names: WEIGHT_MODES,
+      default: 'value',
+      flag: CODE_ONLY,
+      acts: 'reference',
+      says: "What weights multiply: what a picture adds, or what its encoder gave, as ComfyUI's nodes do",
       record: true,
     },
     combine: {
@@ -244,6 +259,15 @@ export const REFERENCE = group({
       says: "How scale is spread over the network's transformers, by the names of ComfyUI's nodes",
       record: true,
     },
+    embedsScaling: {
+      type: 'choice',
+      names: EMBEDS_SCALINGS,
+      default: 'V only',
+      flag: '--embeds-scaling <name>',
+      acts: 'reference',
+      says: "What scale multiplies: the values, or the keys too, by the names of ComfyUI's nodes",
+      record: true,
+    },
     compositionImage: {
       type: 'special',
       expects: 'a path, the bytes of a picture, a sharp instance or raw pixels',
@@ -285,7 +309,7 @@ export const REFERENCE = group({
     },
     pickFace: { ...PICK_FACE, record: true },
   },
-  later: ['embedsScaling', 'passes', 'outliers', 'weightMode', 'clipMask', 'onMissing'],
+  later: ['passes', 'outliers', 'clipMask', 'onMissing'],
 });
 
 /** A face given instead of a picture. */

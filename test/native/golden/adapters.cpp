@@ -8,12 +8,14 @@
 #include "golden/kinds.h"
 #include "golden/unet_case.h"
 #include "models/adapters.h"
+#include "models/conditioning.h"
 #include "models/image_projection.h"
 #include "plan/builder.h"
 #include "runtime/combine.h"
 #include "runtime/image_prompt.h"
 #include "runtime/recorders.h"
 #include "weights/lora.h"
+#include "weights/synthetic.h"
 
 namespace ipa::golden {
 
@@ -113,6 +115,51 @@ void append_scales(std::vector<float>& scales, const test::Json& given) {
   for (const test::Json& scale : given.array) scales.push_back(static_cast<float>(scale.number));
 }
 
+// Keys and values of one attention scaled in four ways; the text's term is left out, the output is not projected.
+void check_embeds_scaling(Level& level, const std::string& name, Verdict& verdict) {
+  const Golden g(name);
+  const test::Json& config = g.info["config"];
+  const int width = static_cast<int>(config["C"].number), heads = static_cast<int>(config["heads"].number);
+  const std::vector<double> grid = config["grid"].numbers();
+  TensorIndex index;  // the pair alone
+  for (const test::Json& weight : g.info["weight_names"].array)
+    index[weight.string].dims = {width, static_cast<int64_t>(config["D"].number)};
+  const TensorSource source = synthetic(g.info["weights"].string, index);
+  const std::string pair = g.info["weight_names"][0].string;  // "1.to_k_ip.weight"
+  const Tensor q = value(g["in/q"]), cond = value(g["in/cond"]);
+  Tensor tokens = value(g["in/uncond"]);
+  tokens.shape.n = 2;
+  tokens.data.insert(tokens.data.end(), cond.data.begin(), cond.data.end());
+  const Dims& m = g["in/mask"].dims;
+  const RegionMask mask{static_cast<int>(m[2]), static_cast<int>(m[1]), g["in/mask"].f32(), MaskMode::comfy};
+  const GridSize size{static_cast<int64_t>(grid[0]), static_cast<int64_t>(grid[1])};
+  const std::vector<float> region = mask_grid(mask, size, size);
+  for (const auto& [key, tensor] : g.tensors) {
+    if (!key.starts_with("out/")) continue;
+    const size_t bar = key.find('|');
+    const std::string mode = key.substr(4, bar - 4);
+    const float weight = std::stof(key.substr(bar + 1));  // "0.8|mask"
+    const float kappa = mode.ends_with("C penalty") ? static_cast<float>(width) / 1280.0f : 1.0f,
+                gain = weight * kappa - 1;
+    std::vector<float> gains = {gain, gain, 0};
+    if (mode.starts_with("K+mean(V)")) gains = {gain, 0, gain};
+    const bool outside = mode == "V only";
+    Builder b;
+    const auto scope = b.enter(pair.substr(0, pair.find('.')));
+    const Value x = b.input("tokens", tokens.shape);
+    const Kv kv = image_kv(b, x, width, outside ? ImageKvGains{} : ImageKvGains{{}, b.input("gains", {1, 1, 1, 3}), 0});
+    b.output("y", b.attend(b.input("q", q.shape), kv.k, kv.v, heads));
+    test::Tensors in = {{"tokens", tokens.data}, {"q", q.data}};
+    if (!outside) in["gains"] = gains;
+    std::vector<float> y = test::run(level.machine, b.finish(), in, source, Compute::f32).at("y");
+    for (size_t i = 0; i < y.size(); ++i) {
+      if (outside) y[i] *= weight;
+      if (key.ends_with("|mask")) y[i] *= region[i / static_cast<size_t>(width) % region.size()];
+    }
+    compare(verdict, g, key, y);
+  }
+}
+
 void check_image_prompts(Level& level, const std::string& name, Verdict& verdict) {
   const Golden g(name);
   UNetCase unet(level, g, GoldenModel(unet_prefix(g)));
@@ -176,6 +223,7 @@ void check_inner_lora(Level& level, const std::string& name, Verdict& verdict) {
 
 void add_adapters(Kinds& kinds) {
   kinds["adapter/combine"] = {check_combine};
+  kinds["adapter/embeds-scaling"] = {check_embeds_scaling};
   kinds["adapter/image-prompts"] = {check_image_prompts};
   kinds["adapter/masks"] = {check_image_prompts};
   kinds["adapter/inner-lora"] = {check_inner_lora};
