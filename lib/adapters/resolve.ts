@@ -5,6 +5,7 @@ import type { Pixels, RegionMask, SampleSpec, Tensor } from '../native/types.js'
 import { defaultOf } from '../options/row.js';
 import { REFERENCE } from '../options/table/reference.js';
 import type { Schedule, SchedulerConfig } from '../schedulers/index.js';
+import type { Warn } from '../warnings.js';
 import type { AdapterParts } from './adapter.js';
 import { combineOf, type ElementWise } from './combine.js';
 import { readingsOf } from './embedding.js';
@@ -19,6 +20,9 @@ import { windowOf } from './window.js';
 export interface ResolveContext extends ReadContext {
   readonly sites: Sites;
   readonly guided: boolean;
+  /** Size of what is drawn. */
+  readonly picture: { readonly width: number; readonly height: number };
+  readonly warn: Warn;
   readonly schedule: Schedule;
   readonly scheduler: SchedulerConfig;
 }
@@ -177,12 +181,20 @@ class Resolver {
 
 const BLACK: Pixels = { data: new Uint8Array(3), width: 1, height: 1 };
 
+const ASPECT = 0.02; // of the picture's: a pixel or two of rounding
+
+/** The mask of a reference; it is stretched over the picture, which is warned of. */
 const regionOf = async (
+  { picture, warn }: ResolveContext,
+  { option, maskMode = defaultOf(REFERENCE, 'maskMode') }: ReferenceSettings,
   pixels: Pixels,
-  mode: RegionMask['mode'] = defaultOf(REFERENCE, 'maskMode'),
 ): Promise<{ readonly mask: RegionMask; readonly hash: string }> => {
   const { width, height } = pixels;
-  return { mask: { data: await greyOf(pixels), width, height, mode }, hash: hashOf(pixels) };
+  if (Math.abs((width * picture.height) / (height * picture.width) - 1) > ASPECT) {
+    const sizes = `${width} × ${height} and the picture ${picture.width} × ${picture.height}`;
+    warn('OPTION_CONFLICT', `${option}.mask is ${sizes}: it is stretched over it`);
+  }
+  return { mask: { data: await greyOf(pixels), width, height, mode: maskMode }, hash: hashOf(pixels) };
 };
 
 /** Turns pictures into image tokens, with their scales and steps of influence. */
@@ -213,7 +225,7 @@ export const resolveReference = async (
   const none = context.guided
     ? await resolver.unconditional(negative || undefined, reference, structureScale)
     : undefined;
-  const region = reference.mask && (await regionOf(await reader.decode(reference.mask), reference.maskMode));
+  const region = reference.mask && (await regionOf(context, reference, await reader.decode(reference.mask)));
   const unconditional = none && ((like: Tensor): Tensor => repeated(none, like));
   return {
     prompts: sitePrompts(

@@ -8,7 +8,7 @@ import type { EngineHost } from '../native/engine.js';
 import type { Stop } from '../native/types.js';
 import type { ParsedPrompt } from '../prompt/index.js';
 import type { Schedule } from '../schedulers/index.js';
-import type { Warning } from '../warnings.js';
+import type { Warn, Warning } from '../warnings.js';
 import type { JobControl } from './job.js';
 import type { RunSettings } from './options.js';
 
@@ -24,7 +24,9 @@ export interface Run {
   }[];
   readonly deltas: readonly Delta[];
   readonly loras: RunRecord['loras'];
+  /** Grows while the run is on: `warn` adds to it. */
   readonly warnings: readonly Warning[];
+  readonly warn: Warn;
 }
 
 /** What a run works with. */

@@ -123,5 +123,6 @@ export const checkedRun = (
     deltas: [...deltas, ...adapterDeltas(references)],
     loras: record,
     warnings,
+    warn,
   };
 };

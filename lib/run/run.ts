@@ -70,6 +70,8 @@ const encodeReferences = async (run: Run, context: RunContext): Promise<Resolved
     guided: run.settings.guidanceScale > 1,
     schedule: run.schedule,
     scheduler: model.scheduler,
+    picture: run.settings,
+    warn: run.warn,
     stop,
   };
   for (const { settings, adapter } of run.references) {
@@ -133,11 +135,16 @@ export const draw = async (run: Run, context: RunContext): Promise<GenerateResul
   const began = performance.now();
   const seeds = settings.seeds.map(seedValue);
   control.emit({ type: 'start', seeds });
-  for (const { code, message } of run.warnings) control.emit({ type: 'warning', code, message });
+  let said = 0;
+  const sayWarnings = (): void => {
+    for (; said < run.warnings.length; ++said) control.emit({ type: 'warning', ...run.warnings[said]! });
+  };
+  sayWarnings();
   await weights.set(run.deltas, stop);
   control.emit({ type: 'encode', part: 'text' });
   const text = await encodePrompts(run, context);
   const resolved = await encodeReferences(run, context);
+  sayWarnings(); // of what the pictures are
   const prompts = resolved.flatMap((reference) => reference.prompts);
   const encoded = performance.now();
   let decodeMs = 0;

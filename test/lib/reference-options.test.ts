@@ -286,6 +286,14 @@ t.test('masks', async (test) => {
     return sum;
   };
   test.ok(change(0, 24) > 3 * change(40, 64), 'most of the change lies where the mask is white');
+  const job = pipe.generate({ ...short, height: 128, references: [{ image: one, mask: left }] });
+  const events = [];
+  for await (const event of job) if (event.type === 'warning') events.push(event.message);
+  test.match(events, [/references\[0\]\.mask is 64 × 64 and the picture 64 × 128: it is stretched/]);
+  test.same(
+    (await job).warnings.map(({ message }) => message),
+    events,
+  );
   const both = await drawn(pipe, [
     { image: one, mask: left },
     { image: other, mask: right },
