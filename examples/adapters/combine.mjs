@@ -1,0 +1,25 @@
+// Several pictures of one reference, in every way in which they can act together.
+import { attach, draw, expectUnlike, open, person, sheet } from './stage.mjs';
+
+const pipe = await open();
+const adapter = await attach(pipe, 'base');
+const images = [person(1), person(5)];
+const without = await draw(pipe, []);
+const drawn = [];
+for (const combine of [
+  'concat',
+  'average',
+  'norm average',
+  'add',
+  'subtract',
+  'max',
+  'min',
+  'token average',
+  'separate',
+]) {
+  const picture = await draw(pipe, [{ adapter, images, combine }]);
+  expectUnlike(picture, without, combine);
+  drawn.push(picture);
+}
+await sheet('combine', [...images, ...drawn]);
+await pipe.dispose();

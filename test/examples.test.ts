@@ -1,0 +1,35 @@
+// Every example runs as a reader runs it, and says that what it shows is there.
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import t from 'tap';
+import { program } from './lib/sketch.js';
+
+const folder = fileURLToPath(new URL('../examples/adapters', import.meta.url));
+const out = mkdtempSync(join(tmpdir(), 'ipa-examples-'));
+t.teardown(() => rmSync(out, { recursive: true, force: true }));
+process.env.EXAMPLES_OUT = out;
+process.env.IPA_DEVICE ||= 'cpu';
+
+const examples = readdirSync(folder).filter((name) => name.endsWith('.mjs') && name !== 'stage.mjs');
+const listed = [...readFileSync(join(folder, 'README.md'), 'utf8').matchAll(/^\| `(.+\.mjs)`/gm)].map(
+  ([, name]) => name,
+);
+
+t.test('README.md lists what there is', async (test) => test.same(listed.sort(), examples.sort()));
+
+for (const name of examples)
+  t.test(name, async (test) => {
+    const { code, out: said, err } = await program([join(folder, name)]);
+    test.equal(code, 0, err || said);
+    test.match(said, /grey levels away/);
+    test.ok(readFileSync(join(out, name.replace('.mjs', '.png'))).length > 1000, 'a sheet of pictures');
+  });
+
+t.test('an example whose effect is not there fails', async (test) => {
+  const script = `import { expectUnlike } from ${JSON.stringify(join(folder, 'stage.mjs'))}; const a = { data: [1, 2, 3] }; expectUnlike(a, a, 'nothing')`;
+  const { code, err } = await program(['--input-type=module', '-e', script]);
+  test.equal(code, 1);
+  test.match(err, /nothing: mean difference 0\.00/);
+});
