@@ -62,6 +62,21 @@ t.test(
   },
 );
 
+t.test('a region, weights and scaled keys act as on the CPU', async (test) => {
+  const data = new Uint8Array(64 * 64 * 3);
+  for (let i = 0; i < data.length; ++i) data[i] = Math.floor(i / 3) % 64 < 40 ? 255 : 60;
+  const images = [reference('person-5-1.png'), reference('person-3-1.png')];
+  const how = { images, weights: [1, 0.4], mask: { data, width: 64, height: 64, channels: 3 } } as const;
+  const on = async (device: 'cpu' | 'emulated'): Promise<Uint8Array> => {
+    const pipe = await opened(test, { device, ...(device === 'cpu' ? { dtype: 'f32' } : {}) });
+    await pipe.addAdapter(sketch.adapters.base);
+    const references = [{ ...how, embedsScaling: 'K+mean(V) w/ C penalty', scale: 2 }] as const;
+    return (await pipe.generate({ ...short, references })).images[0]!.data;
+  };
+  const mean = difference(await on('emulated'), await on('cpu'));
+  test.ok(mean > 0 && mean <= MEAN, `mean difference ${mean.toFixed(2)} of 255`);
+});
+
 t.test('a decoder that has no room for its values makes the picture in bands', async (test) => {
   const tall = { ...scene, steps: 1, guidanceScale: 1, width: 96, height: 128 };
   const decoded = async (budget: string): Promise<Uint8Array> => {
