@@ -1,10 +1,14 @@
 export type { Adapter, AdapterInfo } from './adapters/adapter.js';
+export type { Combine } from './adapters/combine.js';
 export { Embedding, type EmbeddingInfo } from './adapters/embedding.js';
+export type { EmbedsScaling } from './adapters/embeds-scaling.js';
 export type { EncodeOptions } from './adapters/encode-options.js';
 export type { AddAdapterOptions } from './adapters/options.js';
 export type { GivenFace, Reference, ReferenceSource } from './adapters/reference.js';
 export type { BlockScale, Scale, ScaleByBlock } from './adapters/scales.js';
 export type { Variant } from './adapters/variants.js';
+export type { WeightType } from './adapters/weight-types.js';
+export type { WindowMode } from './adapters/window.js';
 export {
   AbortError,
   BinaryError,
@@ -41,6 +45,7 @@ export type { PipelineInfo } from './models/pipeline-info.js';
 export type { DeviceName } from './native/choose-device.js';
 export { type CpuDevice, type CudaDevice, type Device, devices, type UnusableDevice } from './native/devices.js';
 export type { DetectedFace } from './native/types.js';
+export { COMBINE as combineModes, WEIGHT_TYPES as weightTypes } from './options/table/reference.js';
 export { Pipeline } from './pipeline.js';
 export type { GenerateResult, Job, JobEvent, Timings } from './run/job.js';
 export type { GenerateOptions } from './run/options.js';

@@ -1,4 +1,5 @@
 // Several pictures of one reference, in every way in which they can act together.
+import { combineModes } from 'node-ip-adapter';
 import { attach, draw, expectUnlike, open, person, sheet } from './stage.mjs';
 
 const pipe = await open();
@@ -6,17 +7,7 @@ const adapter = await attach(pipe, 'base');
 const images = [person(1), person(5)];
 const without = await draw(pipe, []);
 const drawn = [];
-for (const combine of [
-  'concat',
-  'average',
-  'norm average',
-  'add',
-  'subtract',
-  'max',
-  'min',
-  'token average',
-  'separate',
-]) {
+for (const combine of combineModes) {
   const picture = await draw(pipe, [{ adapter, images, combine }]);
   expectUnlike(picture, without, combine);
   drawn.push(picture);

@@ -24,8 +24,12 @@ export interface EncodeOptions {
 }
 
 /** A call of `encode` with its pictures copied and its options checked. */
-export interface EncodeSettings extends Omit<EncodeOptions, 'signal'> {
+export interface EncodeSettings {
   readonly images: readonly CapturedImage[];
+  readonly name: EncodeOptions['name'];
+  readonly pickFace: EncodeOptions['pickFace'];
+  readonly fit: EncodeOptions['fit'];
+  readonly anchor: EncodeOptions['anchor'];
   readonly signal: AbortSignal | undefined;
 }
 
@@ -34,13 +38,8 @@ export const encodeSettings = (
   options: EncodeOptions = {},
 ): EncodeSettings => {
   const { name, pickFace, fit, anchor, signal } = readOptions(ENCODE, options, {});
-  const list = Array.isArray(images) ? readList(images, 'images', REFERENCE.rows.images.range[1]) : [images];
-  return {
-    images: list.map((image, i) => captureImage(image, Array.isArray(images) ? `images[${i}]` : 'image')),
-    ...(name === undefined ? {} : { name }),
-    ...(pickFace === undefined ? {} : { pickFace }),
-    ...(fit === undefined ? {} : { fit }),
-    ...(anchor === undefined ? {} : { anchor }),
-    signal,
-  };
+  const captured = Array.isArray(images)
+    ? readList(images, 'images', REFERENCE.rows.images.range[1]).map((image, i) => captureImage(image, `images[${i}]`))
+    : [captureImage(images, 'image')];
+  return { images: captured, name, pickFace, fit, anchor, signal };
 };

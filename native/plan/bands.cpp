@@ -285,8 +285,8 @@ std::optional<Plan> in_bands(const Plan& plan, int64_t room, const std::function
     std::optional<Plan> banded = Bands(plan, bytes, less).run();
     const int64_t taken = banded ? bytes(*banded) : 0;
     if (taken <= room) return banded;
-    less -=
-        taken - room;  // the parts fit, one behind the other they do not: outputs of early ones, gaps between values
+    // The parts fit, one behind the other they do not: outputs of early ones, gaps between values.
+    less -= taken - room;
   }
 }
 
