@@ -1,10 +1,11 @@
 // The one table of what golden cases ask: the first row that fits a case's content is its kind. Ids, file names and
 // prefixes are never looked at. `half` is who checks it: the native program ipa_golden or the scripts beside this file.
-// `later` is what this version does not have yet; such cases count as "not yet".
+// `later` is what this version does not have yet; such cases count as "not yet". Those of `trueSize` take gigabytes and
+// minutes: they run where they are asked for.
 
 /**
  * @typedef {import('./cases.mjs').Case} Case
- * @typedef {{ kind: string, half?: 'native' | 'script', later?: string, fits: (c: Case) => boolean }} Kind
+ * @typedef {{ kind: string, half?: 'native' | 'script', later?: string, trueSize?: boolean, fits: (c: Case) => boolean }} Kind
  */
 
 const family =
@@ -27,6 +28,7 @@ const networkClass = (/** @type {Case} */ c) => {
   return prefix === undefined ? undefined : c.folder.model(prefix).class;
 };
 const network = (/** @type {string[]} */ ...classes) => family('network', (c) => classes.includes(networkClass(c)));
+const trueSize = (/** @type {string[]} */ ...classes) => family('true-size', (c) => classes.includes(networkClass(c)));
 /** @type {readonly Kind[]} */
 export const kinds = [
   { kind: 'module', half: 'native', fits: family('module') },
@@ -50,7 +52,17 @@ export const kinds = [
   { kind: 'network/vae', half: 'native', fits: network('AutoencoderKL') },
   { kind: 'network/clip-text', half: 'native', fits: network('CLIPTextModel', 'CLIPTextModelWithProjection') },
   { kind: 'network/clip-vision', half: 'native', fits: network('CLIPVisionModelWithProjection') },
-  { kind: 'true-size', later: 'networks at true size', fits: family('true-size') },
+
+  { kind: 'network/controlnet', later: 'ControlNet', fits: trueSize('ControlNetModel') },
+  { kind: 'network/unet', half: 'native', trueSize: true, fits: trueSize('UNet2DConditionModel') },
+  { kind: 'network/vae', half: 'native', trueSize: true, fits: trueSize('AutoencoderKL') },
+  {
+    kind: 'network/clip-text',
+    half: 'native',
+    trueSize: true,
+    fits: trueSize('CLIPTextModel', 'CLIPTextModelWithProjection'),
+  },
+  { kind: 'network/clip-vision', half: 'native', trueSize: true, fits: trueSize('CLIPVisionModelWithProjection') },
 
   { kind: 'projector', half: 'native', fits: family('projector') },
 

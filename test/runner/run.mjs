@@ -124,7 +124,7 @@ const onCards = ({ c, kind }) =>
 const nativeWork = (folder) =>
   casesOf(folder).flatMap((c) => {
     const row = kindOf(c);
-    return row && !row.later && row.half === 'native' ? [{ c, kind: row.kind }] : [];
+    return row && !row.later && !row.trueSize && row.half === 'native' ? [{ c, kind: row.kind }] : [];
   });
 
 /**
@@ -135,12 +135,21 @@ const nativeWork = (folder) =>
 export const cardResults = (folder, levels = cardLevels) =>
   nativeResults(folder, levels, nativeWork(folder).filter(onCards));
 
+/** Of `levels` the fastest that computes in f32 and the fastest of the others: what true sizes are checked on. */
+export const fastestOf = (/** @type {readonly string[]} */ levels) => {
+  const narrow = (/** @type {string} */ level) => /bf16|amx/.test(level);
+  const own = levels.filter((level) => !level.endsWith('-stand-in'));
+  const last = (/** @type {(level: string) => boolean} */ fits) => own.findLast(fits) ?? levels.findLast(fits);
+  return [last((level) => !narrow(level)), last(narrow)].filter((level) => level !== undefined);
+};
+
 /**
- * Every case of the folder, one result per level where the level matters.
- * @param {string} folder @param {readonly string[]} levels
+ * Every case of the folder, one result per level where the level matters. Networks of true size take up to 11 GB and
+ * some minutes; they run on `trueSize`, by default not at all.
+ * @param {string} folder @param {readonly string[]} levels @param {{ trueSize?: readonly string[] }} [options]
  * @returns {AsyncGenerator<Result>}
  */
-export async function* goldenResults(folder, levels) {
+export async function* goldenResults(folder, levels, { trueSize = [] } = {}) {
   /** @type {{ c: Case, kind: string, half: string }[]} */
   const work = [];
   for (const c of casesOf(folder)) {
@@ -154,9 +163,10 @@ export async function* goldenResults(folder, levels) {
     const bare = { case: c.name, level: '', worst: null, limit: null };
     if (!row) yield { ...bare, kind: c.info?.family ?? 'table', status: 'unknown kind', message };
     else if (row.later) yield { ...bare, kind: row.kind, status: 'not yet', message: row.later };
-    else work.push({ c, kind: row.kind, half: row.half ?? '' });
+    else work.push({ c, kind: row.kind, half: row.trueSize ? 'true size' : (row.half ?? '') });
   }
   const of = (/** @type {string} */ half) => work.filter((item) => item.half === half);
   yield* nativeResults(folder, levels, of('native'));
+  if (trueSize.length > 0) yield* nativeResults(folder, trueSize, of('true size'));
   yield* scriptResults(levels, of('script'));
 }

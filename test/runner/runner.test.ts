@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import t, { type Test } from 'tap';
+import { fastestOf, goldenResults } from './run.mjs';
 
 const golden = fileURLToPath(new URL('../golden', import.meta.url));
 const script = fileURLToPath(new URL('../../scripts/golden.mjs', import.meta.url));
@@ -72,6 +73,22 @@ t.test('cases under other names, ids and folders are checked by what they hold',
     lines.find((line) => line.includes('nine')),
     /^not yet .*inpainting/,
   );
+});
+
+t.test('networks of true size run where they are asked for, on the fastest levels', async (test) => {
+  const folder = folderIn(test);
+  copy('true-size/clip-l-text', join(folder, 'a.safetensors'));
+  copy('true-size/clip-l-text', join(folder, 'b.safetensors'), (_, data, at) =>
+    data.writeFloatLE(data.readFloatLE(at) + 0.01, at),
+  );
+  const results = [];
+  for await (const result of goldenResults(folder, ['base'])) results.push(result);
+  test.same(results, []);
+  const { lines } = runner(folder, '--level', 'base');
+  test.equal(lines.at(-1), '1 passed, 1 failed, 0 not yet');
+  test.same(fastestOf(['base', 'avx2', 'avx512', 'avx512bf16-stand-in', 'amx-stand-in']), ['avx512', 'amx-stand-in']);
+  test.same(fastestOf(['base', 'avx512', 'avx512bf16', 'amx-stand-in']), ['avx512', 'avx512bf16']);
+  test.same(fastestOf(['base']), ['base']);
 });
 
 t.test('one changed number fails its case', async (test) => {

@@ -1,14 +1,14 @@
-// Projectors alone. Inputs are stored or follow from `signals`; a stored output may hold some token rows only.
+// Projectors alone.
 #include <optional>
 #include <string>
 #include <variant>
 
+#include "golden/case_tensors.h"
 #include "golden/compare.h"
 #include "golden/kinds.h"
 #include "models/adapters.h"
 #include "models/image_projection.h"
 #include "plan/builder.h"
-#include "weights/synthetic.h"
 
 namespace ipa::golden {
 
@@ -16,48 +16,6 @@ namespace {
 
 using test::Golden;
 using test::GoldenModel;
-
-struct Input {
-  Dims dims;
-  std::vector<float> values;
-};
-
-std::map<std::string, Input> inputs(const Golden& g) {
-  std::map<std::string, Input> in;
-  for (const auto& [key, tensor] : g.tensors)
-    if (key.starts_with("in/")) in[key.substr(3)] = {tensor.dims, tensor.f32()};
-  if (!g.info.has("signals")) return in;
-  for (const auto& [key, signal] : g.info["signals"].object) {
-    if (in.contains(key.substr(3))) continue;
-    Dims dims;
-    for (const double d : signal["shape"].numbers()) dims.push_back(static_cast<int64_t>(d));
-    const double scale = signal.has("scale") ? signal["scale"].number : 1;
-    in[key.substr(3)] = {dims, synthetic_signal(signal["name"].string, static_cast<size_t>(product(dims)), scale)};
-  }
-  return in;
-}
-
-// The token rows that the case stores: all, those it lists, or every fifth from 0.
-std::vector<float> stored_rows(const Golden& g, const std::string& key, const std::vector<float>& tokens,
-                               int64_t batch) {
-  if (!g.info.has("rows")) return tokens;
-  const Dims& stored = g[key].dims;  // [batch, rows, D]
-  const int64_t width = stored.at(2), count = static_cast<int64_t>(tokens.size()) / width / batch;
-  std::vector<int64_t> rows;
-  if (g.info["rows"].kind == test::Json::Kind::array)
-    for (const double row : g.info["rows"].numbers()) rows.push_back(static_cast<int64_t>(row));
-  else
-    for (int64_t row = 0; row < count; row += 5) rows.push_back(row);
-  std::vector<float> kept;
-  for (int64_t n = 0; n < batch; ++n)
-    for (const int64_t row : rows) {
-      if (row >= count)
-        throw std::runtime_error("the case stores row " + std::to_string(row) + " of " + std::to_string(count));
-      const auto from = tokens.begin() + (n * count + row) * width;
-      kept.insert(kept.end(), from, from + width);
-    }
-  return kept;
-}
 
 void check_projector(Level& level, const std::string& name, Verdict& verdict) {
   const Golden g(name);

@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "golden/case_tensors.h"
 #include "runtime/recorders.h"
 
 namespace ipa::golden {
@@ -23,12 +24,12 @@ UNetCase::UNetCase(Level& level, const Golden& g, GoldenModel model)
 
 test::Tensors UNetCase::eps(std::vector<ImagePromptTokens> prompts, const std::vector<float>& scales) {
   UNetRequest request;
-  const Tensor x = value(g_["in/x"]);
+  const Tensor x = input(g_, "x");
   request.x = x.shape;
-  request.context = value(g_["in/context"]);
+  request.context = input(g_, "context");
   if (config_.added_conditioning()) {
-    request.pooled = value(g_[g_.has("in/pooled") ? "in/pooled" : "in/text_embeds"]);
-    request.time_ids = value(g_["in/time_ids"]);
+    request.pooled = input(g_, g_.has("in/pooled") ? "pooled" : "text_embeds");
+    request.time_ids = input(g_, "time_ids");
   }
   request.prompts = std::move(prompts);
   request.timesteps = {g_.info["timestep"].number};

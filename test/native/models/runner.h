@@ -102,10 +102,9 @@ inline Shape nhwc_shape(const Dims& d) {
   }
 }
 
-inline std::vector<float> nhwc(const GoldenTensor& t) {
-  const std::vector<float> from = t.f32();
-  if (t.dims.size() != 4) return from;
-  const Shape s = nhwc_shape(t.dims);
+inline std::vector<float> nhwc(const Dims& dims, const std::vector<float>& from) {
+  if (dims.size() != 4) return from;
+  const Shape s = nhwc_shape(dims);
   std::vector<float> to(from.size());
   for (int64_t n = 0; n < s.n; ++n)
     for (int64_t c = 0; c < s.c; ++c)
@@ -114,6 +113,7 @@ inline std::vector<float> nhwc(const GoldenTensor& t) {
             from[static_cast<size_t>((n * s.c + c) * s.tokens() + p)];
   return to;
 }
+inline std::vector<float> nhwc(const GoldenTensor& t) { return nhwc(t.dims, t.f32()); }
 
 inline double rms(const std::vector<float>& v) {
   double sum = 0;
