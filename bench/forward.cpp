@@ -39,28 +39,8 @@ double nominal_flop(const Plan& plan) {
   return total;
 }
 
-// The same tensors as a checkpoint has them.
-TensorSource as_f16(TensorSource source) {
-  TensorSource halves{source.label, source.index, {}, "", {}, nullptr};
-  for (auto& [name, info] : halves.index) info.dtype = DType::f16;
-  halves.read = [source = std::move(source)](const std::string& name, uint64_t first, std::span<std::byte> out) {
-    std::vector<float> values(out.size() / sizeof(uint16_t));
-    source.read(name, first * 2, std::as_writable_bytes(std::span(values)));
-    uint16_t* to = reinterpret_cast<uint16_t*>(out.data());
-    for (const float v : values) *to++ = f32_to_f16(v);
-  };
-  return halves;
-}
-
 TensorSource weights_of(const Case& c) {
-  return as_f16(synthetic("bench", index_of(wants_of(c.plans))));
-}
-
-// Sets every input; `draw`: which of many.
-void set_inputs(Prepared& prepared, unsigned draw = 0) {
-  unsigned i = 0;
-  for (const auto& [name, id] : prepared.plan().inputs)
-    prepared.set(name, numbers(prepared.plan().values[static_cast<size_t>(id)].shape.size(), 100 * draw + ++i));
+  return halved(synthetic("bench", index_of(wants_of(c.plans))));
 }
 
 std::vector<double> first_output(const Prepared& prepared) {
@@ -148,6 +128,12 @@ UNetConfig sd15() {
 }
 
 RecordRequest sd15_step(int64_t batch) { return step(batch, 64, false); }
+
+void set_inputs(Prepared& prepared, unsigned draw) {
+  unsigned i = 0;
+  for (const auto& [name, id] : prepared.plan().inputs)
+    prepared.set(name, numbers(prepared.plan().values[static_cast<size_t>(id)].shape.size(), 100 * draw + ++i));
+}
 
 void forward_rows(Bench& b, const std::string& level, int threads) {
   const std::shared_ptr<Device> device = cpu_device(level, threads);

@@ -43,6 +43,7 @@ int run(std::map<std::string, std::string>& options) {
   bench::run_row(rows, level.name, threads);
   bench::kernel_rows(rows, level.bf16 ? *level.bf16 : level);
   bench::forward_rows(rows, level.name, threads);
+  bench::reference_rows(rows, level.name, threads);
   bench::load_rows(rows, level.name, threads);
   return 0;
 }

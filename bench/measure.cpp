@@ -234,6 +234,18 @@ Row Bench::ratio(const std::string& name, const std::function<void()>& slow, con
   return row;
 }
 
+Row Bench::share(const std::string& name, const std::function<void()>& one, const std::function<void()>& many,
+                 int more) {
+  std::vector<double> times, shares;
+  for (int i = 0; i < repetitions_; ++i) {
+    times.push_back(time_of(one).wall);
+    shares.push_back((time_of(many).wall / times.back() - 1) / more);
+  }
+  Row row;
+  row.name = name, row.seconds = median(times), row.fraction = median(shares);
+  return row;
+}
+
 void Bench::report(const Row& r) const {
   if (on_request_) return;
   std::printf(

@@ -53,6 +53,8 @@ class Bench {
               const std::function<void()>& least);
   // How many times as long `slow` takes as `fast`, one of each in turn; seconds are of `fast`.
   Row ratio(const std::string& name, const std::function<void()>& slow, const std::function<void()>& fast);
+  // What each of `more` further parts of `many` takes, as a share of `one`, one of each in turn; seconds are of `one`.
+  Row share(const std::string& name, const std::function<void()>& one, const std::function<void()>& many, int more);
   void report(const Row& row) const;  // one JSON object on a line
 
  private:

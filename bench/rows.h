@@ -12,6 +12,8 @@ void kernel_rows(Bench& bench, const cpu::Level& level);
 void forward_rows(Bench& bench, const std::string& level, int threads);
 // Writes the row "forward sd15 512 batch 1" as an ONNX graph with its inputs and outputs: to_onnx/writer.h.
 void forward_to_onnx(const std::string& folder, const std::string& level, int threads);
+// What image prompts add to a forward.
+void reference_rows(Bench& bench, const std::string& level, int threads);
 // From a file in the page cache to packed weights.
 void load_rows(Bench& bench, const std::string& level, int threads);
 
@@ -21,5 +23,8 @@ void run_row(Bench& bench, const std::string& level, int threads);
 
 UNetConfig sd15();
 RecordRequest sd15_step(int64_t batch);  // at 512 x 512
+
+// Sets every input; `draw`: which of many.
+void set_inputs(Prepared& prepared, unsigned draw = 0);
 
 }  // namespace ipa::bench

@@ -20,6 +20,8 @@ export type WeightSource =
       readonly synthetic: string;
       readonly tensors: Readonly<Record<string, readonly number[]>>;
       readonly factors?: Readonly<Record<string, number>>;
+      /** What they are rounded to, as a checkpoint's are. Default f32. */
+      readonly dtype?: 'f16';
     };
 
 /** Cancels one native call. */
@@ -50,6 +52,8 @@ export interface NetworkHandle {
   dispose(): void;
   /** How often a plan of this network has been run. */
   runs(plan: string): number;
+  /** Bytes of its weights and of the programs that it keeps. */
+  memory(): number;
   /** FNV-1a over the packed weights: equal before and after attaching and detaching. */
   digest(): string;
 }

@@ -39,7 +39,8 @@ TensorSource generated(const Napi::Object& source) {
       factors.emplace_back(end, static_cast<float>(number_of(object, end.c_str())));
     }
   }
-  return synthetic(text_of(source, "synthetic"), std::move(index), std::move(factors));
+  TensorSource made = synthetic(text_of(source, "synthetic"), std::move(index), std::move(factors));
+  return source.Has("dtype") && text_of(source, "dtype") == "f16" ? halved(std::move(made)) : made;
 }
 
 }  // namespace

@@ -16,9 +16,9 @@ const char* kind_text(NetworkKind kind) {
   return kNames[static_cast<int>(kind)];
 }
 
-const Store& store_of(const Loaded& loaded) {
-  return loaded.onnx ? loaded.onnx->network().store() : loaded.network->store();
-}
+const Network& network_of(const Loaded& loaded) { return loaded.onnx ? loaded.onnx->network() : *loaded.network; }
+
+const Store& store_of(const Loaded& loaded) { return network_of(loaded).store(); }
 
 void unet_info(Napi::Env env, const UNetConfig& unet, Napi::Object& out) {
   out.Set("inChannels", unet.in_channels);
@@ -120,7 +120,8 @@ Napi::Function NetworkHandle::define(Napi::Env env) {
   return DefineClass(
       env, "Network",
       {InstanceAccessor<&NetworkHandle::info>("info"), InstanceMethod<&NetworkHandle::runs>("runs"),
-       InstanceMethod<&NetworkHandle::digest>("digest"), InstanceMethod<&NetworkHandle::dispose>("dispose")});
+       InstanceMethod<&NetworkHandle::memory>("memory"), InstanceMethod<&NetworkHandle::digest>("digest"),
+       InstanceMethod<&NetworkHandle::dispose>("dispose")});
 }
 
 Napi::Object NetworkHandle::make(Napi::Env env, std::shared_ptr<Loaded> loaded) {
@@ -152,8 +153,14 @@ Napi::Value NetworkHandle::runs(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&]() -> Napi::Value {
     const auto loaded = get(info.This(), "this");
     const std::string plan = info[0].ToString();
-    const Network& network = loaded->onnx ? loaded->onnx->network() : *loaded->network;
-    return Napi::Number::New(info.Env(), static_cast<double>(network.runs(plan)));
+    return Napi::Number::New(info.Env(), static_cast<double>(network_of(*loaded).runs(plan)));
+  });
+}
+
+Napi::Value NetworkHandle::memory(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&]() -> Napi::Value {
+    const auto loaded = get(info.This(), "this");
+    return Napi::Number::New(info.Env(), static_cast<double>(network_of(*loaded).bytes()));
   });
 }
 

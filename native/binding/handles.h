@@ -21,6 +21,7 @@ class NetworkHandle : public Napi::ObjectWrap<NetworkHandle> {
  private:
   Napi::Value info(const Napi::CallbackInfo& info);
   Napi::Value runs(const Napi::CallbackInfo& info);
+  Napi::Value memory(const Napi::CallbackInfo& info);
   Napi::Value digest(const Napi::CallbackInfo& info);
   void dispose(const Napi::CallbackInfo& info);
 

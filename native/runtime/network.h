@@ -92,7 +92,7 @@ class Network {
   // In the device's memory, by runtime/residency.h. Programs do not outlive a leave().
   void come();
   bool leave();            // false: it stays, since it is away already, is held, or the memory is the host's
-  uint64_t bytes() const;  // taken there now
+  uint64_t bytes() const;  // taken there now, by weights and the programs that are kept
   // Keeps a network where it is.
   class Hold {
    public:

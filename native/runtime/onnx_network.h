@@ -26,6 +26,7 @@ class OnnxNetwork {
   const OnnxModel& model() const { return *model_; }
   const Dims& input_dims() const { return input_dims_; }  // of the first input, -1 where free
   Network& network() { return *network_; }
+  const Network& network() const { return *network_; }
 
  private:
   std::shared_ptr<const OnnxModel> model_;

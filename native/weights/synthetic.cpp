@@ -5,6 +5,7 @@
 #include <cstring>
 #include <string_view>
 
+#include "core/dtype.h"
 #include "core/error.h"
 
 namespace ipa {
@@ -64,6 +65,18 @@ TensorSource synthetic(std::string prefix, TensorIndex index, std::vector<std::p
     }
   };
   return source;
+}
+
+TensorSource halved(TensorSource source) {
+  TensorSource halves{source.label, source.index, {}, "", {}, nullptr};
+  for (auto& [name, info] : halves.index) info.dtype = DType::f16;
+  halves.read = [source = std::move(source)](const std::string& name, uint64_t first, std::span<std::byte> out) {
+    std::vector<float> values(out.size() / sizeof(uint16_t));
+    source.read(name, first * 2, std::as_writable_bytes(std::span(values)));
+    uint16_t* to = reinterpret_cast<uint16_t*>(out.data());
+    for (const float v : values) *to++ = f32_to_f16(v);
+  };
+  return halves;
 }
 
 std::vector<float> synthetic_signal(const std::string& name, size_t count, double scale) {

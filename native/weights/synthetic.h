@@ -13,6 +13,9 @@ namespace ipa {
 // its rule's value is multiplied by, in f32; the first that fits counts.
 TensorSource synthetic(std::string prefix, TensorIndex index, std::vector<std::pair<std::string, float>> factors = {});
 
+// The same tensors rounded to f16, as checkpoints have them; of f32.
+TensorSource halved(TensorSource source);
+
 // The test signal `name`: four uniform sequences summed, variance 1, times `scale`.
 std::vector<float> synthetic_signal(const std::string& name, size_t count, double scale = 1.0);
 

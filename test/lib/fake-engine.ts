@@ -97,10 +97,17 @@ export const fakeEngine = ({ isXl = false, device = 'cpu' } = {}): FakeEngine =>
         info: { ...info, outputs },
         dispose: () => fake.calls.push(`dispose ${kind}`),
         runs: () => 0,
+        memory: () => 0,
         digest: () => '',
       };
     }
-    return { info, dispose: () => fake.calls.push(`dispose ${kind}`), runs: () => 0, digest: () => '' };
+    return {
+      info,
+      dispose: () => fake.calls.push(`dispose ${kind}`),
+      runs: () => 0,
+      memory: () => 0,
+      digest: () => '',
+    };
   };
   const engine: Engine = {
     info: {
