@@ -49,6 +49,7 @@ export { COMBINE as combineModes, WEIGHT_TYPES as weightTypes } from './options/
 export { Pipeline } from './pipeline.js';
 export type { GenerateResult, Job, JobEvent, Timings } from './run/job.js';
 export type { GenerateOptions } from './run/options.js';
+export type { SizeOptions } from './run/sizes.js';
 export { version } from './run/version.js';
 export { type Prediction, type SigmaSchedule, type Spacing, schedules } from './schedulers/config.js';
 export { type Sampler, samplers } from './schedulers/index.js';

@@ -22,6 +22,8 @@ export interface RunRecord {
   readonly package: string;
   readonly prompt: string;
   readonly negativePrompt?: string;
+  readonly prompt2?: string;
+  readonly negativePrompt2?: string;
   readonly promptSyntax: string;
   readonly width: number;
   readonly height: number;
@@ -36,6 +38,8 @@ export interface RunRecord {
   readonly prediction?: string;
   readonly eta?: number;
   readonly clipSkip: readonly [number, number];
+  /** What SDXL was told of sizes, where that was not the picture's. */
+  readonly size?: unknown;
   readonly noise: string;
   /** `cpu`, `cuda:0` … */
   readonly device: string;

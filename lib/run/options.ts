@@ -12,6 +12,7 @@ import type { Prediction, SigmaSchedule, Spacing } from '../schedulers/config.js
 import type { Sampler } from '../schedulers/index.js';
 import { foreignNameHint } from '../schedulers/names.js';
 import type { JobEvent } from './job.js';
+import { type SizeOptions, sizesOf } from './sizes.js';
 
 /**
  * What one call of `generate` draws. Sizes are in pixels.
@@ -23,6 +24,10 @@ export interface GenerateOptions {
   readonly prompt: string;
   /** What to keep out. Left out is not the same as empty for SDXL, where it is a context of zeros. */
   readonly negativePrompt?: string;
+  /** What SDXL's second text encoder reads. Default: as prompt. */
+  readonly prompt2?: string;
+  /** The same of negativePrompt. Default: as negativePrompt. */
+  readonly negativePrompt2?: string;
   /** `a1111`: emphasis, BREAK and `<lora:name:w>`; `plain`: the text as it stands. Default `a1111`. */
   readonly promptSyntax?: PromptSyntax;
   /** In pixels, 64…4,096, a multiple of 8. Default: the model's size. */
@@ -51,6 +56,8 @@ export interface GenerateOptions {
   readonly eta?: number;
   /** Layers of the text encoder left out, for both prompts or as `[prompt, negativePrompt]`. Default 0. */
   readonly clipSkip?: number | readonly [number, number];
+  /** What SDXL is told of the picture's size. Default: the picture's. */
+  readonly size?: SizeOptions;
   /** Free text for the metadata: 200 and 2,000 characters at most. */
   readonly label?: string;
   readonly note?: string;
@@ -69,6 +76,9 @@ const clipSkip = whole(...GENERATE.rows.clipSkip.range); // of at most 48 layers
 const own = {
   prompt: z.string(GENERATE.rows.prompt.expects),
   negativePrompt: z.string(GENERATE.rows.negativePrompt.expects),
+  prompt2: z.string(GENERATE.rows.prompt2.expects),
+  negativePrompt2: z.string(GENERATE.rows.negativePrompt2.expects),
+  size: z.unknown(), // checked by sizesOf
   seed: z.custom<number | bigint>(() => true), // checked by seedOf
   clipSkip: z.union([clipSkip, z.tuple([clipSkip, clipSkip])]),
   references: z.array(z.unknown()), // checked one by one
@@ -79,6 +89,8 @@ const own = {
 export interface RunSettings {
   readonly prompt: string;
   readonly negativePrompt: string | undefined;
+  readonly prompt2: string | undefined;
+  readonly negativePrompt2: string | undefined;
   readonly promptSyntax: PromptSyntax;
   readonly width: number;
   readonly height: number;
@@ -92,6 +104,7 @@ export interface RunSettings {
   readonly prediction: Prediction | undefined;
   readonly eta: number | undefined;
   readonly clipSkip: readonly [number, number];
+  readonly size: SizeOptions | undefined;
   readonly label: string | undefined;
   readonly note: string | undefined;
   readonly metadata: boolean;
@@ -148,14 +161,16 @@ export const runSettings = (
   const mend = (option: string, found: unknown): string | undefined =>
     nearestSide(option, found) ?? foreignNameHint(option, found);
   const given = readOptions(GENERATE, options, own, [], prepare, mend);
-  limitPrompt(given.prompt, 'prompt', maxPromptChars);
-  limitPrompt(given.negativePrompt, 'negativePrompt', maxPromptChars);
+  for (const name of ['prompt', 'negativePrompt', 'prompt2', 'negativePrompt2'] as const)
+    limitPrompt(given[name], name, maxPromptChars);
   const first = seedOf(given.seed);
   const skip = given.clipSkip ?? defaultOf(GENERATE, 'clipSkip');
   const ownSampler = given.sampler === undefined || given.sampler === defaults.sampler;
   return {
     prompt: given.prompt,
     negativePrompt: given.negativePrompt,
+    prompt2: given.prompt2,
+    negativePrompt2: given.negativePrompt2,
     promptSyntax: given.promptSyntax ?? defaultOf(GENERATE, 'promptSyntax'),
     width: given.width ?? defaults.width,
     height: given.height ?? defaults.height,
@@ -171,6 +186,7 @@ export const runSettings = (
     prediction: given.prediction,
     eta: given.eta,
     clipSkip: typeof skip === 'number' ? [skip, skip] : skip,
+    size: sizesOf(given.size),
     label: given.label,
     note: given.note,
     metadata: given.metadata ?? defaultOf(GENERATE, 'metadata'),

@@ -17,6 +17,8 @@ export interface Run {
   readonly settings: RunSettings;
   readonly prompt: ParsedPrompt;
   readonly negative: ParsedPrompt | undefined;
+  /** The same for SDXL's second text encoder. */
+  readonly second: { readonly prompt: ParsedPrompt; readonly negative: ParsedPrompt | undefined };
   readonly schedule: Schedule;
   readonly references: readonly {
     readonly settings: ReferenceSettings;

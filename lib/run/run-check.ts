@@ -6,7 +6,7 @@ import { nearest, OptionError, quoted, StateError } from '../errors.js';
 import { adapterDeltas, type Lora, loraDeltas } from '../loras/lora.js';
 import type { Model } from '../models/model.js';
 import { expectedFor } from '../options/check.js';
-import { parsePrompt } from '../prompt/index.js';
+import { type LoraUse, type ParsedPrompt, parsePrompt } from '../prompt/index.js';
 import { schedule } from '../schedulers/index.js';
 import type { Logger } from '../warnings.js';
 import { type Warning, warner } from '../warnings.js';
@@ -80,6 +80,25 @@ const checkClipSkip = ({ clipSkip }: RunSettings, model: Model): void => {
   }
 };
 
+/** All prompts of a run; a second one that is not given is the first. */
+const parsedPrompts = (
+  settings: RunSettings,
+  names: readonly string[],
+): Pick<Run, 'prompt' | 'negative' | 'second'> => {
+  const parsed = (text: string): ParsedPrompt => parsePrompt(text, settings.promptSyntax, names);
+  const { prompt, negativePrompt, prompt2 = prompt, negativePrompt2 = negativePrompt } = settings;
+  // one negative prompt alone: the other encoder reads an empty one
+  const isNegative = negativePrompt !== undefined || negativePrompt2 !== undefined;
+  return {
+    prompt: parsed(prompt),
+    negative: isNegative ? parsed(negativePrompt ?? '') : undefined,
+    second: { prompt: parsed(prompt2), negative: isNegative ? parsed(negativePrompt2 ?? '') : undefined },
+  };
+};
+
+const lorasOf = ({ prompt, negative, second }: ReturnType<typeof parsedPrompts>): LoraUse[] =>
+  [prompt, second.prompt, negative, second.negative].flatMap((one) => one?.loras ?? []);
+
 /** Everything that can be wrong with a run and needs no work to be found. */
 export const checkedRun = (
   settings: RunSettings,
@@ -96,23 +115,19 @@ export const checkedRun = (
     warn('OPTION_CONFLICT', `schedule has no effect: sampler ${sampler} has its own`);
   }
   checkClipSkip(settings, model);
-  const names = [...loras.keys()];
-  const prompt = parsePrompt(settings.prompt, settings.promptSyntax, names);
-  const negative =
-    settings.negativePrompt === undefined
-      ? undefined
-      : parsePrompt(settings.negativePrompt, settings.promptSyntax, names);
+  for (const name of ['prompt2', 'negativePrompt2', 'size'] as const)
+    if (settings[name] !== undefined && !model.isXl) warn('OPTION_CONFLICT', `${name} has no effect: it is SDXL's`);
+  const prompts = parsedPrompts(settings, [...loras.keys()]);
   const references = settings.references.map((reference) => {
     const adapter = adapterOf(reference, adapters);
     checkReference(reference, adapterParts(adapter), settings.guidanceScale > 1, warn);
     influencesOf(reference, model.unet.info.sites ?? []);
     return { settings: reference, adapter };
   });
-  const { deltas, record } = loraDeltas(loras.values(), [...prompt.loras, ...(negative?.loras ?? [])]);
+  const { deltas, record } = loraDeltas(loras.values(), lorasOf(prompts));
   return {
     settings,
-    prompt,
-    negative,
+    ...prompts,
     schedule: schedule(sampler, model.scheduler, settings.steps, {
       schedule: sigmas,
       spacing,

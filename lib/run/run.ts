@@ -7,6 +7,7 @@ import { chunksOf, equalized } from '../prompt/index.js';
 import type { GenerateResult, JobControl, Timings } from './job.js';
 import type { Run, RunContext } from './request.js';
 import { recordOf } from './run-record.js';
+import { timeIds } from './sizes.js';
 
 interface Encoded {
   readonly context: Tensor;
@@ -20,20 +21,20 @@ const encodePrompts = async (
   run: Run,
   { host, model, stop }: RunContext,
 ): Promise<{ positive: Encoded; negative: Encoded | undefined }> => {
-  const { settings, prompt } = run;
+  const { settings } = run;
   const guided = settings.guidanceScale > 1;
-  const negative =
-    run.negative ?? (guided && !model.zeroNegative ? { fragments: [{ text: '', weight: 1 }], loras: [] } : undefined);
-  const prompts = [prompt, ...(guided && negative ? [negative] : [])];
+  const empty = { fragments: [{ text: '', weight: 1 }], loras: [] };
+  const isNegative = guided && (run.negative !== undefined || !model.zeroNegative);
+  const prompts = [run, run.second].map(({ prompt, negative = empty }) => [prompt, ...(isNegative ? [negative] : [])]);
   // one list for all prompts and tokenizers: the longest sets the number of chunks
   const all = equalized(
-    model.text.flatMap(({ tokenizer }) =>
-      prompts.map(({ fragments }) => ({ tokenizer, chunks: chunksOf(tokenizer, fragments) })),
+    model.text.flatMap(({ tokenizer }, tower) =>
+      prompts[tower]!.map(({ fragments }) => ({ tokenizer, chunks: chunksOf(tokenizer, fragments) })),
     ),
   );
   const encode = (which: number): Promise<Encoded> => {
     const inputs = model.text.map(({ network }, tower): TextInput => {
-      const chunks = all[tower * prompts.length + which]!;
+      const chunks = all[tower * (isNegative ? 2 : 1) + which]!;
       return {
         network,
         chunks: chunks.map((chunk) => chunk.ids),
@@ -49,7 +50,7 @@ const encodePrompts = async (
   };
   const positive = await encode(0);
   if (!guided) return { positive, negative: undefined };
-  if (negative) return { positive, negative: await encode(1) };
+  if (isNegative) return { positive, negative: await encode(1) };
   // source: diffusers, SDXL's force_zeros_for_empty_prompt
   return {
     positive,
@@ -91,7 +92,7 @@ const sampleSpec = (
   const { settings, schedule } = run;
   const { width, height } = settings;
   const { positive, negative } = text;
-  const sizes = [height, width, 0, 0, height, width]; // original, crop, target
+  const sizes = timeIds(settings.size, settings);
   return {
     unet: model.unet,
     width: width / model.factor,
@@ -100,8 +101,8 @@ const sampleSpec = (
     initNoiseSigma: schedule.initNoiseSigma,
     context: positive.context,
     ...(negative ? { negativeContext: negative.context } : {}),
-    ...(model.isXl ? { pooled: positive.pooled!, timeIds: sizes } : {}),
-    ...(model.isXl && negative ? { negativePooled: negative.pooled!, negativeTimeIds: sizes } : {}),
+    ...(model.isXl ? { pooled: positive.pooled!, timeIds: sizes.positive } : {}),
+    ...(model.isXl && negative ? { negativePooled: negative.pooled!, negativeTimeIds: sizes.negative } : {}),
     guidanceScale: settings.guidanceScale,
     guidanceRescale: settings.guidanceRescale,
     seed,

@@ -1,5 +1,6 @@
-// Writes a diffusers folder of SD1.5's topology as one checkpoint file with the original names. Inverse of diffusion.md 5.3.
-import { readFileSync, writeFileSync } from 'node:fs';
+// Writes a diffusers folder of SD1.5's or SDXL's topology as one checkpoint file with the original names. Inverse of
+// diffusion.md 5.3.
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 interface Entry {
@@ -62,6 +63,8 @@ const unetName = (name: string, names: ReadonlySet<string>): string => {
     ['time_embedding.linear_1', 'time_embed.0'],
     ['time_embedding.linear_2', 'time_embed.2'],
     ['conv_in', 'input_blocks.0.0'],
+    ['add_embedding.linear_1', 'label_emb.0.0'],
+    ['add_embedding.linear_2', 'label_emb.0.2'],
     ['conv_norm_out', 'out.0'],
     ['conv_out', 'out.2'],
   ] as const;
@@ -97,7 +100,49 @@ const vaeName = (name: string, levels: number): string =>
     .replace('.to_out.0.', '.proj_out.')
     .replace('.conv_shortcut.', '.nin_shortcut.');
 
-/** `folder` (unet, vae, text_encoder) in one file at `path`. */
+/** A text encoder in the names of open_clip: q, k and v in one matrix, the projection turned. */
+const openClip = (encoder: ReadonlyMap<string, Entry>): Map<string, Entry> => {
+  const all = new Map<string, Entry>();
+  const layers = /^text_model\.encoder\.layers\.(\d+)\.(.*)$/;
+  const NAMES: Readonly<Record<string, string>> = {
+    'text_model.embeddings.token_embedding.weight': 'token_embedding.weight',
+    'text_model.embeddings.position_embedding.weight': 'positional_embedding',
+    'text_model.final_layer_norm.weight': 'ln_final.weight',
+    'text_model.final_layer_norm.bias': 'ln_final.bias',
+  };
+  for (const [name, entry] of encoder) {
+    const [, layer, rest] = layers.exec(name) ?? [];
+    if (layer === undefined) {
+      if (NAMES[name]) all.set(NAMES[name], entry);
+      continue;
+    }
+    const at = `transformer.resblocks.${layer}`;
+    if (/self_attn\.[kv]_proj/.test(rest!)) continue;
+    if (rest!.startsWith('self_attn.q_proj')) {
+      const three = ['q', 'k', 'v'].map((part) => encoder.get(name.replace('q_proj', `${part}_proj`))!);
+      const shape = [3 * entry.shape[0]!, ...entry.shape.slice(1)];
+      const bytes = Buffer.concat(three.map((one) => one.bytes));
+      all.set(`${at}.attn.in_proj_${name.split('.').at(-1)}`, { ...entry, shape, bytes });
+      continue;
+    }
+    const renamed = rest!
+      .replace('self_attn.out_proj', 'attn.out_proj')
+      .replace('layer_norm', 'ln_')
+      .replace('mlp.fc1', 'mlp.c_fc')
+      .replace('mlp.fc2', 'mlp.c_proj');
+    all.set(`${at}.${renamed}`, entry);
+  }
+  const projection = encoder.get('text_projection.weight')!;
+  const [rows, columns] = projection.shape as readonly [number, number];
+  const turned = Buffer.alloc(projection.bytes.length);
+  for (let r = 0; r < rows; ++r)
+    for (let c = 0; c < columns; ++c)
+      turned.writeFloatLE(projection.bytes.readFloatLE(4 * (r * columns + c)), 4 * (c * rows + r));
+  all.set('text_projection', { ...projection, shape: [columns, rows], bytes: turned });
+  return all;
+};
+
+/** `folder` (unet, vae, text_encoder, of SDXL text_encoder_2) in one file at `path`. */
 export const writeLdmFile = (folder: string, path: string, keep: (name: string) => boolean = () => true): void => {
   const all = new Map<string, Entry>();
   const unet = readSafetensors(join(folder, 'unet', 'diffusion_pytorch_model.safetensors'));
@@ -114,7 +159,11 @@ export const writeLdmFile = (folder: string, path: string, keep: (name: string) 
         : entry.shape;
     all.set(`first_stage_model.${renamed}`, { ...entry, shape });
   }
+  const second = join(folder, 'text_encoder_2', 'model.safetensors');
+  const text = existsSync(second) ? 'conditioner.embedders.0.transformer.' : 'cond_stage_model.transformer.';
   for (const [name, entry] of readSafetensors(join(folder, 'text_encoder', 'model.safetensors')))
-    all.set(`cond_stage_model.transformer.${name}`, entry);
+    all.set(text + name, entry);
+  for (const [name, entry] of existsSync(second) ? openClip(readSafetensors(second)) : [])
+    all.set(`conditioner.embedders.1.model.${name}`, entry);
   writeSafetensors(path, new Map([...all].filter(([name]) => keep(name))));
 };

@@ -5,11 +5,14 @@ import { ANALYZER, DETECT, FACE_FILES, IDENTITY } from './face.js';
 import { GENERATE } from './generate.js';
 import { IMAGES, LOAD, MEMORY } from './load.js';
 import { GIVEN_FACE, REFERENCE } from './reference.js';
+import { NEGATIVE_SIZE, SIZE } from './size.js';
 import { INSPECT, TO_FILE } from './small.js';
 
 /** Every option of the library and its command line, by the object that holds it. */
 export const TABLE = {
   generate: GENERATE,
+  size: SIZE,
+  negativeSize: NEGATIVE_SIZE,
   reference: REFERENCE,
   givenFace: GIVEN_FACE,
   load: LOAD,

@@ -45,7 +45,7 @@ const rowDefects = (row: Row): string[] => {
     type === 'special' && !expects && 'does not say what it expects',
     row.default === undefined && 'has no default',
     typeof flag === 'string'
-      ? !/^--[a-z][a-z-]+( <.+>)?$/.test(flag) && 'has a malformed flag'
+      ? !/^--[a-z][a-z-]+\d?( <.+>)?$/.test(flag) && 'has a malformed flag'
       : !flag?.none && 'has no flag',
     !acts && 'does not say what it acts on',
     (!says || /\.$/.test(says)) && 'has no sentence, or one with a full stop',
