@@ -90,8 +90,9 @@ function count(point, above) {
 /** Totals of the raw TAP that `tap --output-file` writes. @param {string} text @returns {Totals} */
 export const tapTotals = (text) => sum(pointsOf(text).map((point) => count(point, [])));
 
-/** What a test file said is not there yet, in comments of its own. @param {string} text @returns {string[]} */
-export const notYet = (text) => [...text.matchAll(/^\s*# (not yet: .*)$/gm)].map(([, line]) => line ?? '');
+/** What test files said is not there yet, and what they measured, in comments of their own. @param {string} text @returns {string[]} */
+export const remarks = (text) =>
+  [...text.matchAll(/^\s*# ((?:not yet|measured): .*)$/gm)].map(([, line]) => line ?? '');
 
 /**
  * Totals of the native test program: its last line, and the names in its `not ok` lines. Undefined when there is no such

@@ -1,6 +1,6 @@
 // The closing line of `npm test` must tell the truth, so its counting is tested on the runners' own output.
 import t from 'tap';
-import { failed, nativeTotals, notYet, sum, tapTotals, totalsLine } from '../../scripts/test-totals.mjs';
+import { failed, nativeTotals, remarks, sum, tapTotals, totalsLine } from '../../scripts/test-totals.mjs';
 
 const report = `TAP version 14
 1..3
@@ -84,7 +84,9 @@ t.test('sums keep the names, and the line has the three numbers', async (t) => {
 
 t.test('what is not there yet is found among the comments', async (test) => {
   test.same(
-    notYet('ok 1 - a\n    # not yet: 3 golden cases pipeline/inpaint (inpainting)\n# not yet, perhaps\n1..1\n'),
-    ['not yet: 3 golden cases pipeline/inpaint (inpainting)'],
+    remarks(
+      'ok 1 - a\n    # not yet: 3 golden cases pipeline/inpaint (inpainting)\n# not yet, perhaps\n# measured: 3 s\n1..1\n',
+    ),
+    ['not yet: 3 golden cases pipeline/inpaint (inpainting)', 'measured: 3 s'],
   );
 });

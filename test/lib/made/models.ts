@@ -9,9 +9,17 @@ import { type Shapes, writeMade } from './rule.js';
 
 const models = fileURLToPath(new URL('../../golden/models', import.meta.url));
 
-/** Tensors of a network of the goldens. */
-export const shapesOf = (prefix: string): Shapes =>
-  (JSON.parse(readFileSync(join(models, `${prefix}.json`), 'utf8')) as { tensors: Shapes }).tensors;
+/** A network of the goldens. */
+export const goldenPart = (prefix: string): MadePart => {
+  const { tensors, config } = JSON.parse(readFileSync(join(models, `${prefix}.json`), 'utf8')) as {
+    tensors: Shapes;
+    config?: object;
+  };
+  return { shapes: tensors, ...(config && { config }) };
+};
+
+/** Its tensors. */
+export const shapesOf = (prefix: string): Shapes => goldenPart(prefix).shapes;
 
 /** A folder that is removed when the process ends. */
 export const scratch = (): string => {
@@ -45,19 +53,38 @@ const writeTokenizer = async (folder: string, pad: string): Promise<void> => {
   writeFileSync(join(folder, 'special_tokens_map.json'), JSON.stringify({ pad_token: pad }));
 };
 
-/** A diffusers folder of the family below `parent`. */
-export const modelFolder = async (parent: string, family: Family): Promise<string> => {
+/** What a part of a model is made of. */
+export interface MadePart {
+  readonly shapes: Shapes;
+  /** Its config.json. */
+  readonly config?: object;
+}
+
+/** The parts of a family's small model. */
+const smallParts = (family: Family): Record<string, MadePart> => {
+  const isXl = family === 'sdxl';
+  return {
+    unet: { shapes: unetShapes(family) },
+    vae: { shapes: shapesOf(isXl ? 'vaexl' : 'vae') },
+    text_encoder: { shapes: shapesOf(isXl ? 'textxl1' : 'text') },
+    ...(isXl && { text_encoder_2: { shapes: shapesOf('text2') } }),
+  };
+};
+
+/** A diffusers folder of the family below `parent`: small, or of `parts` that `write` writes. */
+export const modelFolder = async (
+  parent: string,
+  family: Family,
+  parts: Readonly<Record<string, MadePart>> = smallParts(family),
+  write: (path: string, prefix: string, shapes: Shapes) => void = writeMade,
+): Promise<string> => {
   const folder = join(parent, family);
   const isXl = family === 'sdxl';
-  const parts: Record<string, readonly [string, Shapes]> = {
-    unet: ['diffusion_pytorch_model', unetShapes(family)],
-    vae: ['diffusion_pytorch_model', shapesOf(isXl ? 'vaexl' : 'vae')],
-    text_encoder: ['model', shapesOf(isXl ? 'textxl1' : 'text')],
-    ...(isXl && { text_encoder_2: ['model', shapesOf('text2')] as const }),
-  };
-  for (const [part, [file, shapes]] of Object.entries(parts)) {
+  for (const [part, { shapes, config }] of Object.entries(parts)) {
     mkdirSync(join(folder, part), { recursive: true });
-    writeMade(join(folder, part, `${file}.safetensors`), `${family}-${part}`, shapes);
+    const file = part.startsWith('text') ? 'model' : 'diffusion_pytorch_model';
+    write(join(folder, part, `${file}.safetensors`), `${family}-${part}`, shapes);
+    if (config) writeFileSync(join(folder, part, 'config.json'), JSON.stringify(config));
   }
   await writeTokenizer(join(folder, 'tokenizer'), '<|endoftext|>');
   if (isXl) await writeTokenizer(join(folder, 'tokenizer_2'), '!');
