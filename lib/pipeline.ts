@@ -256,7 +256,8 @@ export class Pipeline {
 
   #encode(adapter: Adapter, settings: EncodeSettings): Promise<Embedding> {
     return this.#attaching.load(settings.signal, async (stop) => {
-      const context = { host: this.#host, limits: this.#settings.images, stop };
+      const { images: limits, logger, strict } = this.#settings;
+      const context = { host: this.#host, limits, stop, warn: warner(() => undefined, logger, strict) };
       const handle = await encode(context, adapterParts(adapter), settings);
       return { handle, keep: () => undefined, drop: () => undefined };
     });

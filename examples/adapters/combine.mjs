@@ -7,7 +7,8 @@ const adapter = await attach(pipe, 'base');
 const images = [person(1), person(5)];
 const without = await draw(pipe, []);
 const drawn = [];
-for (const combine of combineModes) {
+for (const combine of combineModes.filter((name) => name !== 'best')) {
+  // best is for faces
   const picture = await draw(pipe, [{ adapter, images, combine }]);
   expectUnlike(picture, without, combine);
   drawn.push(picture);

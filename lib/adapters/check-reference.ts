@@ -36,7 +36,7 @@ export const checkReference = (
   }
   if (reference.embedding) {
     checkEmbedding(reference.embedding, adapter, `${option}.embedding`);
-    for (const name of ['fit', 'anchor', 'pickFace'] as const)
+    for (const name of ['fit', 'anchor', 'pickFace', 'onMissing'] as const)
       if (reference[name] !== undefined) conflict(name, 'it acts when an embedding is made');
   }
   if (images.length > 0 && needs.identity > 0 && !adapter.faces) {
@@ -48,8 +48,17 @@ export const checkReference = (
     );
   }
   if (reference.weightMode !== undefined && !weights) conflict('weightMode', 'there are no weights');
-  if (reference.pickFace !== undefined && needs.identity === 0)
-    conflict('pickFace', `${row.title} reads the whole picture`);
+  for (const name of ['pickFace', 'outliers', 'onMissing'] as const)
+    if (reference[name] !== undefined && needs.identity === 0) conflict(name, `${row.title} reads the whole picture`);
+  const asks = { 'combine "best"': reference.combine === 'best', 'weights "quality"': weights === 'quality' };
+  for (const [what, isAsked] of Object.entries(asks)) {
+    if (!isAsked) continue;
+    if (needs.identity === 0) conflict(what, `${row.title} reads whole pictures, of which no face is judged`);
+    else if (reference.embedding && reference.embedding.info.entries > 1 && !reference.embedding.info.qualities)
+      conflict(what, 'the embedding was made without judging its faces; make it again');
+  }
+  if (reference.combine === 'best' && weights && needs.identity > 0)
+    conflict('weights', 'combine "best" takes one face alone');
   if (reference.loraScale !== undefined && !adapter.network.info.loraRank)
     conflict('loraScale', `${adapter.name} has no LoRA inside`);
   if (reference.structureScale !== undefined && adapter.version !== 'v2')

@@ -9,5 +9,7 @@ export type Combine = (typeof COMBINE)[number];
 export type ElementWise = Parameters<Engine['combine']>[1]['how'];
 
 /** Side by side or averaged, as the variant was trained, where the reference does not say. */
-export const combineOf = (reference: { readonly combine: Combine | undefined }, { several }: VariantRow): Combine =>
-  reference.combine ?? several;
+export const combineOf = (
+  { combine = 'best' }: { readonly combine: Combine | undefined },
+  { several }: VariantRow,
+): Exclude<Combine, 'best'> => (combine === 'best' ? several : combine); // the best alone is no several

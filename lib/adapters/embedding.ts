@@ -8,9 +8,13 @@ import { type EncoderNeed, encoderName, type Needs } from './variants.js';
 /** What an embedding holds. */
 export interface EmbeddingInfo {
   readonly name?: string;
-  /** Pictures that were read, and faces in them; one entry each where no face was looked for. */
+  /** Pictures that were given, and what is kept of them: faces, or one entry each where no face was looked for. */
   readonly pictures: number;
   readonly entries: number;
+  /** The picture of each entry. */
+  readonly used: readonly number[];
+  /** How well each face can be recognised, 0…1. */
+  readonly qualities?: readonly number[];
   /** Image encoder and its output, for adapters that read pictures. */
   readonly encoder?: string;
   readonly output?: 'image_embeds' | 'penultimate';
@@ -41,6 +45,7 @@ const FACTS = z.object({
     .min(1)
     .max(MOST_ENTRIES),
   hashes: z.array(text).max(MOST_ENTRIES),
+  qualities: z.array(z.number().min(0).max(1)).max(MOST_ENTRIES).optional(), // since faces are judged
 });
 
 interface Contents {
@@ -78,12 +83,14 @@ export class Embedding {
   /** Made by `encode` and `from`; not called by users. */
   constructor(own: Contents) {
     const { readings, encoder, output, name } = own;
-    const { features, identities, from, hashes } = readings;
+    const { features, identities, qualities, from, hashes } = readings;
     contents.set(this, own);
     this.info = {
       ...(name === undefined ? {} : { name }),
-      pictures: new Set(from).size,
+      pictures: hashes.length,
       entries: from.length,
+      used: from,
+      ...(qualities && { qualities }),
       ...(features ? { encoder: encoder!, output: output!, width: features[0]!.shape[3] } : {}),
       ...(identities ? { identity: identities[0]!.length } : {}),
       hashes,
@@ -93,7 +100,7 @@ export class Embedding {
   /** The bytes of a safetensors file. */
   toBuffer(): Buffer {
     const { readings, encoder, output, name } = contents.get(this)!;
-    const { features = [], identities = [], from, hashes } = readings;
+    const { features = [], identities = [], qualities, from, hashes } = readings;
     const parts: [string, readonly number[], Float32Array][] = [
       ...features.map(({ shape, data }, i): [string, readonly number[], Float32Array] => [
         `features.${i}`,
@@ -108,7 +115,7 @@ export class Embedding {
       end += byteLength;
       return [key, { dtype: 'F32', shape, data_offsets: [begin, end] }];
     });
-    const facts = JSON.stringify({ name, encoder, output, from, hashes });
+    const facts = JSON.stringify({ name, encoder, output, from, hashes, qualities });
     const header = JSON.stringify({
       __metadata__: { format: FORMAT, version: '1', facts },
       ...Object.fromEntries(tensors),
@@ -156,7 +163,9 @@ export class Embedding {
       if (!data.every(Number.isFinite)) throw damaged(`${key} has numbers that are NaN or infinite`);
       return { shape: tensor.shape, data };
     };
-    const { from, hashes, encoder, output, name } = facts;
+    const { from, hashes, qualities, encoder, output, name } = facts;
+    if (from.some((picture) => picture >= hashes.length)) throw damaged('an entry is of a picture that is not there');
+    if (qualities && qualities.length !== from.length) throw damaged('it has not one quality for each entry');
     const list = <T>(
       prefix: string,
       dims: number,
@@ -176,7 +185,7 @@ export class Embedding {
     if (!features && !identities) throw damaged('it holds no tensor');
     if (features && (encoder === undefined || output === undefined))
       throw damaged('it does not say what its features are of');
-    return new Embedding({ readings: { features, identities, from, hashes }, encoder, output, name });
+    return new Embedding({ readings: { features, identities, qualities, from, hashes }, encoder, output, name });
   }
 }
 

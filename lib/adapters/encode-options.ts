@@ -4,6 +4,7 @@ import { readList } from '../options/check.js';
 import { readOptions } from '../options/read.js';
 import { ENCODE } from '../options/table/attach.js';
 import { type ANCHORS, type FITS, REFERENCE } from '../options/table/reference.js';
+import type { ON_MISSING } from '../options/table/shared.js';
 
 /**
  * How pictures are read for an embedding.
@@ -16,6 +17,8 @@ export interface EncodeOptions {
   readonly name?: string;
   /** Which face of a picture with several: a rule, or a place 0…999, best score first. Default `largest`. */
   readonly pickFace?: PickFace;
+  /** What happens to a picture of several without a face: `skip`, it is left out with a warning. Default `error`. */
+  readonly onMissing?: (typeof ON_MISSING)[number];
   /** How a picture becomes the square that the image encoder reads; `pad` adds black bars. Default `crop`. */
   readonly fit?: (typeof FITS)[number];
   /** What `crop` keeps of the picture, and where it lies in `pad`. Default `center`. */
@@ -28,6 +31,7 @@ export interface EncodeSettings {
   readonly images: readonly CapturedImage[];
   readonly name: EncodeOptions['name'];
   readonly pickFace: EncodeOptions['pickFace'];
+  readonly onMissing: EncodeOptions['onMissing'];
   readonly fit: EncodeOptions['fit'];
   readonly anchor: EncodeOptions['anchor'];
   readonly signal: AbortSignal | undefined;
@@ -37,9 +41,9 @@ export const encodeSettings = (
   images: ImageSource | readonly ImageSource[],
   options: EncodeOptions = {},
 ): EncodeSettings => {
-  const { name, pickFace, fit, anchor, signal } = readOptions(ENCODE, options, {});
+  const { name, pickFace, onMissing, fit, anchor, signal } = readOptions(ENCODE, options, {});
   const captured = Array.isArray(images)
     ? readList(images, 'images', REFERENCE.rows.images.range[1]).map((image, i) => captureImage(image, `images[${i}]`))
     : [captureImage(images, 'image')];
-  return { images: captured, name, pickFace, fit, anchor, signal };
+  return { images: captured, name, pickFace, onMissing, fit, anchor, signal };
 };

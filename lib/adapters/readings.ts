@@ -5,6 +5,8 @@ export interface Readings {
   readonly features: readonly Tensor[] | undefined;
   /** The recogniser's raw numbers. */
   readonly identities: readonly Float32Array[] | undefined;
+  /** How well each face can be recognised, 0…1; undefined where that was not measured. */
+  readonly qualities: readonly number[] | undefined;
   /** Which picture each entry came from. */
   readonly from: readonly number[];
   /** SHA-256 of each picture in normal form. */

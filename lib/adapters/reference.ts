@@ -15,6 +15,7 @@ import {
   type UNCONDS,
   type WEIGHT_MODES,
 } from '../options/table/reference.js';
+import type { ON_MISSING, OUTLIERS } from '../options/table/shared.js';
 import type { Adapter } from './adapter.js';
 import type { Combine } from './combine.js';
 import { Embedding } from './embedding.js';
@@ -54,8 +55,11 @@ export type Reference = ReferenceSource & {
   readonly scale?: Scale;
   /** Strength of a FaceID adapter's own LoRA in this run, 0…2. Default: as attached. */
   readonly loraScale?: number;
-  /** One number per image, 0…10: how much it counts among them. Default: all 1. */
-  readonly weights?: readonly number[];
+  /**
+   * One number per image, 0…10: how much it counts among them; `quality`: as well as each face can be recognised, by its size,
+   * the detector's score, how frontal and how sharp it is. Default: all 1.
+   */
+  readonly weights?: readonly number[] | 'quality';
   /**
    * What weights multiply: `value`, what a picture adds; `embed`, what its encoder gave, as ComfyUI's nodes do. Default
    * `value`.
@@ -64,7 +68,8 @@ export type Reference = ReferenceSource & {
   /**
    * How several pictures act together. `concat`: their tokens side by side; `average`, `norm average`, `add`, `subtract` (the
    * first less the mean of the others), `max`, `min`: one input of the projector; `token average`: one set of tokens;
-   * `separate`: each attends for itself, and what they do adds up. Default: concat, average for FaceID and FaceID Plus.
+   * `separate`: each attends for itself, and what they do adds up; `best`: only the face that can be recognised best. Default:
+   * concat, average for FaceID and FaceID Plus.
    */
   readonly combine?: Combine;
   /** Bring a combined identity back to length 1, as the projector was trained. Default true. */
@@ -99,8 +104,18 @@ export type Reference = ReferenceSource & {
   readonly end?: number;
   /** What these are fractions of: `step`, the run's steps, or `sigma`, the training timesteps. Default `step`. */
   readonly windowMode?: WindowMode;
-  /** Which face of a picture with several: a rule, or a place 0…999, best score first. Default `largest`. */
+  /**
+   * Which face of a picture with several: a rule, or a place 0…999, best score first. By `largest` and `best` further pictures
+   * give the face that is most like the first picture's, if it is like it at all. Default `largest`.
+   */
   readonly pickFace?: PickFace;
+  /**
+   * What happens to faces that do not seem to be of the person that the others show: `warn`; `drop`, left out, the larger part
+   * stays; `error`, FACE_REFERENCES_DISAGREE; `off`, several people are meant. Default `warn`.
+   */
+  readonly outliers?: (typeof OUTLIERS)[number];
+  /** What happens to a picture of several without a face: `skip`, it is left out with a warning. Default `error`. */
+  readonly onMissing?: (typeof ON_MISSING)[number];
 };
 
 const MAX_IMAGES = REFERENCE.rows.images.range[1]; // of one reference; the portrait adapters were trained with 5
@@ -130,9 +145,11 @@ export interface ReferenceSettings {
   readonly embedding: Embedding | undefined;
   readonly scale: unknown;
   readonly loraScale: number | undefined;
-  readonly weights: readonly number[] | undefined;
+  readonly weights: Reference['weights'];
   readonly structureScale: number | undefined;
   readonly pickFace: PickFace | undefined;
+  readonly outliers: Reference['outliers'];
+  readonly onMissing: Reference['onMissing'];
   readonly weightMode: Reference['weightMode'];
   readonly embedsScaling: EmbedsScaling | undefined;
   readonly combine: Combine | undefined;
@@ -173,8 +190,11 @@ const faceOf = (value: unknown, option: string): NonNullable<ReferenceSettings['
 /** Checks one reference; `scale` is the model's own default. Every buffer in it is copied before this returns. */
 export const referenceOf = (value: unknown, index: number, defaultScale: number): ReferenceSettings => {
   const option = optionPath(['references', index]);
+  let isByQuality = false;
   const raw = readOptions(REFERENCE, value, own, ['references', index], (read) => {
     read.scale = readPlain(read.scale, `${option}.scale`);
+    isByQuality = read.weights === 'quality';
+    if (isByQuality) delete read.weights; // what is left is a list, whose numbers errors name
     read.weights = readPlain(read.weights, `${option}.weights`);
   });
   const sources = (['image', 'images', 'face', 'embedding'] as const).filter((name) => raw[name] !== undefined);
@@ -195,7 +215,7 @@ export const referenceOf = (value: unknown, index: number, defaultScale: number)
   const images = list.map((image, i) =>
     captureImage(image, raw.images !== undefined ? `${option}.images[${i}]` : `${option}.image`),
   );
-  const { loraScale, weights, structureScale, pickFace } = raw;
+  const { loraScale, weights, structureScale, pickFace, outliers, onMissing } = raw;
   const { embedding } = raw;
   const pictures = embedding?.info.pictures ?? images.length;
   if (weights && weights.length !== pictures) {
@@ -222,9 +242,11 @@ export const referenceOf = (value: unknown, index: number, defaultScale: number)
     embedding,
     scale,
     loraScale,
-    weights,
+    weights: isByQuality ? 'quality' : weights,
     structureScale,
     pickFace,
+    outliers,
+    onMissing,
     weightMode,
     embedsScaling,
     combine,

@@ -5,15 +5,14 @@ import type { Pixels, RegionMask, SampleSpec, Tensor } from '../native/types.js'
 import { defaultOf } from '../options/row.js';
 import { REFERENCE } from '../options/table/reference.js';
 import type { Schedule, SchedulerConfig } from '../schedulers/index.js';
-import type { Warn } from '../warnings.js';
 import type { AdapterParts } from './adapter.js';
 import { combineOf, type ElementWise } from './combine.js';
 import { readingsOf } from './embedding.js';
 import { hashOf, PictureReader, type ReadContext } from './read-pictures.js';
-import type { Readings } from './readings.js';
 import type { ReferenceSettings } from './reference.js';
 import type { Sites } from './scales.js';
 import { influencesOf, type Pictures, sitePrompts } from './site-prompts.js';
+import { type Inputs, trustedOf } from './trusted.js';
 import { windowOf } from './window.js';
 
 /** What resolving needs of the run. */
@@ -22,7 +21,6 @@ export interface ResolveContext extends ReadContext {
   readonly guided: boolean;
   /** Size of what is drawn. */
   readonly picture: { readonly width: number; readonly height: number };
-  readonly warn: Warn;
   readonly schedule: Schedule;
   readonly scheduler: SchedulerConfig;
 }
@@ -34,6 +32,9 @@ export interface ResolvedReference {
   readonly hashes: readonly string[];
   /** The same of the mask. */
   readonly mask?: string;
+  /** Weights of the faces or pictures that count, where not all are 1, and their pictures, where it is not each once. */
+  readonly weights: readonly number[] | undefined;
+  readonly used: readonly number[] | undefined;
 }
 
 const vector = (data: Float32Array): Tensor => ({ shape: [1, 1, 1, data.length], data });
@@ -46,9 +47,6 @@ const repeated = (tokens: Tensor, like: Tensor): Tensor => {
   for (let i = 0; i < times; ++i) data.set(tokens.data, i * tokens.data.length);
   return { shape: [1, 1, tokens.shape[2] * times, tokens.shape[3]], data };
 };
-
-/** Inputs of the projector: one entry per picture or face. */
-type Inputs = Omit<Readings, 'hashes'>;
 
 class Resolver {
   readonly reader: PictureReader;
@@ -93,8 +91,12 @@ class Resolver {
   }
 
   /** Tokens of a reference's pictures, by the way in which they are combined. */
-  async pictures(inputs: Inputs, reference: ReferenceSettings, structureScale: number | undefined): Promise<Pictures> {
-    const given = inputs.from.map((image) => reference.weights?.[image] ?? 1);
+  async pictures(
+    inputs: Inputs,
+    given: readonly number[],
+    reference: ReferenceSettings,
+    structureScale: number | undefined,
+  ): Promise<Pictures> {
     const isOfEmbeds = reference.weightMode === 'embed';
     const { identities, features, from } = isOfEmbeds ? await this.weighed(inputs, given) : inputs;
     const weights = isOfEmbeds ? given.map(() => 1) : given;
@@ -123,16 +125,19 @@ class Resolver {
   }
 
   /** Each times its weight. */
-  async weighed({ identities, features, from }: Inputs, weights: readonly number[]): Promise<Inputs> {
+  async weighed({ identities, features, ...others }: Inputs, weights: readonly number[]): Promise<Inputs> {
     const times = (one: Tensor, i: number): Promise<Tensor> => this.combine('add', [one], [weights[i]!], false);
     return {
       identities: identities && (await Promise.all(identities.map(vector).map(times))).map(({ data }) => data),
       features: features && (await Promise.all(features.map(times))),
-      from,
+      ...others,
     };
   }
 
-  project({ features, identities }: Omit<Inputs, 'from'>, structureScale: number | undefined): Promise<Tensor> {
+  project(
+    { features, identities }: Pick<Inputs, 'features' | 'identities'>,
+    structureScale: number | undefined,
+  ): Promise<Tensor> {
     const { host, stop } = this.context;
     // a linear projector may read an identity as its features
     const read = features ?? (this.adapter.row.variant === 'base' ? identities?.map(vector) : undefined);
@@ -208,10 +213,10 @@ export const resolveReference = async (
   const readings = reference.embedding ? readingsOf(reference.embedding) : await reader.read(reference);
   const identities =
     readings.identities && (await Promise.all(readings.identities.map((raw) => resolver.identity(raw))));
-  const inputs = { ...readings, identities };
+  const trusted = trustedOf({ ...readings, identities }, reference, adapter.row, context.warn);
   const structureScale =
     adapter.version === 'v2' ? (reference.structureScale ?? defaultOf(REFERENCE, 'structureScale')) : undefined;
-  const pictures = await resolver.pictures(inputs, reference, structureScale);
+  const pictures = await resolver.pictures(trusted.inputs, trusted.weights, reference, structureScale);
   const readsFaces = adapter.needs.identity > 0;
   const composing =
     readsFaces || !reference.compositionImage ? undefined : await reader.decode(reference.compositionImage);
@@ -240,6 +245,8 @@ export const resolveReference = async (
       },
     ),
     ...(region && { mask: region.hash }),
+    weights: trusted.recorded,
+    used: trusted.used,
     hashes: [...readings.hashes, ...[composing, negative].filter((one) => !!one).map(hashOf)],
   };
 };

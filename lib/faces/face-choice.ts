@@ -34,8 +34,16 @@ const ambiguous = (option: string, what: string, faces: readonly DetectedFace[])
     { details: { option, boxes: boxes(faces) } },
   );
 
-/** The faces that are meant: one, or with `all` every one. FACE_NOT_FOUND, FACE_AMBIGUOUS. `option` names the picture. */
-export const chooseFaces = (search: FaceSearch, pick: PickFace, option: string): readonly DetectedFace[] => {
+/**
+ * The faces that are meant: one, or with `all` every one. FACE_NOT_FOUND, FACE_AMBIGUOUS. `option` names the picture; `best`
+ * goes by `qualities`, one of each face.
+ */
+export const chooseFaces = (
+  search: FaceSearch,
+  pick: PickFace,
+  option: string,
+  qualities: readonly number[] = [],
+): readonly DetectedFace[] => {
   const { faces, tried, width, height } = search;
   if (faces.length === 0) {
     throw new FaceError(
@@ -58,6 +66,8 @@ export const chooseFaces = (search: FaceSearch, pick: PickFace, option: string):
       return faces;
     case 'score':
       return [faces[0]!];
+    case 'best':
+      return [leastBy(faces, (face) => -(qualities[faces.indexOf(face)] ?? 0))];
     case 'largest':
       return [leastBy(faces, (face) => -area(face.box))];
     case 'left':

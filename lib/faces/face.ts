@@ -19,7 +19,9 @@ import {
   type FaceSettings,
   faceSettings,
   type IdentityOptions,
+  type PickFace,
 } from './options.js';
+import { qualityOf } from './quality.js';
 
 /** Tried in this order until a face is found: a face that fills the picture is too large for a large canvas. */
 const AUTO_SIZES = [640, 576, 512, 448, 384, 320, 256, 192, 128];
@@ -72,6 +74,11 @@ const moved = (face: DetectedFace, dx: number, dy: number): DetectedFace => {
 
 const missing = (path: string, what: string, hint: string): FaceError =>
   new FaceError('FACE_MODEL_MISSING', `${quoted(path)} ${what}`, hint, { details: { path } });
+
+/** Nothing for a face whose landmarks make no face: among several it is passed over. */
+export const unalignable = (error: unknown): undefined => {
+  if (!(error instanceof FaceError && error.code === 'FACE_LANDMARKS_INVALID')) throw error;
+};
 
 /** Detector and recogniser, loaded; internal to the package. */
 export class FaceNetworks {
@@ -142,9 +149,33 @@ export class FaceNetworks {
     };
   }
 
-  /** The raw identity of one face. */
-  async identify(image: Pixels, face: DetectedFace, stop: Stop): Promise<Float32Array> {
-    return native(this.host.engine.identify(this.recognizer, await this.align(image, face, IDENTITY, stop), { stop }));
+  /** The faces that `pick` means; `option` names the picture in errors. */
+  async choose(
+    image: Pixels,
+    search: FaceSearch,
+    pick: PickFace,
+    option: string,
+    stop: Stop,
+  ): Promise<readonly DetectedFace[]> {
+    const qualities: number[] = [];
+    if (pick === 'best' && search.faces.length > 1) {
+      for (const face of search.faces) {
+        const closeUp = await this.align(image, face, IDENTITY, stop).catch(unalignable);
+        qualities.push(closeUp ? qualityOf(face, closeUp) : -1);
+      }
+    }
+    return chooseFaces(search, pick, option, qualities);
+  }
+
+  /** The raw identity of one face, and how well it can be recognised, 0…1. */
+  async identify(
+    image: Pixels,
+    face: DetectedFace,
+    stop: Stop,
+  ): Promise<{ readonly identity: Float32Array; readonly quality: number }> {
+    const closeUp = await this.align(image, face, IDENTITY, stop);
+    const identity = await native(this.host.engine.identify(this.recognizer, closeUp, { stop }));
+    return { identity, quality: qualityOf(face, closeUp) };
   }
 
   /** The face upright and centred, `size` pixels square. */
@@ -243,9 +274,9 @@ export class FaceAnalyzer {
     return this.#work(signal, async (stop) => {
       const pixels = await decodeImage(captured, this.#limits);
       const search = await this.#networks.find(pixels, stop);
-      const face = chooseFaces(search, pickFace, 'image')[0]!;
+      const face = (await this.#networks.choose(pixels, search, pickFace, 'image', stop))[0]!;
       const crop = await this.#networks.align(pixels, face, faceCrop, stop);
-      const identity = await this.#networks.identify(pixels, face, stop);
+      const { identity } = await this.#networks.identify(pixels, face, stop);
       return {
         score: face.score,
         box: face.box,

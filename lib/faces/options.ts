@@ -3,8 +3,11 @@ import { readOptions } from '../options/read.js';
 import { defaultOf } from '../options/row.js';
 import { FACE_FILES } from '../options/table/face.js';
 
-/** Which faces of a picture are meant, when there are several: by rule, or by place in the detector's order (best first). */
-export type PickFace = 'largest' | 'score' | 'center' | 'left' | 'only' | 'all' | number;
+/**
+ * Which faces of a picture are meant, when there are several: by rule, or by place in the detector's order (best score first).
+ * `best` is large, surely found, frontal and sharp.
+ */
+export type PickFace = 'largest' | 'best' | 'score' | 'center' | 'left' | 'only' | 'all' | number;
 
 /** Files of a face detector and a face recogniser (ONNX). */
 export interface FaceFiles {

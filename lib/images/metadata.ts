@@ -54,7 +54,10 @@ export interface RunRecord {
     readonly images: readonly string[];
     readonly scale: unknown;
     readonly loraScale?: number;
+    /** Of each face or picture that counted; averages have a sum of 1. */
     readonly weights?: readonly number[];
+    /** Places of their pictures, where it is not each picture once. */
+    readonly used?: readonly number[];
     readonly structureScale?: number;
     readonly weightMode?: string;
     readonly embedsScaling?: string;
@@ -73,6 +76,8 @@ export interface RunRecord {
     readonly end?: number;
     readonly windowMode?: string;
     readonly pickFace?: string | number;
+    readonly outliers?: string;
+    readonly onMissing?: string;
   }[];
   readonly label?: string;
   readonly note?: string;

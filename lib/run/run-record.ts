@@ -23,11 +23,13 @@ export const recordOf = (
       adapter: own.name,
       images: resolved[i]!.hashes,
       mask: resolved[i]!.mask,
+      weights: resolved[i]!.weights,
       loraScale: own.network.info.loraRank ? (reference.loraScale ?? own.loraScale) : undefined,
       structureScale: isV2 ? (reference.structureScale ?? defaultOf(REFERENCE, 'structureScale')) : undefined,
     });
     const version = own.version === undefined ? {} : { adapterVersion: own.version };
-    return { ...fields, variant: own.row.variant, ...version };
+    const { used } = resolved[i]!;
+    return { ...fields, ...(used && { used }), variant: own.row.variant, ...version };
   });
   const fields = recordedOf(GENERATE, { ...settings, seed: seed.toString(), references });
   return {

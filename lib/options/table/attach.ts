@@ -1,6 +1,6 @@
 import { group } from '../row.js';
 import { REFERENCE } from './reference.js';
-import { ATTACHED_NAME, FACE_CROP, LOAD_SIGNAL, PICK_FACE } from './shared.js';
+import { ATTACHED_NAME, FACE_CROP, LOAD_SIGNAL, MISSING_RULE, PICK_FACE } from './shared.js';
 
 /** How an adapter is attached. */
 export const ADAPTER = group({
@@ -78,6 +78,7 @@ export const ENCODE = group({
   rows: {
     name: { ...ATTACHED_NAME, default: null, flag: OF_THE_RUN, says: 'Kept with the embedding' },
     pickFace: { ...PICK_FACE, flag: OF_THE_RUN },
+    onMissing: { ...MISSING_RULE, flag: OF_THE_RUN },
     fit: { ...REFERENCE.rows.fit, flag: OF_THE_RUN },
     anchor: { ...REFERENCE.rows.anchor, flag: OF_THE_RUN },
     signal: { type: 'signal', default: null, flag: OF_THE_RUN, acts: 'reference', says: 'Cancels the reading' },

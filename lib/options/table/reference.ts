@@ -1,5 +1,5 @@
 import { group } from '../row.js';
-import { PICK_FACE } from './shared.js';
+import { MISSING_RULE, OUTLIER_RULE, PICK_FACE } from './shared.js';
 
 /** What start and end are fractions of. */
 export const WINDOW_MODES = ['step', 'sigma'] as const;
@@ -35,6 +35,7 @@ export const COMBINE = [
   'min',
   'token average',
   'separate',
+  'best',
 ] as const;
 
 /** What a scale multiplies. */
@@ -131,13 +132,13 @@ export const REFERENCE = group({
     },
     weights: {
       type: 'special',
-      expects: 'a list of numbers from 0 to 10, one per image',
+      expects: 'a list of numbers from 0 to 10, one per image, or "quality"',
       range: [0, 10],
       unit: 'factor',
       default: { otherwise: 'all 1' },
       flag: CODE_ONLY,
       acts: 'reference',
-      says: 'One number per image: how much it counts among them',
+      says: 'One number per image: how much it counts among them; quality: as well as each face can be recognised',
       record: true,
     },
     weightMode: {
@@ -155,7 +156,7 @@ export const REFERENCE = group({
       default: { otherwise: 'concat, average for FaceID and FaceID Plus' },
       flag: '--combine <name>',
       acts: 'reference',
-      says: 'How several pictures act together: tokens side by side, one input or one set of tokens out of all, or each apart',
+      says: 'How several pictures act together: tokens side by side, one input or one set of tokens out of all, each apart, or the best face alone',
       record: true,
     },
     renormalize: {
@@ -308,8 +309,10 @@ export const REFERENCE = group({
       record: true,
     },
     pickFace: { ...PICK_FACE, record: true },
+    outliers: OUTLIER_RULE,
+    onMissing: { ...MISSING_RULE, record: true },
   },
-  later: ['passes', 'outliers', 'clipMask', 'onMissing'],
+  later: ['passes', 'clipMask'],
 });
 
 /** A face given instead of a picture. */

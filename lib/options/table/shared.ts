@@ -1,7 +1,13 @@
 import type { Row } from '../row.js';
 
 /** Rules that choose among the faces of a picture. */
-export const FACE_RULES = ['largest', 'score', 'center', 'left', 'only', 'all'] as const;
+export const FACE_RULES = ['largest', 'best', 'score', 'center', 'left', 'only', 'all'] as const;
+
+/** What happens to faces that do not seem to be of the person that the others show. */
+export const OUTLIERS = ['warn', 'drop', 'error', 'off'] as const;
+
+/** What happens to a picture of several without a face. */
+export const ON_MISSING = ['error', 'skip'] as const;
 
 // Rows that several calls have. Where only the flag differs, a group spreads the row and gives its own.
 
@@ -41,6 +47,25 @@ export const PICK_FACE = {
   flag: '--pick-face <rule>',
   acts: 'face',
   says: 'Which face of a picture with several',
+} as const satisfies Row;
+
+export const MISSING_RULE = {
+  type: 'choice',
+  names: ON_MISSING,
+  default: 'error',
+  flag: '--on-missing <name>',
+  acts: 'face',
+  says: 'What happens to a picture of several without a face; skip: it is left out, with a warning',
+} as const satisfies Row;
+
+export const OUTLIER_RULE = {
+  type: 'choice',
+  names: OUTLIERS,
+  default: 'warn',
+  flag: '--outliers <name>',
+  acts: 'face',
+  says: 'What happens to faces that do not seem to be of the person that the others show; off: several people are meant',
+  record: true,
 } as const satisfies Row;
 
 export const FACE_CROP = {

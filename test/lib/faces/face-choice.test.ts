@@ -24,6 +24,8 @@ const code = (work: () => unknown): unknown => {
 t.test('each rule chooses its face', async (test) => {
   test.same(chooseFaces(search, 'largest', 'image'), [large]);
   test.same(chooseFaces(search, 'score', 'image'), [small]);
+  test.same(chooseFaces(search, 'best', 'image', [0.2, 0.5, 0.7]), [left]);
+  test.same(chooseFaces(search, 'best', 'image', [0.2, 0.7, 0.7]), [large], 'of equals the better score');
   test.same(chooseFaces(search, 'center', 'image'), [small]);
   test.same(chooseFaces(search, 'left', 'image'), [left]);
   test.same(chooseFaces(search, 'all', 'image'), search.faces);
