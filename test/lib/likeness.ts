@@ -4,7 +4,7 @@
 import { readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import t from 'tap';
-import { FaceAnalyzer, IpAdapterError, type LoadOptions, Pipeline } from '../../lib/index.js';
+import { FaceAnalyzer, IpAdapterError, type LoadOptions, Pipeline, type Reference } from '../../lib/index.js';
 import { cosine, reference, sketch } from './sketch.js';
 
 const SCENES = [
@@ -29,8 +29,12 @@ const ROWS = [
   { row: 'faceid-portrait (1 reference)', name: 'faceid-portrait', scales: [1], pictures: 1 },
   { row: 'faceid-plusv2', name: 'faceid-plusv2', scales: SCALES, pictures: 1 },
 ] as const;
+const portraitRow = (count: number): string =>
+  ROWS.find((it) => it.name === 'faceid-portrait' && it.pictures === count)!.row;
 const TOLERANCE = 0.05; // of a mean, against the reference implementation's
 const STRANGER = 0.3; // highest mean identity against another person's reference
+const BLENDED = 0.1; // least that half of a person adds to the mean; one alone adds 0.4, somebody else nothing
+const GAIN = -0.01; // least that two more pictures of a person may add to a Portrait's mean: none, but for rounding
 
 interface Likeness {
   readonly mean: number;
@@ -73,6 +77,30 @@ export const checkLikeness = async (options: LoadOptions): Promise<void> => {
 
   const known = await Promise.all(PEOPLE.map((person) => analyzer.identity(photo(person))));
 
+  /** Identity of a person's scene drawn by a reference; undefined where no face is found. */
+  const drawn = async (person: number, seed: number, given: Reference): Promise<Float32Array | undefined> => {
+    const [expression, clothes, background] = SCENES[person - 1]!;
+    const { images } = await pipe.generate({
+      prompt: `portrait of a person, ${expression}, wearing ${clothes}, ${background} background`,
+      negativePrompt: '',
+      width: 128,
+      height: 128,
+      sampler: 'dpmpp_2m',
+      schedule: 'karras',
+      steps: 20,
+      guidanceScale: 3,
+      seed,
+      references: [given],
+    });
+    const { data, width, height } = images[0]!;
+    try {
+      return (await analyzer.identity({ data, width, height, channels: 3 }, { pickFace: 'largest' })).identity;
+    } catch (error) {
+      if (!(error instanceof IpAdapterError && error.code === 'FACE_NOT_FOUND')) throw error;
+      return undefined;
+    }
+  };
+
   /** Everyone in their scene, shown their first `count` pictures; likeness to the person that `whose` names. */
   const measured = async (
     adapter: string,
@@ -83,29 +111,11 @@ export const checkLikeness = async (options: LoadOptions): Promise<void> => {
     const identities: number[] = [];
     let missed = 0;
     for (const person of PEOPLE) {
-      const [expression, clothes, background] = SCENES[person - 1]!;
       for (const seed of SEEDS) {
-        const { images } = await pipe.generate({
-          prompt: `portrait of a person, ${expression}, wearing ${clothes}, ${background} background`,
-          negativePrompt: '',
-          width: 128,
-          height: 128,
-          sampler: 'dpmpp_2m',
-          schedule: 'karras',
-          steps: 20,
-          guidanceScale: 3,
-          seed,
-          references: [{ adapter, images: Array.from({ length: count }, (_, i) => photo(person, i + 1)), scale }],
-        });
-        const { data, width, height } = images[0]!;
-        try {
-          const { identity } = await analyzer.identity({ data, width, height, channels: 3 }, { pickFace: 'largest' });
-          identities.push(cosine(identity, known[whose(person) - 1]!.identity));
-        } catch (error) {
-          if (!(error instanceof IpAdapterError && error.code === 'FACE_NOT_FOUND')) throw error;
-          missed += 1;
-          identities.push(0);
-        }
+        const images = Array.from({ length: count }, (_, i) => photo(person, i + 1));
+        const identity = await drawn(person, seed, { adapter, images, scale });
+        if (!identity) missed += 1;
+        identities.push(identity ? cosine(identity, known[whose(person) - 1]!.identity) : 0);
       }
     }
     const mean = identities.reduce((sum, v) => sum + v, 0) / identities.length;
@@ -136,6 +146,35 @@ export const checkLikeness = async (options: LoadOptions): Promise<void> => {
     const { mean } = await measured('faceid-plusv2', 1, 1, (person) => (person % PEOPLE.length) + 1);
     lines.push(`faceid-plusv2 at 1 against the next person's reference: ${mean.toFixed(3)} (at most ${STRANGER})`);
     test.ok(mean <= STRANGER, mean.toFixed(3));
+  });
+
+  t.test('faceid-portrait gains by more pictures of a person', async (test) => {
+    const [three, one] = [3, 1].map((count) => means.get(`${portraitRow(count)} 1`)!);
+    const line = `faceid-portrait at 1: three references ${three!.toFixed(3)}, one ${one!.toFixed(3)}`;
+    lines.push(line);
+    test.ok(three! >= one! + GAIN, line);
+  });
+
+  t.test('half of each of two people is nearer to both than they are to each other', async (test) => {
+    let [toFirst, toSecond, apart, held] = [0, 0, 0, 0]; // sums over pairs
+    const pairs = PEOPLE.flatMap((a) => PEOPLE.filter((b) => b > a).map((b) => [a, b] as const));
+    for (const [a, b] of pairs) {
+      const [first, second] = [known[a - 1]!.identity, known[b - 1]!.identity];
+      const images = [photo(a), photo(b)];
+      const identity = await drawn(a, SEEDS[0]!, { adapter: 'faceid', images, weights: [0.5, 0.5], outliers: 'off' });
+      const [one, other] = [first, second].map((it) => (identity ? cosine(identity, it) : 0));
+      const between = cosine(first, second);
+      toFirst += one! / pairs.length;
+      toSecond += other! / pairs.length;
+      apart += between / pairs.length;
+      if (one! > between && other! > between) held += 1;
+    }
+    const line =
+      `faceid, half of each of two people: ${toFirst.toFixed(3)} to the first, ${toSecond.toFixed(3)} to the second; ` +
+      `they to each other ${apart.toFixed(3)}; so in ${held} of ${pairs.length} pairs`;
+    lines.push(line);
+    test.ok(Math.min(toFirst, toSecond) >= apart + BLENDED, line);
+    test.ok(held > pairs.length / 2, 'in most pairs');
   });
 
   t.test('the table', async (test) => {
