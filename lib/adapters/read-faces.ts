@@ -56,7 +56,7 @@ export const readFaces = async (
   { stop, warn }: { readonly stop: Stop; readonly warn: Warn },
 ): Promise<readonly ReadFace[]> => {
   const rule = reading.pickFace ?? defaultOf(REFERENCE, 'pickFace');
-  const mayMiss = images.length > 1 && (reading.onMissing ?? defaultOf(REFERENCE, 'onMissing')) === 'skip';
+  const mayMiss = (reading.onMissing ?? defaultOf(REFERENCE, 'onMissing')) === 'skip';
   const read: ReadFace[] = [];
   let missing: FaceError | undefined;
 
