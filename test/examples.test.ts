@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import t from 'tap';
+import { adapterFile, encoderFolder, modelFolder } from './lib/made/models.js';
 import { program } from './lib/sketch.js';
 
 const folder = fileURLToPath(new URL('../examples/adapters', import.meta.url));
@@ -17,11 +18,21 @@ const listed = [...readFileSync(join(folder, 'README.md'), 'utf8').matchAll(/^\|
   ([, name]) => name,
 );
 
+/** Files of the user's that an example takes: small ones with made weights stand in for them. */
+const given: Readonly<Record<string, readonly string[]>> = {
+  'sdxl.mjs': [
+    await modelFolder(out, 'sdxl'),
+    adapterFile(join(out, 'plus.safetensors'), { projector: 'resampler', encoder: 64, tokens: 16 }, 'sdxl'),
+    encoderFolder(out, { hidden: 64, projection: 48 }),
+    '128',
+  ],
+};
+
 t.test('README.md lists what there is', async (test) => test.same(listed.sort(), examples.sort()));
 
 for (const name of examples)
   t.test(name, async (test) => {
-    const { code, out: said, err } = await program([join(folder, name)]);
+    const { code, out: said, err } = await program([join(folder, name), ...(given[name] ?? [])]);
     test.equal(code, 0, err || said);
     test.match(said, /grey levels away/);
     test.ok(readFileSync(join(out, name.replace('.mjs', '.png'))).length > 1000, 'a sheet of pictures');
