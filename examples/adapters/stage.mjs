@@ -41,10 +41,10 @@ export const expectUnlike = (picture, without, what, least = 2) => {
   console.log(`${what}: ${mean.toFixed(1)} grey levels away`);
 };
 
-/** The same to rounding. */
-export const expectAlike = (picture, other, what) => {
+/** The same to rounding: within `most` grey levels. */
+export const expectAlike = (picture, other, what, most = 0.1) => {
   const mean = difference(picture, other);
-  assert.ok(mean < 0.1, `${what}: mean difference ${mean.toFixed(2)} of 255`);
+  assert.ok(mean < most, `${what}: mean difference ${mean.toFixed(2)} of 255`);
   console.log(`${what}: the same`);
 };
 
