@@ -37,7 +37,7 @@ export { type Metadata, type RunRecord, readMetadata } from './images/metadata.j
 export type { ImageSource, RawImage } from './images/source.js';
 export { type InspectedVariant, type Inspection, inspect } from './inspect/inspect.js';
 export type { Lora, LoraInfo } from './loras/lora.js';
-export type { AddLoraOptions } from './loras/options.js';
+export type { AddLoraOptions, RunLora } from './loras/options.js';
 export { type DefaultModel, defaultModel } from './models/default-model.js';
 export type { MemoryOptions } from './models/memory.js';
 export type { LoadEvent, LoadOptions } from './models/options.js';

@@ -8,8 +8,11 @@ import { type AddAdapterOptions, adapterSettings } from './adapters/options.js';
 import { abortError, OptionError, quoted, StateError } from './errors.js';
 import type { FaceNetworks } from './faces/face.js';
 import { stem } from './files/files.js';
-import { Lora, loraHandle, openLora, UnetWeights } from './loras/lora.js';
+import { Companions } from './loras/companions.js';
+import { Lora, loraHandle } from './loras/lora.js';
 import { type AddLoraOptions, loraSettings } from './loras/options.js';
+import { ModelWeights } from './loras/weights.js';
+import { changeable, openLora } from './models/lora-file.js';
 import { loadModel, type Model } from './models/model.js';
 import { type LoadOptions, type LoadSettings, loadSettings } from './models/options.js';
 import { infoOf, type PipelineInfo } from './models/pipeline-info.js';
@@ -30,7 +33,7 @@ import { type Warn, type Warning, warner } from './warnings.js';
 export interface PipelineParts {
   readonly host: EngineHost;
   readonly model: Model;
-  readonly weights: UnetWeights;
+  readonly weights: ModelWeights;
 }
 
 const parts = new WeakMap<Pipeline, PipelineParts>();
@@ -60,7 +63,8 @@ export class Pipeline {
   readonly #host: EngineHost;
   readonly #model: Model;
   readonly #settings: LoadSettings;
-  readonly #weights: UnetWeights;
+  readonly #weights: ModelWeights;
+  readonly #companions: Companions;
   readonly #queue: RunQueue;
   readonly #adapters = new Map<string, Adapter>();
   readonly #loras = new Map<string, Lora>();
@@ -83,7 +87,8 @@ export class Pipeline {
     this.#host = host;
     this.#model = model;
     this.#settings = settings;
-    this.#weights = new UnetWeights(host, model.unet);
+    this.#weights = new ModelWeights(host, model);
+    this.#companions = new Companions(host);
     this.#queue = new RunQueue(settings.maxQueue);
     this.#attaching = new Attaching(host, this.#closing.signal, closedError);
     this.#warnings = warnings;
@@ -158,6 +163,7 @@ export class Pipeline {
       const context = {
         host: this.#host,
         unet: this.#model.unet,
+        networks: changeable(this.#model),
         modelFolder: this.#model.folder,
         allowNonFinite: this.#settings.allowNonFinite,
         warn: this.#warn,
@@ -169,19 +175,28 @@ export class Pipeline {
         detach: (it) => this.#detachAdapter(it),
         encode: (it, how) => this.#encode(it, how),
       });
+      const drop = (): void => {
+        this.#companions.leave(adapter);
+        own.free();
+      };
+      await this.#companions.join(adapter, stop).catch((error) => {
+        drop();
+        throw error;
+      });
       return {
         handle: adapter,
         keep: () => {
           this.#checkName('adapter', adapter.name, this.#adapters); // another call may have taken it meanwhile
           this.#adapters.set(adapter.name, adapter);
         },
-        drop: own.free,
+        drop,
       };
     });
   }
 
   /**
-   * Attaches a LoRA file (kohya or PEFT, linear layers of the UNet), in effect in every run from now on.
+   * Attaches a LoRA file (kohya, diffusers or PEFT), in effect in every run from now on. A file with the numbers of an attached
+   * FaceID adapter's own LoRA is none more: its scale is that adapter's `loraScale`.
    *
    * @example
    * await pipe.addLora('ink.safetensors', { name: 'ink', scale: 0.8 })
@@ -192,16 +207,17 @@ export class Pipeline {
     const name = settings.name ?? stem(path);
     this.#checkName('LoRA', name, this.#loras);
     return this.#attaching.load(settings.signal, async (stop) => {
-      const handle = await openLora(this.#host, this.#model.unet, path, stop);
+      const handle = await openLora(this.#host, changeable(this.#model), path, stop);
       for (const { code, message } of handle.info.warnings) this.#warn(code, message);
-      const lora = new Lora(name, settings.scale, handle, (it) => this.#detachLora(it));
+      const lora = new Lora(name, settings, handle, (it) => this.#detachLora(it));
+      await this.#companions.join(lora, stop);
       return {
         handle: lora,
         keep: () => {
           this.#checkName('LoRA', name, this.#loras);
           this.#loras.set(name, lora);
         },
-        drop: () => undefined,
+        drop: () => this.#companions.leave(lora),
       };
     });
   }
@@ -221,7 +237,12 @@ export class Pipeline {
       const settings = runSettings(options, this.#model.defaults, this.#settings.maxPromptChars);
       control.listen(settings.onProgress);
       if (settings.signal?.aborted) throw abortError(settings.signal.reason);
-      const attached = { model: this.#model, adapters: this.#adapters, loras: this.#loras };
+      const attached = {
+        model: this.#model,
+        adapters: this.#adapters,
+        loras: this.#loras,
+        companions: this.#companions,
+      };
       const { logger, strict } = this.#settings;
       const run = checkedRun(settings, attached, { logger, strict });
       submit(run, control, asked, {
@@ -277,16 +298,18 @@ export class Pipeline {
   }
 
   #detachAdapter(adapter: Adapter): Promise<void> {
-    const { network, free } = adapterParts(adapter);
+    const { lora, free } = adapterParts(adapter);
     this.#adapters.delete(adapter.name);
+    this.#companions.leave(adapter);
     return this.#queue.between(async () => {
-      if (this.#weights.uses(network)) await this.#restore();
+      if (lora && this.#weights.uses(lora.deltas)) await this.#restore();
       free();
     });
   }
 
   #detachLora(lora: Lora): Promise<void> {
     this.#loras.delete(lora.name);
+    this.#companions.leave(lora);
     return this.#queue.between(async () => {
       if (this.#weights.uses(loraHandle(lora))) await this.#restore();
     });

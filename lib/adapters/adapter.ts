@@ -1,7 +1,8 @@
-import { StateError } from '../errors.js';
 import type { FaceNetworks } from '../faces/face.js';
 import type { ImageSource } from '../images/source.js';
 import type { NetworkHandle, Tensor } from '../native/types.js';
+import { disposedHandle } from '../options/attached.js';
+import type { AdapterLora } from './companion.js';
 import type { Embedding } from './embedding.js';
 import { type EncodeOptions, type EncodeSettings, encodeSettings } from './encode-options.js';
 import type { ImageEncoder } from './encoder.js';
@@ -17,7 +18,7 @@ export interface AdapterInfo {
   /** Encoder that it reads, by name; undefined when it reads identities alone. */
   readonly encoder?: string;
   readonly needsFace: boolean;
-  /** Rank of the LoRA inside, 0 for none. */
+  /** Rank of its LoRA, inside or from the option `lora`; 0 for none. */
   readonly loraRank: number;
   readonly licence: string;
   /** Recommended scales. */
@@ -34,6 +35,8 @@ export interface AdapterParts {
   readonly encoder: (ImageEncoder & { readonly need: EncoderNeed }) | undefined;
   readonly faces: FaceNetworks | undefined;
   readonly faceCrop: number;
+  /** In effect in the runs that reference the adapter, at `loraScale` unless they say otherwise. */
+  readonly lora: AdapterLora | undefined;
   readonly loraScale: number;
   readonly licences: readonly string[];
   /** Unconditional tokens of one picture, by structure scale: the same in every run. */
@@ -104,7 +107,3 @@ export class Adapter {
     return this.dispose();
   }
 }
-
-/** The error of using a handle after `dispose`. */
-export const disposedHandle = (what: string, name: string): StateError =>
-  new StateError('CLOSED', `The ${what} "${name}" was disposed`, `Attach it again`, { details: { name } });

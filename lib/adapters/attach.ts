@@ -9,14 +9,17 @@ import type { Lease, Shared } from '../native/shared.js';
 import type { NetworkHandle, NetworkInfo, Stop } from '../native/types.js';
 import type { Warn } from '../warnings.js';
 import type { AdapterInfo, AdapterParts } from './adapter.js';
+import { adapterLora } from './companion.js';
 import { findEncoder, type ImageEncoder, loadEncoder } from './encoder.js';
 import type { AdapterSettings } from './options.js';
-import { encoderName, needsOf, type VariantRow, variantRow } from './variants.js';
+import { encoderName, needsOf, variantRow } from './variants.js';
 
 /** What attaching needs of a pipeline. */
 export interface AttachContext {
   readonly host: EngineHost;
   readonly unet: NetworkHandle;
+  /** It and the text encoders: what LoRAs change. */
+  readonly networks: readonly NetworkHandle[];
   readonly modelFolder: string | undefined;
   readonly allowNonFinite: boolean;
   readonly warn: Warn;
@@ -82,9 +85,6 @@ const openFaces = async (
   return faces;
 };
 
-const loraMissing = (row: VariantRow, info: NetworkInfo, version: 'v1' | 'v2' | undefined): boolean =>
-  row.needsLora && version !== 'v1' && !info.loraRank;
-
 /** Loads an adapter with what belongs to it, smallest things first: nothing large is read before the parts fit. */
 export const attach = async (
   context: AttachContext,
@@ -118,12 +118,8 @@ export const attach = async (
     undo.push(() => network.dispose());
     const { info } = network;
     for (const { code, message } of info.warnings) warn(code, message);
-    if (loraMissing(row, info, version)) {
-      warn(
-        'ADAPTER_LORA_MISSING',
-        `${stem(file)} has no LoRA inside; ${row.title} is weak without the one it was trained with`,
-      );
-    }
+    const companion = { file, companion: settings.lora, network, row, version };
+    const lora = await adapterLora({ host, networks: context.networks, warn, stop }, companion);
     const encoder =
       encoderFile === undefined
         ? undefined
@@ -142,6 +138,7 @@ export const attach = async (
         encoder: encoder && { ...encoder.value, need: needs.encoder! },
         faces: faces?.value,
         faceCrop: settings.faceCrop,
+        lora,
         loraScale: settings.loraScale,
         licences: [licence, ...(faces?.value.licences ?? [])],
         unconditional: new Map(),
@@ -153,7 +150,7 @@ export const attach = async (
         tokens: info.tokensPerImage ?? 0,
         ...(needs.encoder ? { encoder: encoderName(needs.encoder) } : {}),
         needsFace: needs.identity > 0,
-        loraRank: info.loraRank ?? 0,
+        loraRank: lora?.rank ?? 0,
         licence,
         hint: row.hint,
       },

@@ -59,8 +59,7 @@ export const checkReference = (
   }
   if (reference.combine === 'best' && weights && needs.identity > 0)
     conflict('weights', 'combine "best" takes one face alone');
-  if (reference.loraScale !== undefined && !adapter.network.info.loraRank)
-    conflict('loraScale', `${adapter.name} has no LoRA inside`);
+  if (reference.loraScale !== undefined && !adapter.lora) conflict('loraScale', `${adapter.name} has no LoRA`);
   if (reference.structureScale !== undefined && adapter.version !== 'v2')
     conflict('structureScale', 'it belongs to FaceID Plus v2');
   if (reference.renormalize !== undefined && needs.identity === 0)

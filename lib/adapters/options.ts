@@ -18,7 +18,9 @@ export interface AddAdapterOptions {
   readonly face?: FaceFiles | FaceAnalyzer;
   /** Default: the file's name without its ending. */
   readonly name?: string;
-  /** Strength of the LoRA inside a FaceID adapter, 0…2. Default 1. */
+  /** File of the LoRA that a FaceID adapter was trained with. Never applied twice: one inside acts. */
+  readonly lora?: string;
+  /** Strength of a FaceID adapter's LoRA, 0…2. Default 1. */
   readonly loraScale?: number;
   /** FaceID Plus: v1 and v2 have the same tensors. Default: known by the file's hash, else v2 with a warning. */
   readonly version?: 'v1' | 'v2';
@@ -31,6 +33,7 @@ export interface AdapterSettings {
   readonly encoder: string | undefined;
   readonly face: unknown; // FaceFiles or a FaceAnalyzer
   readonly name: string | undefined;
+  readonly lora: string | undefined;
   readonly loraScale: number;
   readonly version: 'v1' | 'v2' | undefined;
   readonly faceCrop: number;
@@ -43,6 +46,7 @@ export const adapterSettings = (options: unknown = {}): AdapterSettings => {
     encoder: given.encoder,
     face: given.face,
     name: given.name,
+    lora: given.lora,
     loraScale: given.loraScale ?? defaultOf(ADAPTER, 'loraScale'),
     version: given.version,
     faceCrop: given.faceCrop ?? defaultOf(ADAPTER, 'faceCrop'),

@@ -45,7 +45,7 @@ export interface RunRecord {
   readonly device: string;
   readonly dtype: string;
   readonly model: { readonly name: string; readonly family: string };
-  readonly loras: readonly { readonly name: string; readonly scale: number }[];
+  readonly loras: readonly { readonly name: string; readonly scale: number; readonly textScale: number }[];
   readonly references: readonly {
     readonly adapter: string;
     readonly variant: string;

@@ -101,7 +101,7 @@ const folderFiles = async (folder: string): Promise<ModelFiles> => {
   const towers = ['model', 'pytorch_model'];
   const unet = await partIn(folder, 'unet', 'unet', networks);
   const vae = await partIn(folder, 'vae', 'vae', networks);
-  const text = [
+  const text: TextPart[] = [
     {
       part: await partIn(folder, 'text_encoder', 'clip_text', towers),
       tokenizer: () => loadTokenizer(join(folder, 'tokenizer')),
@@ -109,7 +109,7 @@ const folderFiles = async (folder: string): Promise<ModelFiles> => {
   ];
   if (isComponent(index.text_encoder_2)) {
     text.push({
-      part: await partIn(folder, 'text_encoder_2', 'clip_text', towers),
+      part: { ...(await partIn(folder, 'text_encoder_2', 'clip_text', towers)), encoder: 1 },
       tokenizer: () => loadTokenizer(join(folder, 'tokenizer_2')),
     });
   }

@@ -1,4 +1,7 @@
 // The addon's shapes, as native/binding of the repository makes them.
+import type { Card, Dtype } from './device-types.js';
+
+export type { Card, Dtype } from './device-types.js';
 
 /** A value of the core: f32, row-major [N, H, W, C]; tokens are [N, 1, T, C]. */
 export interface Tensor {
@@ -40,7 +43,7 @@ export interface LoadSpec extends CallOptions {
   readonly config?: Readonly<Record<string, unknown>>;
   /** Of an adapter: the UNet it must fit. */
   readonly unet?: NetworkHandle;
-  /** Of a text encoder in an ldm single file: 0 CLIP-L, 1 bigG. */
+  /** Which text encoder: 0 CLIP-L, 1 bigG. */
   readonly encoder?: number;
   readonly allowNonFinite?: boolean;
 }
@@ -256,15 +259,19 @@ export interface Engine {
   /** The recogniser's raw output for an aligned 112 crop. */
   identify(network: NetworkHandle, crop: Pixels, options: CallOptions): Promise<Float32Array>;
   /**
-   * Makes the network's weights base + sum of strength x delta, from the file's own numbers; an empty list restores
-   * them byte for byte. A delta comes from an adapter's inside or from a LoRA file.
+   * Makes the weights of a UNet or text encoder base + sum of strength x delta, from the file's own numbers; an empty
+   * list restores them byte for byte. Deltas come from an adapter's inside or from a LoRA file, of all that a file has
+   * those of this network act.
    */
   setLoras(
     network: NetworkHandle,
-    loras: readonly { readonly lora: NetworkHandle | LoraHandle; readonly strength: number }[],
+    loras: readonly { readonly lora: DeltaSource; readonly strength: number }[],
     options: CallOptions,
   ): Promise<{ readonly changed: number }>;
-  openLora(path: string, network: NetworkHandle, options: CallOptions): Promise<LoraHandle>;
+  /** Matches a file with a model's UNet and text encoders. */
+  openLora(path: string, networks: readonly NetworkHandle[], options: CallOptions): Promise<LoraHandle>;
+  /** Whether both make the same change of every weight, compared number by number. */
+  sameDeltas(a: DeltaSource, b: DeltaSource, options: CallOptions): Promise<boolean>;
   sample(
     spec: SampleSpec,
     onStep?: (event: { readonly row: number; readonly step: number }) => void,
@@ -290,12 +297,17 @@ export interface Engine {
 
 export interface LoraHandle {
   readonly info: {
+    /** Layers that it changes: of the UNet, and of text encoders. */
     readonly modules: number;
+    readonly textModules: number;
     readonly unmatched: readonly string[];
     readonly rank: number;
     readonly warnings: readonly { readonly code: string; readonly message: string }[];
   };
 }
+
+/** Where changes of weights come from: an adapter's inside, or a LoRA file. */
+export type DeltaSource = NetworkHandle | LoraHandle;
 
 export interface FileInfo {
   readonly format: string;
@@ -306,21 +318,6 @@ export interface FileInfo {
   readonly warnings: readonly { readonly code: string; readonly message: string }[];
   /** Of an adapter: what detection found. */
   readonly adapter?: NetworkInfo;
-}
-
-/** What networks compute with; auto is what the device is fastest with. */
-export type Dtype = 'auto' | 'f32' | 'f16' | 'bf16';
-
-/** An NVIDIA card as the driver describes it. */
-export interface Card {
-  readonly id: `cuda:${number}`;
-  readonly name: string;
-  /** Compute capability, such as `9.0`. */
-  readonly capability: string;
-  /** Bytes of its memory. */
-  readonly memory: number;
-  /** The newest CUDA that the driver knows, such as `13.0`. */
-  readonly driver: string;
 }
 
 export interface Addon {

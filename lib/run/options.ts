@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { type Reference, type ReferenceSettings, referenceOf } from '../adapters/reference.js';
 import { OptionError } from '../errors.js';
+import { type RunLora, type RunLoraSettings, runLoraOf } from '../loras/options.js';
 import type { ModelDefaults } from '../models/options.js';
 import { expectedFor, readList, readPlain } from '../options/check.js';
 import { readOptions } from '../options/read.js';
@@ -64,6 +65,8 @@ export interface GenerateOptions {
   /** Write the settings into the pictures' files. Default true. */
   readonly metadata?: boolean;
   readonly references?: readonly Reference[];
+  /** The LoRAs of this run, in place of all that are attached; `<lora:name:w>` comes on top. Default: those attached. */
+  readonly loras?: readonly RunLora[];
   readonly signal?: AbortSignal;
   /** Called with every event, in order; an error thrown here fails the run. */
   readonly onProgress?: (event: JobEvent) => void;
@@ -82,6 +85,7 @@ const own = {
   seed: z.custom<number | bigint>(() => true), // checked by seedOf
   clipSkip: z.union([clipSkip, z.tuple([clipSkip, clipSkip])]),
   references: z.array(z.unknown()), // checked one by one
+  loras: z.array(z.unknown()), // the same
   onProgress: func<(event: JobEvent) => void>(),
 };
 
@@ -109,6 +113,7 @@ export interface RunSettings {
   readonly note: string | undefined;
   readonly metadata: boolean;
   readonly references: readonly ReferenceSettings[];
+  readonly loras: readonly RunLoraSettings[] | undefined;
   readonly signal: AbortSignal | undefined;
   readonly onProgress: ((event: JobEvent) => void) | undefined;
 }
@@ -153,9 +158,11 @@ export const runSettings = (
 ): RunSettings => {
   const prepare = (raw: Record<string, unknown>): void => {
     raw.clipSkip = readPlain(raw.clipSkip, 'clipSkip');
-    if (raw.references !== undefined) {
-      const isEmpty = Array.isArray(raw.references) && raw.references.length === 0;
-      raw.references = isEmpty ? [] : readList(raw.references, 'references', GENERATE.rows.references.range[1]);
+    for (const name of ['references', 'loras'] as const) {
+      const list = raw[name];
+      if (list === undefined) continue;
+      const isEmpty = Array.isArray(list) && list.length === 0;
+      raw[name] = isEmpty ? [] : readList(list, name, GENERATE.rows[name].range[1]);
     }
   };
   const mend = (option: string, found: unknown): string | undefined =>
@@ -191,6 +198,7 @@ export const runSettings = (
     note: given.note,
     metadata: given.metadata ?? defaultOf(GENERATE, 'metadata'),
     references: (given.references ?? []).map((reference, i) => referenceOf(reference, i, defaults.scale)),
+    loras: given.loras?.map(runLoraOf),
     signal: given.signal,
     onProgress: given.onProgress,
   };

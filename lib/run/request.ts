@@ -1,8 +1,8 @@
 import type { Adapter } from '../adapters/adapter.js';
 import type { ReferenceSettings } from '../adapters/reference.js';
 import type { ImageLimits } from '../images/limits.js';
-import type { RunRecord } from '../images/metadata.js';
-import type { Delta, UnetWeights } from '../loras/lora.js';
+import type { LoraPlan } from '../loras/deltas.js';
+import type { ModelWeights } from '../loras/weights.js';
 import type { Model } from '../models/model.js';
 import type { EngineHost } from '../native/engine.js';
 import type { Stop } from '../native/types.js';
@@ -13,7 +13,7 @@ import type { JobControl } from './job.js';
 import type { RunSettings } from './options.js';
 
 /** A run that has passed every check at the door. */
-export interface Run {
+export interface Run extends LoraPlan {
   readonly settings: RunSettings;
   readonly prompt: ParsedPrompt;
   readonly negative: ParsedPrompt | undefined;
@@ -24,8 +24,6 @@ export interface Run {
     readonly settings: ReferenceSettings;
     readonly adapter: Adapter;
   }[];
-  readonly deltas: readonly Delta[];
-  readonly loras: RunRecord['loras'];
   /** Grows while the run is on: `warn` adds to it. */
   readonly warnings: readonly Warning[];
   readonly warn: Warn;
@@ -35,7 +33,7 @@ export interface Run {
 export interface RunContext {
   readonly host: EngineHost;
   readonly model: Model;
-  readonly weights: UnetWeights;
+  readonly weights: ModelWeights;
   readonly limits: ImageLimits;
   readonly control: JobControl;
   readonly stop: Stop;

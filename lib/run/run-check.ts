@@ -1,10 +1,13 @@
-import { Adapter, adapterParts, disposedHandle } from '../adapters/adapter.js';
+import { Adapter, adapterParts } from '../adapters/adapter.js';
 import { checkReference } from '../adapters/check-reference.js';
 import type { ReferenceSettings } from '../adapters/reference.js';
 import { influencesOf } from '../adapters/site-prompts.js';
-import { nearest, OptionError, quoted, StateError } from '../errors.js';
-import { adapterDeltas, type Lora, loraDeltas } from '../loras/lora.js';
+import { OptionError, quoted, StateError } from '../errors.js';
+import type { Companions } from '../loras/companions.js';
+import { companionNames, loraPlan } from '../loras/deltas.js';
+import type { Lora } from '../loras/lora.js';
 import type { Model } from '../models/model.js';
+import { attachedOne, type Choice } from '../options/attached.js';
 import { expectedFor } from '../options/check.js';
 import { type LoraUse, type ParsedPrompt, parsePrompt } from '../prompt/index.js';
 import { schedule } from '../schedulers/index.js';
@@ -18,7 +21,15 @@ export interface Attached {
   readonly model: Model;
   readonly adapters: ReadonlyMap<string, Adapter>;
   readonly loras: ReadonlyMap<string, Lora>;
+  readonly companions: Companions;
 }
+
+const adapterChoice = (attached: ReadonlyMap<string, Adapter>): Choice<Adapter> => ({
+  what: 'adapter',
+  call: 'addAdapter',
+  isHandle: (value) => value instanceof Adapter,
+  attached,
+});
 
 /** Samplers whose schedule is their own. */
 const FIXED_SCHEDULE: readonly string[] = ['ddim', 'pndm', 'lcm', 'tcd'];
@@ -40,35 +51,7 @@ const adapterOf = ({ adapter, option }: ReferenceSettings, adapters: ReadonlyMap
       { details: { option: `${option}.adapter` } },
     );
   }
-  if (adapter instanceof Adapter) {
-    if (adapter.disposed) throw disposedHandle('adapter', adapter.name);
-    if (attached.includes(adapter)) return adapter;
-    throw new OptionError(
-      'OPTION_CONFLICT',
-      `${option}.adapter is attached to another pipeline`,
-      'Attach it to this one',
-      { details: { option: `${option}.adapter` } },
-    );
-  }
-  const named = typeof adapter === 'string' ? adapters.get(adapter) : undefined;
-  if (named) return named;
-  if (typeof adapter !== 'string') {
-    throw new OptionError(
-      'OPTION_TYPE',
-      `Expected a handle or a name for ${option}.adapter`,
-      'Give what addAdapter returned',
-      { details: { option: `${option}.adapter` } },
-    );
-  }
-  const near = nearest(adapter, adapters.keys());
-  throw new OptionError(
-    'OPTION_UNKNOWN',
-    `No adapter named ${quoted(adapter)} is attached`,
-    near
-      ? `Did you mean ${quoted(near)}?`
-      : `Attached are ${attached.map((one) => quoted(one.name)).join(', ') || 'none'}`,
-    { details: { option: `${option}.adapter` } },
-  );
+  return attachedOne(adapter, `${option}.adapter`, adapterChoice(adapters));
 };
 
 /** Layers that may be left out depend on the model's encoders. */
@@ -105,7 +88,7 @@ export const checkedRun = (
   attached: Attached,
   how: { readonly logger: Logger | undefined; readonly strict: boolean },
 ): Run => {
-  const { model, adapters, loras } = attached;
+  const { model, adapters, loras, companions } = attached;
   const warnings: Warning[] = [];
   const warn = warner((warning) => warnings.push(warning), how.logger, how.strict);
   const { sampler, schedule: sigmas, spacing, prediction, eta } = settings;
@@ -117,14 +100,15 @@ export const checkedRun = (
   checkClipSkip(settings, model);
   for (const name of ['prompt2', 'negativePrompt2', 'size'] as const)
     if (settings[name] !== undefined && !model.isXl) warn('OPTION_CONFLICT', `${name} has no effect: it is SDXL's`);
-  const prompts = parsedPrompts(settings, [...loras.keys()]);
+  const prompts = parsedPrompts(settings, [...loras.keys(), ...companionNames(adapters.values())]);
   const references = settings.references.map((reference) => {
     const adapter = adapterOf(reference, adapters);
     checkReference(reference, adapterParts(adapter), settings.guidanceScale > 1, warn);
     influencesOf(reference, model.unet.info.sites ?? []);
     return { settings: reference, adapter };
   });
-  const { deltas, record } = loraDeltas(loras.values(), lorasOf(prompts));
+  const asked = { loras: settings.loras, uses: lorasOf(prompts), references };
+  const plan = loraPlan({ loras, adapters, companions }, asked, warn);
   return {
     settings,
     ...prompts,
@@ -135,8 +119,7 @@ export const checkedRun = (
       eta,
     }),
     references,
-    deltas: [...deltas, ...adapterDeltas(references)],
-    loras: record,
+    ...plan,
     warnings,
     warn,
   };

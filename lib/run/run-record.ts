@@ -24,7 +24,7 @@ export const recordOf = (
       images: resolved[i]!.hashes,
       mask: resolved[i]!.mask,
       weights: resolved[i]!.weights,
-      loraScale: own.network.info.loraRank ? (reference.loraScale ?? own.loraScale) : undefined,
+      loraScale: run.loraScales.get(adapter),
       structureScale: isV2 ? (reference.structureScale ?? defaultOf(REFERENCE, 'structureScale')) : undefined,
     });
     const version = own.version === undefined ? {} : { adapterVersion: own.version };

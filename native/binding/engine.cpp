@@ -40,9 +40,9 @@ Napi::Function EngineHandle::define(Napi::Env env) {
        InstanceMethod<&EngineHandle::combine>("combine"), InstanceMethod<&EngineHandle::detect_faces>("detectFaces"),
        InstanceMethod<&EngineHandle::align_face>("alignFace"), InstanceMethod<&EngineHandle::identify>("identify"),
        InstanceMethod<&EngineHandle::set_loras>("setLoras"), InstanceMethod<&EngineHandle::open_lora>("openLora"),
-       InstanceMethod<&EngineHandle::sample>("sample"), InstanceMethod<&EngineHandle::decode>("decode"),
-       InstanceMethod<&EngineHandle::inspect>("inspect"), InstanceMethod<&EngineHandle::run>("run"),
-       InstanceMethod<&EngineHandle::close>("close")});
+       InstanceMethod<&EngineHandle::same_deltas>("sameDeltas"), InstanceMethod<&EngineHandle::sample>("sample"),
+       InstanceMethod<&EngineHandle::decode>("decode"), InstanceMethod<&EngineHandle::inspect>("inspect"),
+       InstanceMethod<&EngineHandle::run>("run"), InstanceMethod<&EngineHandle::close>("close")});
 }
 
 EngineHandle::EngineHandle(const Napi::CallbackInfo& info) : ObjectWrap(info) {

@@ -29,6 +29,7 @@ class EngineHandle : public Napi::ObjectWrap<EngineHandle> {
   Napi::Value identify(const Napi::CallbackInfo& info);
   Napi::Value set_loras(const Napi::CallbackInfo& info);
   Napi::Value open_lora(const Napi::CallbackInfo& info);
+  Napi::Value same_deltas(const Napi::CallbackInfo& info);
   Napi::Value sample(const Napi::CallbackInfo& info);
   Napi::Value decode(const Napi::CallbackInfo& info);
   Napi::Value inspect(const Napi::CallbackInfo& info);

@@ -43,6 +43,20 @@ TensorSource generated(const Napi::Object& source) {
   return source.Has("dtype") && text_of(source, "dtype") == "f16" ? halved(std::move(made)) : made;
 }
 
+// A network whose weights LoRAs change.
+std::shared_ptr<Loaded> changeable(const Napi::Value& value, const char* what) {
+  std::shared_ptr<Loaded> loaded = NetworkHandle::get(value, what);
+  network_of(loaded, loaded->kind == NetworkKind::clip_text ? NetworkKind::clip_text : NetworkKind::unet, what);
+  return loaded;
+}
+
+// That of a LoRA file, or the one inside an adapter.
+std::shared_ptr<const Lora> lora_of(const Napi::Value& value) {
+  if (std::shared_ptr<const Lora> lora = LoraHandle::get(value)) return lora;
+  const auto adapter = NetworkHandle::get(value, "lora");
+  return {adapter, &adapter->inner_lora};
+}
+
 }  // namespace
 
 Napi::Value EngineHandle::inspect(const Napi::CallbackInfo& info) {
@@ -111,10 +125,11 @@ Napi::Value EngineHandle::load(const Napi::CallbackInfo& info) {
 Napi::Value EngineHandle::open_lora(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&]() -> Napi::Value {
     const std::string path = info[0].ToString();
-    const auto unet = NetworkHandle::get(info[1], "network");
-    network_of(unet, NetworkKind::unet, "network");
-    return post(info.Env(), info[2], info.Env().Undefined(), [path, unet](Job&) -> Finish {
-      auto lora = std::make_shared<Lora>(read_lora(path, *unet));
+    const Napi::Array list = array_of(info[1], "networks");
+    std::vector<std::shared_ptr<Loaded>> networks;
+    for (uint32_t i = 0; i < list.Length(); ++i) networks.push_back(changeable(list.Get(i), "networks"));
+    return post(info.Env(), info[2], info.Env().Undefined(), [path, networks](Job&) -> Finish {
+      auto lora = std::make_shared<Lora>(read_lora(path, networks));
       return [lora](Napi::Env env) -> Napi::Value { return LoraHandle::make(env, lora); };
     });
   });
@@ -122,8 +137,7 @@ Napi::Value EngineHandle::open_lora(const Napi::CallbackInfo& info) {
 
 Napi::Value EngineHandle::set_loras(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&]() -> Napi::Value {
-    const auto unet = NetworkHandle::get(info[0], "network");
-    network_of(unet, NetworkKind::unet, "network");
+    const auto network = changeable(info[0], "network");
     const Napi::Array list = array_of(info[1], "loras");
     struct Active {
       std::shared_ptr<const Lora> lora;
@@ -132,23 +146,28 @@ Napi::Value EngineHandle::set_loras(const Napi::CallbackInfo& info) {
     std::vector<Active> active;
     for (uint32_t i = 0; i < list.Length(); ++i) {
       const Napi::Object o = object_of(list.Get(i), "loras");
-      std::shared_ptr<const Lora> lora = LoraHandle::get(o.Get("lora"));
-      if (!lora) {
-        const auto adapter = NetworkHandle::get(o.Get("lora"), "lora");
-        lora = {adapter, &adapter->inner_lora};
-      }
-      active.push_back({std::move(lora), static_cast<float>(number_of(o, "strength"))});
+      active.push_back({lora_of(o.Get("lora")), static_cast<float>(number_of(o, "strength"))});
     }
-    return post(info.Env(), info[2], info.Env().Undefined(), [unet, active](Job&) -> Finish {
+    return post(info.Env(), info[2], info.Env().Undefined(), [network, active](Job&) -> Finish {
       std::vector<ActiveLora> loras;
       for (const Active& a : active) loras.push_back({a.lora.get(), a.strength});
-      const size_t changed = ipa::set_loras(*unet, loras);
+      const size_t changed = ipa::set_loras(*network, loras);
       return [changed](Napi::Env env) -> Napi::Value {
         Napi::Object out = Napi::Object::New(env);
         out.Set("changed", static_cast<double>(changed));
         return out;
       };
     });
+  });
+}
+
+Napi::Value EngineHandle::same_deltas(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&]() -> Napi::Value {
+    return post(info.Env(), info[2], info.Env().Undefined(),
+                [a = lora_of(info[0]), b = lora_of(info[1])](Job&) -> Finish {
+                  const bool same = ipa::same_deltas(*a, *b);
+                  return [same](Napi::Env env) -> Napi::Value { return Napi::Boolean::New(env, same); };
+                });
   });
 }
 

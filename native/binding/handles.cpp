@@ -189,7 +189,9 @@ Napi::Object LoraHandle::make(Napi::Env env, std::shared_ptr<Lora> lora) {
 
 Napi::Value LoraHandle::info(const Napi::CallbackInfo& info) {
   Napi::Object out = Napi::Object::New(info.Env());
-  out.Set("modules", static_cast<double>(lora_->modules()));
+  const size_t in_unet = lora_->modules(LoraPart::unet);
+  out.Set("modules", static_cast<double>(in_unet));
+  out.Set("textModules", static_cast<double>(lora_->modules() - in_unet));
   out.Set("rank", static_cast<double>(lora_->rank));
   Napi::Array unmatched = Napi::Array::New(info.Env(), lora_->unmatched.size());
   for (size_t i = 0; i < lora_->unmatched.size(); ++i) unmatched.Set(static_cast<uint32_t>(i), lora_->unmatched[i]);

@@ -79,6 +79,7 @@ std::map<std::string, PlanKind> plans_of(Loaded& loaded, const LoadRequest& requ
 std::shared_ptr<Loaded> load(std::shared_ptr<Device> device, LoadRequest request) {
   auto loaded = std::make_shared<Loaded>();
   loaded->kind = request.kind;
+  if (request.kind == NetworkKind::clip_text) loaded->part = request.encoder == 0 ? LoraPart::text : LoraPart::text2;
   if (request.kind == NetworkKind::onnx) {
     loaded->onnx = std::make_unique<OnnxNetwork>(device_of_graphs(device), open_onnx(request.path), request.options);
     for (const auto& [name, tensor] : loaded->onnx->network().store().source().index)
@@ -102,14 +103,16 @@ std::shared_ptr<Loaded> load(std::shared_ptr<Device> device, LoadRequest request
   return loaded;
 }
 
-Lora read_lora(const std::string& path, const Loaded& unet) {
-  const LoraNetwork networks[] = {{LoraPart::unet, unet.network->store().source().index}};
-  return open_lora(without_nesting(open_weights(path)), networks);
+Lora read_lora(const std::string& path, std::span<const std::shared_ptr<Loaded>> networks) {
+  std::vector<LoraNetwork> parts;
+  for (const auto& loaded : networks) parts.push_back({loaded->part, loaded->network->store().source().index});
+  return open_lora(without_nesting(open_weights(path)), parts);
 }
 
-size_t set_loras(Loaded& unet, std::span<const ActiveLora> active) {
-  unet.network->come();
-  return apply_loras(unet.network->store(), unet.network->device().pool, LoraPart::unet, unet.loras, active);
+size_t set_loras(Loaded& loaded, std::span<const ActiveLora> active) {
+  Network& network = *loaded.network;
+  network.come();
+  return apply_loras(network.store(), network.device().pool, loaded.part, loaded.loras, active);
 }
 
 }  // namespace ipa

@@ -25,7 +25,8 @@ struct Loaded {
   AdapterInfo adapter;
   std::unique_ptr<Network> network;
   std::unique_ptr<OnnxNetwork> onnx;
-  LoraState loras;                                            // of a unet: what is merged now
+  LoraPart part = LoraPart::unet;                             // what LoRA files call a unet or text encoder
+  LoraState loras;                                            // of these: what is merged now
   Lora inner_lora;                                            // of a FaceID adapter: its own
   int64_t parameters = 0;                                     // numbers in the weights that are used
   double streaming_seconds = 0;                               // that streamed weights take in every run, about
@@ -36,7 +37,7 @@ struct LoadRequest {
   NetworkKind kind;
   std::string path;                // of the file; for generated weights empty
   bool ldm = false;                // names of a single-file checkpoint
-  int encoder = 0;                 // which text encoder of a single file: 0 CLIP-L, 1 bigG
+  int encoder = 0;                 // which text encoder: 0 CLIP-L, 1 bigG
   TensorSource generated;          // used when path is empty
   Compute compute = Compute::f32;  // of those kinds of network that can choose: runtime/recorders.h
   ConfigFacts facts;
@@ -46,9 +47,10 @@ struct LoadRequest {
 
 std::shared_ptr<Loaded> load(std::shared_ptr<Device> device, LoadRequest request);
 
-// A LoRA file, matched with the UNet's modules.
-Lora read_lora(const std::string& path, const Loaded& unet);
-// Makes the UNet's weights the file's plus `active`; returns how many were rewritten. Between runs only.
-size_t set_loras(Loaded& unet, std::span<const ActiveLora> active);
+// A LoRA file, matched with the modules of these: a model's UNet and text encoders.
+Lora read_lora(const std::string& path, std::span<const std::shared_ptr<Loaded>> networks);
+// Makes the network's weights the file's plus what `active` has for it; returns how many were rewritten. Between runs
+// only.
+size_t set_loras(Loaded& network, std::span<const ActiveLora> active);
 
 }  // namespace ipa

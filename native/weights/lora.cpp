@@ -47,13 +47,19 @@ void rewrite_all(Store& store, ThreadPool& pool, LoraPart part, const std::vecto
 
 }  // namespace
 
+size_t Lora::modules(LoraPart part) const {
+  const LoraDeltas* deltas = deltas_of(*this, part);
+  size_t count = 0;
+  for (const auto& [path, list] : deltas ? *deltas : LoraDeltas{}) {
+    const bool bias = path.ends_with(kBias);
+    if (!bias || !deltas->contains(path.substr(0, path.size() - kBias.size()) + ".weight")) ++count;
+  }
+  return count;
+}
+
 size_t Lora::modules() const {
   size_t count = 0;
-  for (const auto& [part, deltas] : parts)
-    for (const auto& [path, list] : deltas) {
-      const bool bias = path.ends_with(kBias);
-      if (!bias || !deltas.contains(path.substr(0, path.size() - kBias.size()) + ".weight")) ++count;
-    }
+  for (const auto& [part, deltas] : parts) count += modules(part);
   return count;
 }
 

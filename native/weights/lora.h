@@ -31,7 +31,8 @@ struct Lora {
   std::vector<std::pair<std::string, std::string>> warnings;  // code, sentence
   std::shared_ptr<const char> identity;                       // tells files apart, see LoraState
 
-  size_t modules() const;  // layers that are changed, in all parts
+  size_t modules(LoraPart part) const;  // layers that are changed
+  size_t modules() const;               // in all parts
 };
 
 // A network that the file may have factors for: the index of its store's source.

@@ -1,6 +1,6 @@
 // An engine without numbers: every call answers after a moment, records what it was given, and honours its stop flag.
 import type { EngineHost } from '../../lib/native/engine.js';
-import type { Engine, NetworkHandle, NetworkInfo, Stop, Tensor } from '../../lib/native/types.js';
+import type { DeltaSource, Engine, NetworkHandle, NetworkInfo, Stop, Tensor } from '../../lib/native/types.js';
 
 const tensor = (tokens: number, width: number, value = 1): Tensor => ({
   shape: [1, 1, tokens, width],
@@ -50,6 +50,8 @@ export interface FakeEngine {
   readonly calls: string[];
   /** Lists given to setLoras, as strengths. */
   readonly loras: number[][];
+  /** The same for text encoders. */
+  readonly textLoras: number[][];
   readonly samples: Parameters<Engine['sample']>[0][];
   /** How long a native call goes on after its stop flag was raised, in ms. */
   windDownMs: number;
@@ -62,11 +64,13 @@ export const fakeEngine = ({ isXl = false, device = 'cpu' } = {}): FakeEngine =>
   const fake: Omit<FakeEngine, 'host'> & { host?: EngineHost } = {
     calls: [],
     loras: [],
+    textLoras: [],
     samples: [],
     windDownMs: 0,
     stepMs: 1,
     closed: false,
   };
+  const companions = new WeakSet<object>(); // LoRA files with "faceid" in their name have the numbers of such adapters
   const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
   const checkStop = async (stop: Stop | undefined): Promise<void> => {
     if (!(stop as FakeStop | undefined)?.raised) return;
@@ -149,12 +153,21 @@ export const fakeEngine = ({ isXl = false, device = 'cpu' } = {}): FakeEngine =>
     alignFace: (_, __, size, { stop }) =>
       answer('align', stop, { width: size, height: size, data: new Uint8Array(size * size * 3) }),
     identify: (_, __, { stop }) => answer('identify', stop, new Float32Array(512).fill(0.1)),
-    setLoras: (_, loras, { stop }) => {
-      fake.loras.push(loras.map(({ strength }) => strength));
+    setLoras: (network, loras, { stop }) => {
+      const lists = network.info.kind === 'unet' ? fake.loras : fake.textLoras;
+      lists.push(loras.map(({ strength }) => strength));
       return answer('setLoras', stop, { changed: loras.length });
     },
-    openLora: (_, __, { stop }) =>
-      answer('openLora', stop, { info: { modules: 3, unmatched: [], rank: 4, warnings: [] } }),
+    openLora: (path, _, { stop }) => {
+      const textModules = path.includes('text') ? 2 : 0;
+      const handle = { info: { modules: 3, textModules, unmatched: [], rank: 4, warnings: [] } };
+      if (path.includes('faceid')) companions.add(handle);
+      return answer('openLora', stop, handle);
+    },
+    sameDeltas: (a, b, { stop }) => {
+      const isAdapters = (it: DeltaSource): boolean => companions.has(it) || ('kind' in it.info && !!it.info.loraRank);
+      return answer('sameDeltas', stop, isAdapters(a) && isAdapters(b));
+    },
     sample: async (spec, onStep) => {
       fake.calls.push('sample');
       fake.samples.push(spec);

@@ -24,6 +24,13 @@ export const ADAPTER = group({
       says: 'Face networks, for the FaceID variants',
     },
     name: ATTACHED_NAME,
+    lora: {
+      type: 'path',
+      default: null,
+      flag: '--adapter-lora <path>',
+      acts: 'weights',
+      says: 'File of the LoRA that a FaceID adapter was trained with; never applied twice: one inside acts',
+    },
     loraScale: {
       type: 'number',
       range: [0, 2],
@@ -31,7 +38,7 @@ export const ADAPTER = group({
       default: 1,
       flag: { none: '--lora-scale sets it for the reference' },
       acts: 'weights',
-      says: 'Strength of the LoRA inside a FaceID adapter',
+      says: "Strength of a FaceID adapter's LoRA",
     },
     version: {
       type: 'choice',
@@ -44,7 +51,7 @@ export const ADAPTER = group({
     faceCrop: FACE_CROP,
     signal: LOAD_SIGNAL,
   },
-  later: ['lora', 'cropFace', 'preset', 'sha256'],
+  later: ['cropFace', 'preset', 'sha256'],
 });
 
 /** How a LoRA is attached. */
@@ -63,9 +70,57 @@ export const LORA = group({
       acts: 'weights',
       says: 'Strength; <lora:name:w> in a prompt sets it for one run',
     },
+    textScale: {
+      type: 'number',
+      range: [-2, 2],
+      unit: 'factor',
+      default: { otherwise: 'as scale' },
+      flag: { none: '<lora:name:te:unet> in the prompt sets it' },
+      acts: 'weights',
+      says: 'Strength in the text encoders; <lora:name:te:unet> in a prompt sets both for one run',
+    },
     signal: LOAD_SIGNAL,
   },
-  later: ['textScale'],
+  later: [],
+});
+
+const OF_GENERATE = { none: 'each --lora attaches one' } as const;
+
+/** One of the LoRAs of a run. */
+export const RUN_LORA = group({
+  call: 'loras: [options] of pipe.generate',
+  documented: { names: ['RunLora'], file: 'loras/options.ts' },
+  rooms: ['loras'],
+  rows: {
+    lora: {
+      type: 'special',
+      expects: 'a handle or a name',
+      default: null,
+      required: true,
+      flag: OF_GENERATE,
+      acts: 'weights',
+      says: 'An attached LoRA, or the name of a FaceID adapter’s own',
+    },
+    scale: {
+      type: 'number',
+      range: [-2, 2],
+      unit: 'factor',
+      default: { otherwise: 'as attached' },
+      flag: OF_GENERATE,
+      acts: 'weights',
+      says: 'Strength in this run',
+    },
+    textScale: {
+      type: 'number',
+      range: [-2, 2],
+      unit: 'factor',
+      default: { otherwise: 'as scale, without it as attached' },
+      flag: OF_GENERATE,
+      acts: 'weights',
+      says: 'Strength in the text encoders in this run',
+    },
+  },
+  later: [],
 });
 
 const OF_THE_RUN = { none: 'the command line reads pictures in the run' } as const;

@@ -1,5 +1,5 @@
 import type { Group } from '../row.js';
-import { ADAPTER, ENCODE, LORA } from './attach.js';
+import { ADAPTER, ENCODE, LORA, RUN_LORA } from './attach.js';
 import { COMMAND } from './command.js';
 import { ANALYZER, DETECT, FACE_FILES, IDENTITY } from './face.js';
 import { GENERATE } from './generate.js';
@@ -22,6 +22,7 @@ export const TABLE = {
   encode: ENCODE,
   faceFiles: FACE_FILES,
   lora: LORA,
+  runLora: RUN_LORA,
   analyzer: ANALYZER,
   detect: DETECT,
   identity: IDENTITY,

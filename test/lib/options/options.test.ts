@@ -91,7 +91,7 @@ t.test('X-03: unknown options, with the nearest name', async (test) => {
     test.match(message, given);
     test.equal(hint, `Did you mean "${near}"?`);
   }
-  for (const later of ['init', 'controls', 'hires', 'freeU', 'preview', 'faces', 'loras']) {
+  for (const later of ['init', 'controls', 'hires', 'freeU', 'preview', 'faces']) {
     test.match(
       failure(() => settingsOf({ [later]: {} })),
       { code: 'OPTION_UNKNOWN', message: 'is not in this version' },
@@ -117,12 +117,40 @@ t.test('X-03: unknown options, with the nearest name', async (test) => {
     failure(() => loadSettings({ dtype: 'fp16' })),
     { code: 'OPTION_UNKNOWN', hint: 'Did you mean "f16"?' },
   );
-  test.match(failure(() => adapterSettings({ lora: 'x' })).message, 'not in this version');
+  test.match(failure(() => adapterSettings({ preset: 'x' })).message, 'not in this version');
   test.match(
     failure(() => loraSettings({ scale: 3 })),
     { code: 'OPTION_RANGE' },
   );
 });
+
+t.test(
+  'LoRAs: strengths in the text encoders follow those in the UNet, and a run has a list of its own',
+  async (test) => {
+    const { scale, textScale } = loraSettings({ scale: 0.5 });
+    test.same([scale, textScale], [0.5, 0.5]);
+    test.equal(loraSettings({ textScale: 0 }).textScale, 0);
+    test.match(
+      failure(() => loraSettings({ textScale: -2.1 })),
+      { code: 'OPTION_RANGE', message: 'textScale' },
+    );
+    test.equal(settingsOf({}).loras, undefined, 'as attached');
+    test.same(settingsOf({ loras: [] }).loras, [], 'none');
+    test.match(settingsOf({ loras: [{ lora: 'ink', textScale: 0 }] }).loras, [
+      { option: 'loras[0]', lora: 'ink', scale: undefined, textScale: 0 },
+    ]);
+    for (const [loras, code, message] of [
+      [{}, 'OPTION_TYPE', 'a list'],
+      [new Array(65).fill({ lora: 'ink' }), 'OPTION_RANGE', 'list of 1 to 64'],
+      [[{ lora: 'ink', scale: 3 }], 'OPTION_RANGE', 'loras[0].scale'],
+      [[{ lora: 'ink', scales: 1 }], 'OPTION_UNKNOWN', 'loras[0]'],
+    ] as const)
+      test.match(
+        failure(() => settingsOf({ loras })),
+        { code, message },
+      );
+  },
+);
 
 t.test('X-04: getters and proxies are read once', async (test) => {
   let reads = 0;
@@ -171,6 +199,7 @@ t.test('X-04: whatever is given, the answer is settings or an error of ours', as
     'steps',
     'seed',
     'references',
+    'loras',
     'clipSkip',
     'sampler',
     'signal',
