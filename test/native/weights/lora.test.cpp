@@ -10,7 +10,6 @@
 #include "models/unet.h"
 #include "runtime/device.h"
 #include "test.h"
-#include "weights/rename.h"
 #include "weights/synthetic.h"
 #include "weights/tensor_values.h"
 
@@ -331,24 +330,4 @@ TEST("damaged factors are refused by name") {
     std::fill(out.begin(), out.end(), std::byte{0xff});
   };
   EXPECT_CODE(open_unet_lora(nan, unet.index), Code::TENSOR_NONFINITE);
-}
-
-TEST("a companion file with an adapter's own numbers is recognised, one with others is not") {
-  const GoldenModel unet("unet15"), adapter("ipa-faceid15");
-  const TensorSource file = synthetic(adapter.prefix, adapter.index, adapter.factors);
-  const CrossAttentions sites = sites_of(unet);
-  const Lora inner = adapter_lora(file, sites, unet.index);
-  std::vector<Rename> renames;
-  for (const auto& [path, deltas] : inner.parts.at(LoraPart::unet)) {
-    std::string module = "lora_unet_" + path.substr(0, path.size() - 7);
-    std::replace(module.begin(), module.end(), '.', '_');
-    module.replace(0, 10, "lora_unet_");
-    renames.push_back({module + ".lora_down.weight", deltas[0].tensors.at(LoraFactor::down)});
-    renames.push_back({module + ".lora_up.weight", deltas[0].tensors.at(LoraFactor::up)});
-  }
-  const Lora companion = open_unet_lora(renamed(file, renames), unet.index);
-  EXPECT(same_deltas(inner, companion) && same_deltas(companion, inner));
-  const Lora other = open_unet_lora(renamed(synthetic("other", adapter.index, adapter.factors), renames), unet.index);
-  EXPECT(!same_deltas(inner, other));
-  EXPECT(!same_deltas(inner, open_unet_lora(made_up(kModule, 32, 32), unet.index)));
 }
