@@ -19,7 +19,8 @@ export type Warn = (code: string, message: string) => void;
 
 const HINTS: Partial<Record<ErrorCode, string>> = {
   OPTION_CONFLICT: 'Leave the option out, or load without strict',
-  ADAPTER_LORA_MISSING: 'Take the adapter file with its LoRA, or load without strict',
+  ADAPTER_LORA_MISSING:
+    'Give its LoRA as the option lora of addAdapter, take an adapter file with it inside, or load without strict',
   DEVICE_NONE: 'Load with device "cpu", or without strict',
   DEVICE_UNSUPPORTED: 'Load with device "cpu", or without strict',
   DRIVER_TOO_OLD: 'Install NVIDIA driver 580 or newer, load with device "cpu", or without strict',

@@ -1,7 +1,11 @@
 // A FaceID adapter's LoRA, inside its file or beside it: it acts once, in runs that name the adapter, whatever it is called.
 import t, { type Test } from 'tap';
+import { adapterLora } from '../../../lib/adapters/companion.js';
+import { variantRow } from '../../../lib/adapters/variants.js';
 import type { GenerateOptions, Pipeline } from '../../../lib/index.js';
+import type { NetworkHandle } from '../../../lib/native/types.js';
 import { pipelineParts } from '../../../lib/pipeline.js';
+import { fakeEngine } from '../fake-engine.js';
 import { faceId, kohya, LAYERS, madeUp, type Tensors, written } from '../loras.js';
 import { digestOf, drawn, failure, opened, scene, sketch } from '../sketch.js';
 
@@ -121,6 +125,25 @@ t.test('a companion with other numbers is named, and what is inside acts', async
     code: 'OPTION_CONFLICT',
   });
   await strict.addAdapter(file, { lora: companion });
+});
+
+t.test('a published adapter’s LoRA has the name of its companion, whatever the file is called', async (test) => {
+  const { host } = fakeEngine();
+  const namesOf = async (variant: string, version: 'v1' | 'v2' | undefined, family: string) => {
+    const network = { info: { kind: 'adapter', loraRank: 128, family } } as unknown as NetworkHandle;
+    const context = { host, networks: [], stop: host.stop(), warn: (code: string) => test.fail(code) };
+    const of = { file: '/x/face.bin', companion: undefined, network, row: variantRow(variant), version };
+    return (await adapterLora(context, of))?.names;
+  };
+  for (const [variant, version, family, stem] of [
+    ['faceid', undefined, 'SD1.5', 'faceid_sd15'],
+    ['faceid', undefined, 'SDXL', 'faceid_sdxl'],
+    ['faceid-plus', 'v1', 'SD1.5', 'faceid-plus_sd15'],
+    ['faceid-plus', 'v2', 'SD1.5', 'faceid-plusv2_sd15'],
+    ['faceid-plus', 'v2', 'SDXL', 'faceid-plusv2_sdxl'],
+  ] as const)
+    test.same(await namesOf(variant, version, family), ['face_lora', `ip-adapter-${stem}_lora`]);
+  test.same(await namesOf('faceid', undefined, 'custom'), ['face_lora']);
 });
 
 t.test('what cannot act is warned of', async (test) => {
