@@ -3,6 +3,7 @@ export type { Combine } from './adapters/combine.js';
 export { Embedding, type EmbeddingInfo } from './adapters/embedding.js';
 export type { EmbedsScaling } from './adapters/embeds-scaling.js';
 export type { EncodeOptions } from './adapters/encode-options.js';
+export type { Box, FaceReference } from './adapters/face-reference.js';
 export type { AddAdapterOptions } from './adapters/options.js';
 export type { GivenFace, Reference, ReferenceSource } from './adapters/reference.js';
 export type { BlockScale, Scale, ScaleByBlock } from './adapters/scales.js';

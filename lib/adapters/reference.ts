@@ -187,11 +187,14 @@ const faceOf = (value: unknown, option: string): NonNullable<ReferenceSettings['
   return { identity: Float32Array.from(raw.identity), crop };
 };
 
-/** Checks one reference; `scale` is the model's own default. Every buffer in it is copied before this returns. */
-export const referenceOf = (value: unknown, index: number, defaultScale: number): ReferenceSettings => {
-  const option = optionPath(['references', index]);
+/**
+ * Checks one reference; `place` is where it stands in the options, `scale` the model's own default. Every buffer in it is
+ * copied before this returns.
+ */
+export const referenceOf = (value: unknown, place: readonly PropertyKey[], defaultScale: number): ReferenceSettings => {
+  const option = optionPath(place);
   let isByQuality = false;
-  const raw = readOptions(REFERENCE, value, own, ['references', index], (read) => {
+  const raw = readOptions(REFERENCE, value, own, place, (read) => {
     read.scale = readPlain(read.scale, `${option}.scale`);
     isByQuality = read.weights === 'quality';
     if (isByQuality) delete read.weights; // what is left is a list, whose numbers errors name

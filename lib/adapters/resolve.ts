@@ -191,13 +191,13 @@ const ASPECT = 0.02; // of the picture's: a pixel or two of rounding
 /** The mask of a reference; it is stretched over the picture, which is warned of. */
 const regionOf = async (
   { picture, warn }: ResolveContext,
-  { option, maskMode = defaultOf(REFERENCE, 'maskMode') }: ReferenceSettings,
+  { mask, maskMode = defaultOf(REFERENCE, 'maskMode') }: ReferenceSettings,
   pixels: Pixels,
 ): Promise<{ readonly mask: RegionMask; readonly hash: string }> => {
   const { width, height } = pixels;
   if (Math.abs((width * picture.height) / (height * picture.width) - 1) > ASPECT) {
     const sizes = `${width} × ${height} and the picture ${picture.width} × ${picture.height}`;
-    warn('OPTION_CONFLICT', `${option}.mask is ${sizes}: it is stretched over it`);
+    warn('OPTION_CONFLICT', `${mask!.option} is ${sizes}: it is stretched over it`);
   }
   return { mask: { data: await greyOf(pixels), width, height, mode: maskMode }, hash: hashOf(pixels) };
 };

@@ -25,12 +25,19 @@ const list = (text: string): string[] => text.split(',').map((name) => name.trim
 const numberOrText = (text: string): number | string =>
   text.trim() === '' || Number.isNaN(Number(text)) ? text : Number(text);
 
+/** Four numbers, or a file. */
+const region = (text: string): readonly number[] | string => {
+  const numbers = list(text).map((part) => (part === '' ? Number.NaN : Number(part)));
+  return numbers.length === 4 && !numbers.some(Number.isNaN) ? numbers : text;
+};
+
 /** Flags whose text is not read by the type of their row. */
 const PARSERS: Readonly<Record<string, (text: string) => unknown>> = {
   '--seed': seed,
   '--size': size,
   '--clip-skip': number,
   '--scale': numberOrText,
+  '--region': region,
   '--image-formats': list,
 };
 

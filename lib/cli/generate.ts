@@ -6,6 +6,7 @@ import {
   type AddAdapterOptions,
   defaultModel,
   type FaceFiles,
+  type FaceReference,
   type GenerateOptions,
   inspect,
   type LoadOptions,
@@ -45,17 +46,18 @@ const attach = async (
   groups: readonly ReferenceFlags[],
   model: string | undefined,
   flags: Flags,
-): Promise<Reference[]> => {
+): Promise<{ references: Reference[]; faces: FaceReference[] }> => {
   const family = model ? undefined : defaultModel();
   const attached = new Map<string, Adapter>();
   const references: Reference[] = [];
+  const faces: FaceReference[] = [];
   const asked = optionsFrom(TABLE.adapter, flags) as AddAdapterOptions;
   const faceAsked = optionsFrom(TABLE.faceFiles, flags) as Partial<FaceFiles>;
-  for (const { images, flags: own } of groups) {
+  for (const { kind, images, flags: own } of groups) {
     const { adapter: name, ...rest } = own as Omit<Reference, 'adapter'> & { readonly adapter?: string };
     const named = name ?? family?.defaults.adapter;
     if (named === undefined) {
-      throw new OptionError('OPTION_TYPE', '--reference needs an adapter', 'Add --adapter FILE after it');
+      throw new OptionError('OPTION_TYPE', `--${kind} needs an adapter`, 'Add --adapter FILE after it');
     }
     const file = family?.adapters[named] ?? named;
     let adapter = attached.get(file);
@@ -73,9 +75,11 @@ const attach = async (
       attached.set(file, adapter);
     }
     const scale = name === undefined ? family?.defaults.scale : undefined;
-    references.push({ ...(scale === undefined ? {} : { scale }), ...rest, adapter, images } as Reference);
+    const common = { ...(scale === undefined ? {} : { scale }), ...rest, adapter };
+    if (kind === 'face') faces.push({ ...common, image: images[0]! } as FaceReference);
+    else references.push({ ...common, images } as Reference);
   }
-  return references;
+  return { references, faces };
 };
 
 const exists = (file: string): Promise<boolean> =>
@@ -121,10 +125,10 @@ const run = async (flags: Flags, list: ReferenceList): Promise<void> => {
         error: () => {},
       },
     });
-    const references = await attach(pipe, groups, model, flags);
+    const { references, faces } = await attach(pipe, groups, model, flags);
     for (const file of lora) await pipe.addLora(file);
     const loaded = performance.now();
-    const job = pipe.generate({ ...asked, references, signal: interrupt.signal });
+    const job = pipe.generate({ ...asked, references, faces, signal: interrupt.signal });
     let shown: ReturnType<typeof progress> | undefined;
     for await (const event of job) {
       if (event.type === 'step') shown ??= progress(event.steps * count);
@@ -159,7 +163,8 @@ export const generateCommand = (): Command => {
   const command = new Command('generate').description('draw a portrait from a prompt and reference pictures');
   for (const [name, group] of Object.entries(TABLE)) {
     for (const { option, names } of flagsOf(group)) {
-      if (name === 'reference') list.collect(option, names[0]!);
+      if (name === 'reference') list.collect(option, names[0]!, 'reference');
+      if (name === 'faceReference') list.collect(option, names[0]!, 'face');
       if (names[0] === 'lora') option.argParser((file, before: readonly string[] = []) => [...before, file]);
       if (names[0] === 'prompt') option.makeOptionMandatory();
       command.addOption(option);

@@ -1,8 +1,9 @@
 import type { Option } from 'commander';
 import { OptionError } from '../index.js';
 
-/** What the command line says about one reference: its pictures, and its options by name. */
+/** What the command line says about one reference or face: its pictures, and its options by name. */
 export interface ReferenceFlags {
+  readonly kind: 'reference' | 'face';
   readonly images: readonly string[];
   readonly flags: Readonly<Record<string, unknown>>;
 }
@@ -10,23 +11,27 @@ export interface ReferenceFlags {
 /**
  * Collects `--reference` and the flags that belong to it, in the order of the command line: `--adapter`, `--scale` …
  * speak of the reference before them (or of the first one, when they come ahead of it). A further `--reference` without
- * an adapter of its own is one more picture for the same adapter.
+ * an adapter of its own is one more picture for the same adapter; each `--face` is a person of its own.
  */
 export class ReferenceList {
-  private readonly seen: { readonly image: string; readonly flags: Record<string, unknown> }[] = [];
+  private readonly seen: {
+    readonly kind: ReferenceFlags['kind'];
+    readonly image: string;
+    readonly flags: Record<string, unknown>;
+  }[] = [];
   private ahead: Record<string, unknown> = {};
 
   /** Makes a flag of the command line speak of a reference. */
-  collect(option: Option, name: string): void {
+  collect(option: Option, name: string, kind: ReferenceFlags['kind']): void {
     const parse = option.parseArg;
     option.argParser((text) => {
-      if (name === 'image') this.add(text);
+      if (name === 'image') this.add(kind, text);
       else this.set(name, parse ? parse(text, undefined) : text);
     });
   }
 
-  private add(image: string): void {
-    this.seen.push({ image, flags: this.ahead });
+  private add(kind: ReferenceFlags['kind'], image: string): void {
+    this.seen.push({ kind, image, flags: this.ahead });
     this.ahead = {};
   }
 
@@ -41,14 +46,15 @@ export class ReferenceList {
       throw new OptionError(
         'OPTION_CONFLICT',
         'An adapter option was given without a reference',
-        'Add --reference FILE',
+        'Add --reference FILE or --face FILE',
       );
     }
-    const groups: { images: string[]; flags: Record<string, unknown> }[] = [];
-    for (const { image, flags } of this.seen) {
+    const groups: { kind: ReferenceFlags['kind']; images: string[]; flags: Record<string, unknown> }[] = [];
+    for (const { kind, image, flags } of this.seen) {
       const before = groups.at(-1);
-      if (before && Object.keys(flags).length === 0) before.images.push(image);
-      else groups.push({ images: [image], flags });
+      const joins = kind === 'reference' && before?.kind === kind && Object.keys(flags).length === 0;
+      if (joins) before.images.push(image);
+      else groups.push({ kind, images: [image], flags });
     }
     return groups;
   }

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { type FaceReference, faceReferenceOf } from '../adapters/face-reference.js';
 import { type Reference, type ReferenceSettings, referenceOf } from '../adapters/reference.js';
 import { OptionError } from '../errors.js';
 import { type RunLora, type RunLoraSettings, runLoraOf } from '../loras/options.js';
@@ -67,6 +68,8 @@ export interface GenerateOptions {
   readonly references?: readonly Reference[];
   /** The LoRAs of this run, in place of all that are attached; `<lora:name:w>` comes on top. Default: those attached. */
   readonly loras?: readonly RunLora[];
+  /** People with a place in the picture each: short for references with masks, which come after the others. */
+  readonly faces?: readonly FaceReference[];
   readonly signal?: AbortSignal;
   /** Called with every event, in order; an error thrown here fails the run. */
   readonly onProgress?: (event: JobEvent) => void;
@@ -86,6 +89,7 @@ const own = {
   clipSkip: z.union([clipSkip, z.tuple([clipSkip, clipSkip])]),
   references: z.array(z.unknown()), // checked one by one
   loras: z.array(z.unknown()), // the same
+  faces: z.array(z.unknown()), // the same
   onProgress: func<(event: JobEvent) => void>(),
 };
 
@@ -158,7 +162,7 @@ export const runSettings = (
 ): RunSettings => {
   const prepare = (raw: Record<string, unknown>): void => {
     raw.clipSkip = readPlain(raw.clipSkip, 'clipSkip');
-    for (const name of ['references', 'loras'] as const) {
+    for (const name of ['references', 'loras', 'faces'] as const) {
       const list = raw[name];
       if (list === undefined) continue;
       const isEmpty = Array.isArray(list) && list.length === 0;
@@ -172,6 +176,13 @@ export const runSettings = (
     limitPrompt(given[name], name, maxPromptChars);
   const first = seedOf(given.seed);
   const skip = given.clipSkip ?? defaultOf(GENERATE, 'clipSkip');
+  const { references = [], faces = [] } = given;
+  const [width, height] = [given.width ?? defaults.width, given.height ?? defaults.height];
+  const most = GENERATE.rows.references.range[1];
+  if (references.length + faces.length > most) {
+    const found = references.length + faces.length;
+    throw expectedFor('OPTION_RANGE', 'faces', `at most ${most} entries of references and faces together`, found);
+  }
   const ownSampler = given.sampler === undefined || given.sampler === defaults.sampler;
   return {
     prompt: given.prompt,
@@ -179,8 +190,8 @@ export const runSettings = (
     prompt2: given.prompt2,
     negativePrompt2: given.negativePrompt2,
     promptSyntax: given.promptSyntax ?? defaultOf(GENERATE, 'promptSyntax'),
-    width: given.width ?? defaults.width,
-    height: given.height ?? defaults.height,
+    width,
+    height,
     steps: given.steps ?? defaults.steps,
     guidanceScale: given.guidanceScale ?? defaults.guidanceScale,
     guidanceRescale: given.guidanceRescale ?? defaultOf(GENERATE, 'guidanceRescale'),
@@ -197,7 +208,10 @@ export const runSettings = (
     label: given.label,
     note: given.note,
     metadata: given.metadata ?? defaultOf(GENERATE, 'metadata'),
-    references: (given.references ?? []).map((reference, i) => referenceOf(reference, i, defaults.scale)),
+    references: [
+      ...references.map((reference, i) => referenceOf(reference, ['references', i], defaults.scale)),
+      ...faces.map((face, i) => faceReferenceOf(face, i, defaults.scale, { width, height })),
+    ],
     loras: given.loras?.map(runLoraOf),
     signal: given.signal,
     onProgress: given.onProgress,

@@ -243,6 +243,16 @@ export const GENERATE = group({
       acts: 'weights',
       says: 'The LoRAs of this run, in place of all that are attached; <lora:name:w> in the prompt comes on top',
     },
+    faces: {
+      type: 'special',
+      expects: 'a list of 1 to 16 entries',
+      range: [1, 16],
+      unit: 'entries',
+      default: null,
+      flag: { none: 'each --face is one' },
+      acts: 'face',
+      says: 'People with a place in the picture each: short for references with masks',
+    },
     signal: {
       type: 'signal',
       default: null,
@@ -258,5 +268,5 @@ export const GENERATE = group({
       says: 'Called with every event, in order; an error thrown there fails the run',
     },
   },
-  later: ['init', 'controls', 'hires', 'preview', 'freeU', 'faces', 'zeroSnr', 'noise', 'rngDtype', 'batchNoise'],
+  later: ['init', 'controls', 'hires', 'preview', 'freeU', 'zeroSnr', 'noise', 'rngDtype', 'batchNoise'],
 });

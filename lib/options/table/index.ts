@@ -2,6 +2,7 @@ import type { Group } from '../row.js';
 import { ADAPTER, ENCODE, LORA, RUN_LORA } from './attach.js';
 import { COMMAND } from './command.js';
 import { ANALYZER, DETECT, FACE_FILES, IDENTITY } from './face.js';
+import { FACE_REFERENCE } from './faces.js';
 import { GENERATE } from './generate.js';
 import { IMAGES, LOAD, MEMORY } from './load.js';
 import { GIVEN_FACE, REFERENCE } from './reference.js';
@@ -15,6 +16,7 @@ export const TABLE = {
   negativeSize: NEGATIVE_SIZE,
   reference: REFERENCE,
   givenFace: GIVEN_FACE,
+  faceReference: FACE_REFERENCE,
   load: LOAD,
   memory: MEMORY,
   images: IMAGES,
