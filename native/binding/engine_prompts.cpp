@@ -91,9 +91,16 @@ Napi::Value EngineHandle::encode_images(const Napi::CallbackInfo& info) {
     network_of(loaded, NetworkKind::clip_vision, "network");
     const Napi::Array list = array_of(info[1], "images");
     const Napi::Object options = object_of(info[2], "options");
-    std::vector<std::optional<Image8>> images;
-    for (uint32_t i = 0; i < list.Length(); ++i)
-      images.push_back(list.Get(i).IsNull() ? std::nullopt : std::optional(to_image(list.Get(i), "images")));
+    const Napi::Array masks =
+        options.Get("masks").IsUndefined() ? Napi::Array::New(info.Env()) : array_of(options.Get("masks"), "masks");
+    if (masks.Length() != 0 && masks.Length() != list.Length())
+      fail(Code::OPTION_RANGE, "Expected one mask per picture", "pass as many masks as pictures",
+           {{"option", "masks"}});
+    std::vector<Picture> pictures(list.Length());
+    for (uint32_t i = 0; i < list.Length(); ++i) {
+      if (!list.Get(i).IsNull()) pictures[i].pixels = to_image(list.Get(i), "images");
+      if (i < masks.Length() && !masks.Get(i).IsNull()) pictures[i].mask = grey(to_image(masks.Get(i), "masks"));
+    }
     const std::string output = text_of(options, "output") == "image_embeds" ? "image_embeds" : "hidden";
     ClipPreprocess how;
     how.size = how.shortest_edge = static_cast<int>(number_of(options, "size"));
@@ -102,9 +109,9 @@ Napi::Value EngineHandle::encode_images(const Napi::CallbackInfo& info) {
     how.fit = choice_or(options, "fit", kFits, how.fit);
     how.anchor = choice_or(options, "anchor", kAnchors, how.anchor);
     return post(info.Env(), options, info.Env().Undefined(),
-                [loaded, images = std::move(images), output, how](Job& job) -> Finish {
+                [loaded, pictures = std::move(pictures), output, how](Job& job) -> Finish {
                   auto out = std::make_shared<std::vector<Tensor>>(
-                      ipa::encode_images(*loaded->network, loaded->clip_vision, images, output, how, job.stop()));
+                      ipa::encode_images(*loaded->network, loaded->clip_vision, pictures, output, how, job.stop()));
                   return [out](Napi::Env env) -> Napi::Value { return from_tensors(env, *out); };
                 });
   });

@@ -18,15 +18,20 @@ int64_t anchored(int64_t full, int size, bool at_start, bool at_end) {
   return full >= size ? (full - size) / 2 : -((size - full) / 2);
 }
 
-// The picture with one side `target` pixels long, the other following in proportion (cut to whole pixels), seen through
-// a square of `size`: what sticks out is not made, what is missing is black.
-Image8 square(const Image8& image, bool width_leads, int target, int size, Anchor anchor) {
-  const int64_t lead = width_leads ? image.width : image.height, other = width_leads ? image.height : image.width;
+// What of a picture of this size the encoder sees: the side that leads is `target` pixels long, the other follows in
+// proportion (cut to whole pixels), and the square lies on it by its anchor.
+ResizeWindow window(int width, int height, const ClipPreprocess& options) {
+  const int size = options.size;
+  if (options.fit == Fit::squash) return {size, size, 0, 0, size, size};
+  const bool wide = width > height, width_leads = wide == (options.fit == Fit::pad);
+  const int target = options.fit == Fit::pad ? size : options.shortest_edge;
+  const int64_t lead = width_leads ? width : height, other = width_leads ? height : width;
   const int64_t follower = std::max<int64_t>(1, other * target / lead);
   const int64_t full_width = width_leads ? target : follower, full_height = width_leads ? follower : target;
+  const Anchor anchor = options.anchor;
   const int64_t x = anchored(full_width, size, anchor == Anchor::left, anchor == Anchor::right);
   const int64_t y = anchored(full_height, size, anchor == Anchor::top, anchor == Anchor::bottom);
-  return resize_window(image, {full_width, full_height, x, y, size, size}, Filter::bicubic);
+  return {full_width, full_height, x, y, size, size};
 }
 
 }  // namespace
@@ -52,14 +57,24 @@ std::vector<float> network_input(const Image8& image, const PixelRule& rule) {
 Image8 clip_square(const Image8& image, const ClipPreprocess& options) {
   check_image(image);
   check_size(options.size, options.shortest_edge);
-  const bool wide = image.width > image.height;
-  if (options.fit == Fit::squash) return resize(image, options.size, options.size, Filter::bicubic);
-  if (options.fit == Fit::pad) return square(image, wide, options.size, options.size, options.anchor);
-  return square(image, !wide, options.shortest_edge, options.size, options.anchor);
+  return resize_window(image, window(image.width, image.height, options), Filter::bicubic);
+}
+
+Image8 clip_mask(const Image8& mask, const Image8& image, const ClipPreprocess& options) {
+  check_image(image);
+  check_size(options.size, options.shortest_edge);
+  return resize_window(mask, window(image.width, image.height, options), Filter::bicubic);
 }
 
 std::vector<float> clip_pixels(const Image8& image, const ClipPreprocess& options) {
   return network_input(clip_square(image, options), unit_pixels(options.mean, options.std));
+}
+
+std::vector<float> clip_pixels(const Image8& image, const ClipPreprocess& options, const Image8& mask) {
+  std::vector<float> pixels = clip_pixels(image, options);
+  const Image8 shares = clip_mask(mask, image, options);
+  for (size_t i = 0; i < pixels.size(); ++i) pixels[i] *= static_cast<float>(shares.data[i / 3]) / 255;
+  return pixels;
 }
 
 Letterbox letterbox(const Image8& image, int width, int height) {

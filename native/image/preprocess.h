@@ -38,6 +38,12 @@ struct ClipPreprocess {
 Image8 clip_square(const Image8& image, const ClipPreprocess& options);              // [size, size, 3] u8
 std::vector<float> clip_pixels(const Image8& image, const ClipPreprocess& options);  // [size, size, 3] f32
 
+// A grey picture of any size, stretched over the image and seen through the same square: [size, size, 1] u8, 0 outside.
+Image8 clip_mask(const Image8& mask, const Image8& image, const ClipPreprocess& options);
+// The normalised pixels times the mask: what it leaves out becomes the mean colour, a mid-grey, not black.
+// source: ComfyUI_IPAdapter_plus, clipvision mask
+std::vector<float> clip_pixels(const Image8& image, const ClipPreprocess& options, const Image8& mask);
+
 // The picture in the top-left corner of a black detection canvas.   source: insightface SCRFD.detect
 struct Letterbox {
   Image8 canvas;

@@ -45,14 +45,15 @@ std::map<std::string, double> numbers(int64_t faces, int64_t tokens, bool shortc
 
 }  // namespace
 
-std::vector<Tensor> encode_images(Network& vision, const ClipVisionConfig& config,
-                                  const std::vector<std::optional<Image8>>& images, const std::string& output,
-                                  const ClipPreprocess& how, const StopFlag& stop) {
+std::vector<Tensor> encode_images(Network& vision, const ClipVisionConfig& config, const std::vector<Picture>& pictures,
+                                  const std::string& output, const ClipPreprocess& how, const StopFlag& stop) {
   std::vector<Tensor> features;
   const Shape pixels{1, config.image, config.image, config.channels};
-  for (const std::optional<Image8>& image : images) {
+  for (const auto& [image, mask] : pictures) {
     Tensor input{pixels, {}};
-    input.data = image ? clip_pixels(*image, how) : std::vector<float>(static_cast<size_t>(pixels.size()));
+    input.data = !image ? std::vector<float>(static_cast<size_t>(pixels.size()))
+                 : mask ? clip_pixels(*image, how, *mask)
+                        : clip_pixels(*image, how);
     if (static_cast<int64_t>(input.data.size()) != pixels.size())
       fail(Code::OPTION_RANGE,
            "the preprocessor makes pictures of " + std::to_string(how.size) + " pixels; the encoder reads " +

@@ -9,11 +9,16 @@
 
 namespace ipa {
 
-// Features of each picture, [1, 1, 1, P] ("image_embeds") or [1, 1, T, W] ("hidden"). An absent picture is an all-zero
-// pixel tensor: what the Plus adapters' unconditional side was trained on.
-std::vector<Tensor> encode_images(Network& vision, const ClipVisionConfig& config,
-                                  const std::vector<std::optional<Image8>>& images, const std::string& output,
-                                  const ClipPreprocess& how, const StopFlag& stop);
+// What an image encoder is shown. Absent pixels are an all-zero tensor: what the Plus adapters' unconditional side was
+// trained on.
+struct Picture {
+  std::optional<Image8> pixels;
+  std::optional<Image8> mask;  // grey, stretched over the picture: what counts of it
+};
+
+// Features of each picture, [1, 1, 1, P] ("image_embeds") or [1, 1, T, W] ("hidden").
+std::vector<Tensor> encode_images(Network& vision, const ClipVisionConfig& config, const std::vector<Picture>& pictures,
+                                  const std::string& output, const ClipPreprocess& how, const StopFlag& stop);
 
 struct ProjectInput {
   std::vector<Tensor> features;  // of encode_images, one per picture; their tokens are joined

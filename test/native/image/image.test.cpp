@@ -64,6 +64,39 @@ TEST("image: fit and anchor choose what of a long picture the encoder sees") {
   EXPECT_EQ(middle(Fit::pad, Anchor::top), 0);
 }
 
+// Twin of clip_pixels with a mask: the mask is made as large as the picture, goes its way as a picture of its own, and
+// multiplies number by number.
+TEST("image: a clip mask is seen through the square of its picture and makes mid-grey of what it leaves out") {
+  for (auto [width, height] : {std::pair{60, 90}, {90, 60}, {40, 40}})
+    for (Fit fit : {Fit::crop, Fit::squash, Fit::pad})
+      for (Anchor anchor : {Anchor::center, Anchor::top, Anchor::bottom, Anchor::left, Anchor::right}) {
+        ClipPreprocess options;
+        options.size = options.shortest_edge = 28;
+        options.fit = fit, options.anchor = anchor;
+        const Image8 picture = noise(width, height), mask = noise(width, height, 7);
+        std::vector<float> expected = clip_pixels(picture, options);
+        const Image8 seen = clip_square(grey(mask), options);
+        for (int y = 0; y < 28; ++y)
+          for (int x = 0; x < 28; ++x)
+            for (int c = 0; c < 3; ++c)
+              expected[static_cast<size_t>((y * 28 + x) * 3 + c)] *= static_cast<float>(seen.row(y)[x]) / 255.0f;
+        EXPECT_CLOSE(clip_pixels(picture, options, grey(mask)), expected, 0, "masked");
+      }
+  Image8 half(2, 1, 1);  // of another size than the picture: the left is out, the right is in
+  half.data = {0, 255};
+  const Image8 picture = noise(80, 40);
+  ClipPreprocess options;
+  options.size = options.shortest_edge = 20;
+  options.fit = Fit::squash;
+  const std::vector<float> plain = clip_pixels(picture, options), masked = clip_pixels(picture, options, half);
+  EXPECT_EQ(masked[0], 0.0f);
+  EXPECT_EQ(masked[19 * 3], plain[19 * 3]);
+  options.fit = Fit::crop;  // 40 x 20: the square is its middle, and so is the mask's
+  const Image8 shares = clip_mask(half, picture, options);
+  EXPECT_EQ(shares.row(0)[10] + shares.row(0)[9], 255);
+  EXPECT_EQ(shares.row(0)[0] < shares.row(0)[9], true);
+}
+
 TEST("image: the letterbox keeps the corner, cuts the free side and takes its scale from the height") {
   Image8 white(333, 100, 3);
   std::fill(white.data.begin(), white.data.end(), uint8_t{255});
