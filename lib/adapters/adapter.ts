@@ -37,6 +37,8 @@ export interface AdapterParts {
   readonly faceCrop: number;
   /** In effect in the runs that reference the adapter, at `loraScale` unless they say otherwise. */
   readonly lora: AdapterLora | undefined;
+  /** The image encoder is to be shown close-ups of faces. */
+  readonly cropFace: boolean;
   readonly loraScale: number;
   readonly licences: readonly string[];
   /** Unconditional tokens of one picture, by structure scale: the same in every run. */

@@ -9,6 +9,7 @@ import type { Lease, Shared } from '../native/shared.js';
 import type { NetworkHandle, NetworkInfo, Stop } from '../native/types.js';
 import type { Warn } from '../warnings.js';
 import type { AdapterInfo, AdapterParts } from './adapter.js';
+import { readsCloseUps } from './close-up.js';
 import { adapterLora } from './companion.js';
 import { findEncoder, type ImageEncoder, loadEncoder } from './encoder.js';
 import type { AdapterSettings } from './options.js';
@@ -62,21 +63,21 @@ const openFaces = async (
   context: AttachContext,
   given: unknown,
   file: string,
-  needed: boolean,
+  used: { readonly identity: boolean; readonly closeUp: boolean },
   stop: Stop,
 ): Promise<Lease<FaceNetworks> | undefined> => {
   const { host, warn } = context;
   if (given === undefined) return undefined;
   const analyzer = given instanceof FaceAnalyzer ? given.networks : undefined;
   const settings = analyzer ? undefined : faceSettings(given, 'face');
-  if (!needed) {
-    warn('OPTION_CONFLICT', `face is not used: ${stem(file)} reads pictures, not identities`);
+  if (!used.identity && !used.closeUp) {
+    warn('OPTION_CONFLICT', `face is not used: ${stem(file)} reads whole pictures, not identities`);
     return undefined;
   }
   const faces = analyzer
     ? { value: analyzer, release: () => undefined }
     : await context.faces.take(JSON.stringify(settings), () => FaceNetworks.load(host, settings!, stop));
-  if (!faces.value.verified) {
+  if (used.identity && !faces.value.verified) {
     warn(
       'FACE_RECOGNIZER_UNVERIFIED',
       'The recogniser is none that is known to fit FaceID adapters; another one gives likeness to nobody',
@@ -106,12 +107,16 @@ export const attach = async (
     needs.encoder && (await findEncoder(host, file, needs.encoder, settings.encoder, modelFolder, stop));
   if (settings.encoder !== undefined && !needs.encoder)
     warn('OPTION_CONFLICT', `encoder is not used: ${stem(file)} reads identities alone`);
+  const identity = needs.identity > 0;
+  if (settings.cropFace && identity)
+    warn('OPTION_CONFLICT', `cropFace has no effect: ${stem(file)} reads identities and close-ups as it is`);
+  const cropFace = !identity && (settings.cropFace ?? readsCloseUps(row.variant, stem(file)));
   const undo: (() => void)[] = [];
   const free = (): void => {
     for (const action of undo.splice(0)) action();
   };
   try {
-    const faces = await openFaces(context, settings.face, file, needs.identity > 0, stop);
+    const faces = await openFaces(context, settings.face, file, { identity, closeUp: cropFace }, stop);
     if (faces) undo.push(faces.release);
     const version = await versionOf(file, found, settings.version, warn);
     const network = await open();
@@ -139,6 +144,7 @@ export const attach = async (
         faces: faces?.value,
         faceCrop: settings.faceCrop,
         lora,
+        cropFace,
         loraScale: settings.loraScale,
         licences: [licence, ...(faces?.value.licences ?? [])],
         unconditional: new Map(),

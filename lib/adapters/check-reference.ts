@@ -3,6 +3,7 @@ import { defaultOf } from '../options/row.js';
 import { REFERENCE } from '../options/table/reference.js';
 import type { Warn } from '../warnings.js';
 import type { AdapterParts } from './adapter.js';
+import { closeUpWanted } from './close-up.js';
 import { checkEmbedding } from './embedding.js';
 import type { ReferenceSettings } from './reference.js';
 import { spreads } from './weight-types.js';
@@ -36,7 +37,7 @@ export const checkReference = (
   }
   if (reference.embedding) {
     checkEmbedding(reference.embedding, adapter, `${option}.embedding`);
-    for (const name of ['fit', 'anchor', 'pickFace', 'onMissing'] as const)
+    for (const name of ['fit', 'anchor', 'clipMask', 'pickFace', 'onMissing'] as const)
       if (reference[name] !== undefined) conflict(name, 'it acts when an embedding is made');
   }
   if (images.length > 0 && needs.identity > 0 && !adapter.faces) {
@@ -48,8 +49,12 @@ export const checkReference = (
     );
   }
   if (reference.weightMode !== undefined && !weights) conflict('weightMode', 'there are no weights');
-  for (const name of ['pickFace', 'outliers', 'onMissing'] as const)
-    if (reference[name] !== undefined && needs.identity === 0) conflict(name, `${row.title} reads the whole picture`);
+  const cutsFaces = adapter.cropFace && adapter.faces !== undefined;
+  if (images.length > 0 && adapter.cropFace && !cutsFaces) warn(...closeUpWanted(option, adapter.name));
+  for (const name of ['pickFace', 'outliers', 'onMissing'] as const) {
+    const isWhole = needs.identity === 0 && !(name === 'pickFace' && cutsFaces);
+    if (reference[name] !== undefined && isWhole) conflict(name, `${row.title} reads the whole picture`);
+  }
   const asks = { 'combine "best"': reference.combine === 'best', 'weights "quality"': weights === 'quality' };
   for (const [what, isAsked] of Object.entries(asks)) {
     if (!isAsked) continue;
@@ -64,7 +69,7 @@ export const checkReference = (
     conflict('structureScale', 'it belongs to FaceID Plus v2');
   if (reference.renormalize !== undefined && needs.identity === 0)
     conflict('renormalize', `${row.title} reads pictures, not identities`);
-  for (const name of ['fit', 'anchor'] as const)
+  for (const name of ['fit', 'anchor', 'clipMask'] as const)
     if (reference[name] !== undefined && needs.identity > 0) conflict(name, `${row.title} reads faces`);
   if (reference.negative && !adapter.encoder) conflict('negative', `${row.title} reads identities alone`);
   if (reference.uncond !== undefined && adapter.encoder?.need.output !== 'penultimate')

@@ -1,3 +1,4 @@
+import { z } from 'zod';
 import type { PickFace } from '../faces/options.js';
 import { type CapturedImage, captureImage, type ImageSource } from '../images/source.js';
 import { readList } from '../options/check.js';
@@ -23,6 +24,8 @@ export interface EncodeOptions {
   readonly fit?: (typeof FITS)[number];
   /** What `crop` keeps of the picture, and where it lies in `pad`. Default `center`. */
   readonly anchor?: (typeof ANCHORS)[number];
+  /** What counts of a picture: white fully, black not at all. Any size: it is stretched over each picture. */
+  readonly clipMask?: ImageSource;
   readonly signal?: AbortSignal;
 }
 
@@ -34,6 +37,7 @@ export interface EncodeSettings {
   readonly onMissing: EncodeOptions['onMissing'];
   readonly fit: EncodeOptions['fit'];
   readonly anchor: EncodeOptions['anchor'];
+  readonly clipMask: CapturedImage | undefined;
   readonly signal: AbortSignal | undefined;
 }
 
@@ -41,9 +45,12 @@ export const encodeSettings = (
   images: ImageSource | readonly ImageSource[],
   options: EncodeOptions = {},
 ): EncodeSettings => {
-  const { name, pickFace, onMissing, fit, anchor, signal } = readOptions(ENCODE, options, {});
+  const { name, pickFace, onMissing, fit, anchor, clipMask, signal } = readOptions(ENCODE, options, {
+    clipMask: z.unknown(),
+  });
   const captured = Array.isArray(images)
     ? readList(images, 'images', REFERENCE.rows.images.range[1]).map((image, i) => captureImage(image, `images[${i}]`))
     : [captureImage(images, 'image')];
-  return { images: captured, name, pickFace, onMissing, fit, anchor, signal };
+  const mask = clipMask === undefined ? undefined : captureImage(clipMask, 'clipMask');
+  return { images: captured, name, pickFace, onMissing, fit, anchor, clipMask: mask, signal };
 };

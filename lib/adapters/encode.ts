@@ -1,12 +1,14 @@
 import { FaceError } from '../errors.js';
+import type { Warn } from '../warnings.js';
 import type { AdapterParts } from './adapter.js';
+import { closeUpWanted } from './close-up.js';
 import { type Embedding, embeddingOf } from './embedding.js';
 import type { EncodeSettings } from './encode-options.js';
 import { PictureReader, type ReadContext } from './read-pictures.js';
 
 /** Reads pictures as the adapter needs them. */
 export const encode = async (
-  context: ReadContext,
+  context: ReadContext & { readonly warn: Warn },
   adapter: AdapterParts,
   settings: EncodeSettings,
 ): Promise<Embedding> => {
@@ -18,6 +20,7 @@ export const encode = async (
       { details: { adapter: adapter.name } },
     );
   }
+  if (adapter.cropFace && !adapter.faces) context.warn(...closeUpWanted('encode', adapter.name));
   const reader = new PictureReader(context, adapter);
   return embeddingOf(await reader.read({ option: 'encode', ...settings }), adapter, settings.name);
 };

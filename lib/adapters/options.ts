@@ -14,7 +14,7 @@ import { ADAPTER } from '../options/table/attach.js';
 export interface AddAdapterOptions {
   /** Folder or file of the CLIP image encoder. Default: looked for beside the adapter and in the model's folder. */
   readonly encoder?: string;
-  /** Face networks, for the FaceID variants. */
+  /** Face networks, for the FaceID variants and `cropFace`. */
   readonly face?: FaceFiles | FaceAnalyzer;
   /** Default: the file's name without its ending. */
   readonly name?: string;
@@ -26,6 +26,11 @@ export interface AddAdapterOptions {
   readonly version?: 'v1' | 'v2';
   /** Side of the face's picture for FaceID Plus in px, 112…1,024, a multiple of 112 or 128. Default 224. */
   readonly faceCrop?: number;
+  /**
+   * Cut the chosen face out of pictures, with room around it, for adapters that read close-ups; needs `face`. Default: true for
+   * full-face adapters and files that are named plus-face.
+   */
+  readonly cropFace?: boolean;
   readonly signal?: AbortSignal;
 }
 
@@ -37,6 +42,7 @@ export interface AdapterSettings {
   readonly loraScale: number;
   readonly version: 'v1' | 'v2' | undefined;
   readonly faceCrop: number;
+  readonly cropFace: boolean | undefined;
   readonly signal: AbortSignal | undefined;
 }
 
@@ -50,6 +56,7 @@ export const adapterSettings = (options: unknown = {}): AdapterSettings => {
     loraScale: given.loraScale ?? defaultOf(ADAPTER, 'loraScale'),
     version: given.version,
     faceCrop: given.faceCrop ?? defaultOf(ADAPTER, 'faceCrop'),
+    cropFace: given.cropFace,
     signal: given.signal,
   };
 };

@@ -8,6 +8,7 @@ import type { Pixels, Stop, Tensor } from '../native/types.js';
 import type { ANCHORS, FITS } from '../options/table/reference.js';
 import type { Warn } from '../warnings.js';
 import type { AdapterParts } from './adapter.js';
+import { closeUps, type Views } from './close-up.js';
 import { type FaceReading, readFaces } from './read-faces.js';
 import type { Readings } from './readings.js';
 
@@ -25,7 +26,11 @@ export interface PictureSource extends FaceReading {
   readonly face?: { readonly identity: Float32Array; readonly crop: CapturedImage | undefined } | undefined;
   readonly fit?: (typeof FITS)[number] | undefined;
   readonly anchor?: (typeof ANCHORS)[number] | undefined;
+  readonly clipMask?: CapturedImage | undefined;
 }
+
+/** How pictures are shown to an image encoder. */
+type Shown = Pick<PictureSource, 'fit' | 'anchor'> & Partial<Pick<Views, 'masks'>>;
 
 export const hashOf = ({ width, height, data }: Pixels): string =>
   createHash('sha256').update(`${width}x${height}`).update(data).digest('hex');
@@ -42,14 +47,11 @@ export class PictureReader {
   }
 
   /** Through the image encoder; null: no picture. */
-  async encode(
-    images: readonly (Pixels | null)[],
-    { fit, anchor }: Pick<PictureSource, 'fit' | 'anchor'> = {},
-  ): Promise<readonly Tensor[]> {
+  async encode(images: readonly (Pixels | null)[], { fit, anchor, masks }: Shown = {}): Promise<readonly Tensor[]> {
     const { network, size, mean, std, need } = this.adapter.encoder!;
     const { host, stop } = this.context;
     return native(
-      host.engine.encodeImages(network, images, { output: need.output, size, mean, std, fit, anchor, stop }),
+      host.engine.encodeImages(network, images, { output: need.output, size, mean, std, fit, anchor, masks, stop }),
     );
   }
 
@@ -71,8 +73,24 @@ export class PictureReader {
     }
     const hashes = images.map(hashOf);
     if (needs.identity > 0) return { ...(await this.#faces(images, source)), hashes };
-    const features = await this.encode(images, source);
-    return { features, identities: undefined, qualities: undefined, from: images.map((_, i) => i), hashes };
+    const mask = source.clipMask && (await this.decode(source.clipMask));
+    const views = await this.#views(images, mask, source);
+    const features = await this.encode(views.images, { fit: source.fit, anchor: source.anchor, masks: views.masks });
+    return {
+      features,
+      identities: undefined,
+      qualities: undefined,
+      from: views.from,
+      hashes,
+      clipMask: mask && hashOf(mask),
+    };
+  }
+
+  /** Pictures as they are, or the faces in them, for adapters that read close-ups. */
+  async #views(images: readonly Pixels[], mask: Pixels | undefined, source: PictureSource): Promise<Views> {
+    const { faces, cropFace } = this.adapter;
+    if (cropFace && faces) return closeUps(faces, images, mask, source, this.context.stop);
+    return { images, masks: mask && images.map(() => mask), from: images.map((_, i) => i) };
   }
 
   async #faces(images: readonly Pixels[], source: PictureSource): Promise<Omit<Readings, 'hashes'>> {

@@ -11,4 +11,6 @@ export interface Readings {
   readonly from: readonly number[];
   /** SHA-256 of each picture in normal form. */
   readonly hashes: readonly string[];
+  /** The same of what said what counts of them. */
+  readonly clipMask?: string | undefined;
 }

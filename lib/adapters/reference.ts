@@ -6,10 +6,10 @@ import { expectedFor, optionPath, readList, readOnce, readPlain } from '../optio
 import { readOptions } from '../options/read.js';
 import { defaultOf, namesOf } from '../options/row.js';
 import { real } from '../options/schemas.js';
+import { GIVEN_FACE } from '../options/table/faces.js';
 import {
   type ANCHORS,
   type FITS,
-  GIVEN_FACE,
   type MASK_MODES,
   REFERENCE,
   type UNCONDS,
@@ -98,6 +98,8 @@ export type Reference = ReferenceSource & {
   readonly fit?: (typeof FITS)[number];
   /** What `crop` keeps of the picture, and where it lies in `pad`. Default `center`. */
   readonly anchor?: (typeof ANCHORS)[number];
+  /** What counts of the picture: white fully, black not at all. Any size: it is stretched over the picture. */
+  readonly clipMask?: ImageSource;
   /** Where in the run it begins to act, 0…1, included. Default 0. */
   readonly start?: number;
   /** Where in the run it ceases to act, 0…1, included. Default 1. */
@@ -129,9 +131,13 @@ const own = {
   compositionImage: z.unknown(),
   mask: z.unknown(),
   negative: z.unknown(),
+  clipMask: z.unknown(),
   scale: z.unknown(), // checked against the model's blocks
   weights: z.array(real(...REFERENCE.rows.weights.range)),
 };
+
+/** Pictures beside the one that is read. */
+const PICTURES = ['compositionImage', 'mask', 'negative', 'clipMask'] as const;
 
 /** What FaceAnalyzer.identity gives beside what a reference needs: accepted, not read. */
 const FACE_FACTS = ['box', 'landmarks', 'score', 'size', 'normalized'];
@@ -164,6 +170,7 @@ export interface ReferenceSettings {
   readonly uncond: Reference['uncond'];
   readonly fit: Reference['fit'];
   readonly anchor: Reference['anchor'];
+  readonly clipMask: CapturedImage | undefined;
   readonly start: number | undefined;
   readonly end: number | undefined;
   readonly windowMode: WindowMode | undefined;
@@ -231,7 +238,7 @@ export const referenceOf = (value: unknown, place: readonly PropertyKey[], defau
   const scale = raw.scale ?? defaultScale;
   const { weightMode, embedsScaling, maskMode, uncond, fit, anchor } = raw;
   const { combine, renormalize, weightType, compositionScale, boost, start, end, windowMode } = raw;
-  const [compositionImage, mask, negative] = (['compositionImage', 'mask', 'negative'] as const).map((name) =>
+  const [compositionImage, mask, negative, clipMask] = PICTURES.map((name) =>
     raw[name] === undefined ? undefined : captureImage(raw[name], `${option}.${name}`),
   );
   const last = end ?? defaultOf(REFERENCE, 'end');
@@ -264,6 +271,7 @@ export const referenceOf = (value: unknown, place: readonly PropertyKey[], defau
     uncond,
     fit,
     anchor,
+    clipMask,
     start,
     end,
     windowMode,

@@ -35,6 +35,8 @@ export interface ResolvedReference {
   /** Weights of the faces or pictures that count, where not all are 1, and their pictures, where it is not each once. */
   readonly weights: readonly number[] | undefined;
   readonly used: readonly number[] | undefined;
+  /** The same of what says what counts of the pictures. */
+  readonly clipMask?: string | undefined;
 }
 
 const vector = (data: Float32Array): Tensor => ({ shape: [1, 1, 1, data.length], data });
@@ -247,6 +249,7 @@ export const resolveReference = async (
     ...(region && { mask: region.hash }),
     weights: trusted.recorded,
     used: trusted.used,
+    clipMask: readings.clipMask,
     hashes: [...readings.hashes, ...[composing, negative].filter((one) => !!one).map(hashOf)],
   };
 };

@@ -64,7 +64,7 @@ const attach = async (
     if (!adapter) {
       // the family's own networks only where they are needed: what a user names and the adapter does not read is warned of
       const needs = family && (await inspect(file, { sha256: false })).variant;
-      const ownFace = needs?.needsFace ? family?.face : undefined;
+      const ownFace = needs?.needsFace || asked.cropFace ? family?.face : undefined;
       const { detector = ownFace?.detector, recognizer = ownFace?.recognizer, ...how } = faceAsked;
       const encoder = asked.encoder ?? (needs?.encoder ? family?.encoder : undefined);
       adapter = await pipe.addAdapter(file, {

@@ -50,6 +50,8 @@ export interface RunRecord {
     readonly adapter: string;
     readonly variant: string;
     readonly adapterVersion?: string;
+    /** Faces were cut out of the pictures. */
+    readonly cropFace?: true;
     /** SHA-256 of each picture's pixels in normal form. */
     readonly images: readonly string[];
     readonly scale: unknown;
@@ -72,6 +74,8 @@ export interface RunRecord {
     readonly uncond?: string;
     readonly fit?: string;
     readonly anchor?: string;
+    /** SHA-256 of the pixels, in normal form, of what says what counts of the picture. */
+    readonly clipMask?: string;
     readonly start?: number;
     readonly end?: number;
     readonly windowMode?: string;

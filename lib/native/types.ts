@@ -227,6 +227,8 @@ export interface Engine {
       /** How a picture becomes a square: its centre, unless it says otherwise. */
       readonly fit?: 'crop' | 'squash' | 'pad' | undefined;
       readonly anchor?: 'center' | 'top' | 'bottom' | 'left' | 'right' | undefined;
+      /** One per picture, of any size: its grey multiplies the normalised pixels. */
+      readonly masks?: readonly (Pixels | null)[] | undefined;
     },
   ): Promise<readonly Tensor[]>;
   /** Image tokens [1, 1, T, D] of one reference: embeds per picture, or identity (+ hidden states) per face. */

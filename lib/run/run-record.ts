@@ -24,12 +24,14 @@ export const recordOf = (
       images: resolved[i]!.hashes,
       mask: resolved[i]!.mask,
       weights: resolved[i]!.weights,
+      clipMask: resolved[i]!.clipMask,
       loraScale: run.loraScales.get(adapter),
       structureScale: isV2 ? (reference.structureScale ?? defaultOf(REFERENCE, 'structureScale')) : undefined,
     });
     const version = own.version === undefined ? {} : { adapterVersion: own.version };
     const { used } = resolved[i]!;
-    return { ...fields, ...(used && { used }), variant: own.row.variant, ...version };
+    const closeUp = own.cropFace && own.faces && reference.images.length > 0 ? { cropFace: true } : {};
+    return { ...fields, ...(used && { used }), variant: own.row.variant, ...version, ...closeUp };
   });
   const fields = recordedOf(GENERATE, { ...settings, seed: seed.toString(), references });
   return {

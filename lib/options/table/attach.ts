@@ -21,7 +21,7 @@ export const ADAPTER = group({
       default: null,
       flag: { none: '--detector and --recognizer' },
       acts: 'face',
-      says: 'Face networks, for the FaceID variants',
+      says: 'Face networks, for the FaceID variants and cropFace',
     },
     name: ATTACHED_NAME,
     lora: {
@@ -49,9 +49,17 @@ export const ADAPTER = group({
       says: 'FaceID Plus: v1 and v2 have the same tensors',
     },
     faceCrop: FACE_CROP,
+    cropFace: {
+      type: 'flag',
+      default: { otherwise: 'true for full-face adapters and files that are named plus-face' },
+      flag: '--crop-face',
+      acts: 'face',
+      says: 'Cut the chosen face out of pictures, with room around it, for adapters that read close-ups; needs face',
+      help: 'Cut the chosen face out of pictures; on for full-face and plus-face adapters that have face networks',
+    },
     signal: LOAD_SIGNAL,
   },
-  later: ['cropFace', 'preset', 'sha256'],
+  later: ['preset', 'sha256'],
 });
 
 /** How a LoRA is attached. */
@@ -136,6 +144,7 @@ export const ENCODE = group({
     onMissing: { ...MISSING_RULE, flag: OF_THE_RUN },
     fit: { ...REFERENCE.rows.fit, flag: OF_THE_RUN },
     anchor: { ...REFERENCE.rows.anchor, flag: OF_THE_RUN },
+    clipMask: { ...REFERENCE.rows.clipMask, flag: OF_THE_RUN },
     signal: { type: 'signal', default: null, flag: OF_THE_RUN, acts: 'reference', says: 'Cancels the reading' },
   },
   later: [],

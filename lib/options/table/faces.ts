@@ -1,5 +1,5 @@
 import { group } from '../row.js';
-import { REFERENCE } from './reference.js';
+import { CODE_ONLY, REFERENCE } from './reference.js';
 
 const { adapter, image, scale } = REFERENCE.rows;
 
@@ -30,6 +30,33 @@ export const FACE_REFERENCE = group({
     },
     scale: { ...scale, flag: { none: '--scale speaks of the --face before it' }, says: 'Strength, as of a reference' },
     adapter: { ...adapter, flag: { none: '--adapter speaks of the --face before it' } },
+  },
+  later: [],
+});
+
+/** A face given instead of a picture. */
+export const GIVEN_FACE = group({
+  call: 'references[i].face',
+  documented: { names: ['GivenFace'], file: 'adapters/reference.ts' },
+  rooms: ['adapters'],
+  rows: {
+    identity: {
+      type: 'special',
+      expects: 'a Float32Array of the recogniser',
+      default: null,
+      required: true,
+      flag: CODE_ONLY,
+      acts: 'face',
+      says: "The recogniser's raw numbers",
+    },
+    crop: {
+      type: 'special',
+      expects: 'a picture of the upright, centred face',
+      default: null,
+      flag: CODE_ONLY,
+      acts: 'face',
+      says: 'An aligned close-up, which FaceID Plus reads beside the identity',
+    },
   },
   later: [],
 });

@@ -2,10 +2,10 @@ import type { Group } from '../row.js';
 import { ADAPTER, ENCODE, LORA, RUN_LORA } from './attach.js';
 import { COMMAND } from './command.js';
 import { ANALYZER, DETECT, FACE_FILES, IDENTITY } from './face.js';
-import { FACE_REFERENCE } from './faces.js';
+import { FACE_REFERENCE, GIVEN_FACE } from './faces.js';
 import { GENERATE } from './generate.js';
 import { IMAGES, LOAD, MEMORY } from './load.js';
-import { GIVEN_FACE, REFERENCE } from './reference.js';
+import { REFERENCE } from './reference.js';
 import { NEGATIVE_SIZE, SIZE } from './size.js';
 import { INSPECT, TO_FILE } from './small.js';
 

@@ -54,7 +54,7 @@ export const ANCHORS = ['center', 'top', 'bottom', 'left', 'right'] as const;
 /** The picture that stands for none, where the unconditional side is one. */
 export const UNCONDS = ['grey', 'black'] as const;
 
-const CODE_ONLY = { none: 'a value of a program' } as const;
+export const CODE_ONLY = { none: 'a value of a program' } as const;
 
 /** One image prompt of a run. */
 export const REFERENCE = group({
@@ -222,6 +222,16 @@ export const REFERENCE = group({
       says: 'What crop keeps of the picture, and where it lies in pad',
       record: true,
     },
+    clipMask: {
+      type: 'special',
+      expects: 'a path, the bytes of a picture, a sharp instance or raw pixels',
+      default: null,
+      flag: '--clip-mask <file>',
+      acts: 'reference',
+      says: 'What counts of the picture: white fully, black not at all; stretched over the picture',
+      help: 'What counts of the reference before it: white fully, black not at all',
+      record: true,
+    },
     start: {
       type: 'number',
       range: [0, 1],
@@ -312,32 +322,5 @@ export const REFERENCE = group({
     outliers: OUTLIER_RULE,
     onMissing: { ...MISSING_RULE, record: true },
   },
-  later: ['passes', 'clipMask'],
-});
-
-/** A face given instead of a picture. */
-export const GIVEN_FACE = group({
-  call: 'references[i].face',
-  documented: { names: ['GivenFace'], file: 'adapters/reference.ts' },
-  rooms: ['adapters'],
-  rows: {
-    identity: {
-      type: 'special',
-      expects: 'a Float32Array of the recogniser',
-      default: null,
-      required: true,
-      flag: CODE_ONLY,
-      acts: 'face',
-      says: "The recogniser's raw numbers",
-    },
-    crop: {
-      type: 'special',
-      expects: 'a picture of the upright, centred face',
-      default: null,
-      flag: CODE_ONLY,
-      acts: 'face',
-      says: 'An aligned close-up, which FaceID Plus reads beside the identity',
-    },
-  },
-  later: [],
+  later: ['passes'],
 });

@@ -98,7 +98,7 @@ t.test('X-03: unknown options, with the nearest name', async (test) => {
       later,
     );
   }
-  for (const later of ['passes', 'clipMask']) {
+  for (const later of ['passes']) {
     const error = failure(() => settingsOf({ references: [{ image: pixels, [later]: 1 }] }));
     test.match(error, { code: 'OPTION_UNKNOWN', message: 'is not in this version' }, later);
     test.match(error.message, 'references[0]');

@@ -77,7 +77,7 @@ t.test('the run record has the fields that the table says, and facts beside them
   test.same([...fields.keys()].sort(), [...recorded(TABLE.generate), ...facts].sort());
   const reference = /references: readonly \{(.*?)\}\[\]/s.exec(source('images/metadata.ts'))![1]!;
   const inner = [...reference.matchAll(/readonly (\w+)\??:/g)].map((match) => match[1]!);
-  test.same(inner.sort(), [...recorded(TABLE.reference), 'variant', 'adapterVersion', 'used'].sort());
+  test.same(inner.sort(), [...recorded(TABLE.reference), 'variant', 'adapterVersion', 'used', 'cropFace'].sort());
 });
 
 t.test('README.md and docs/options.md have the tables', async (test) => {
