@@ -9,6 +9,7 @@ import type { ANCHORS, FITS } from '../options/table/reference.js';
 import type { Warn } from '../warnings.js';
 import type { AdapterParts } from './adapter.js';
 import { closeUps, type Views } from './close-up.js';
+import type { Negative, NegativeNoise } from './negative.js';
 import { type FaceReading, readFaces } from './read-faces.js';
 import type { Readings } from './readings.js';
 
@@ -53,6 +54,27 @@ export class PictureReader {
     return native(
       host.engine.encodeImages(network, images, { output: need.output, size, mean, std, fit, anchor, masks, stop }),
     );
+  }
+
+  /** What a reference steers away from as a picture, and what the record says of it. */
+  async negative({
+    negative,
+    images,
+    face,
+  }: Pick<PictureSource, 'images' | 'face'> & { readonly negative: Negative | undefined }): Promise<
+    { readonly picture: Pixels; readonly record: string | Required<NegativeNoise> } | undefined
+  > {
+    if (!negative) return undefined;
+    if (negative.kind !== 'noise') {
+      const picture = await this.decode(negative);
+      return { picture, record: hashOf(picture) };
+    }
+    const { kind: _, ...record } = negative;
+    const { host, stop } = this.context;
+    const of = images[0] ?? face?.crop; // of several pictures the first; of an embedding, none
+    const pixels = of ? await this.decode(of) : null;
+    const { size } = this.adapter.encoder!;
+    return { picture: await native(host.engine.negativeNoise(pixels, { ...record, size, stop })), record };
   }
 
   async read(source: PictureSource): Promise<Readings> {

@@ -20,6 +20,7 @@ import type { Adapter } from './adapter.js';
 import type { Combine } from './combine.js';
 import { Embedding } from './embedding.js';
 import type { EmbedsScaling } from './embeds-scaling.js';
+import { type Negative, type NegativeNoise, negativeOf } from './negative.js';
 import type { Scale } from './scales.js';
 import type { WeightType } from './weight-types.js';
 import type { WindowMode } from './window.js';
@@ -90,8 +91,8 @@ export type Reference = ReferenceSource & {
   readonly mask?: ImageSource;
   /** How a mask is brought to the network's grids: greys kept, or as diffusers or ComfyUI's nodes do. Default `linear`. */
   readonly maskMode?: (typeof MASK_MODES)[number];
-  /** A picture to steer away from, in place of none. */
-  readonly negative?: ImageSource;
+  /** A picture to steer away from, in place of none, or noise made of the reference. */
+  readonly negative?: ImageSource | NegativeNoise;
   /** The picture that stands for none: `grey` as in training, `black` as ComfyUI's nodes take it. Default `grey`. */
   readonly uncond?: (typeof UNCONDS)[number];
   /** How the picture becomes the square that the image encoder reads; `pad` adds black bars. Default `crop`. */
@@ -137,7 +138,7 @@ const own = {
 };
 
 /** Pictures beside the one that is read. */
-const PICTURES = ['compositionImage', 'mask', 'negative', 'clipMask'] as const;
+const PICTURES = ['compositionImage', 'mask', 'clipMask'] as const;
 
 /** What FaceAnalyzer.identity gives beside what a reference needs: accepted, not read. */
 const FACE_FACTS = ['box', 'landmarks', 'score', 'size', 'normalized'];
@@ -166,7 +167,7 @@ export interface ReferenceSettings {
   readonly boost: number | undefined;
   readonly mask: CapturedImage | undefined;
   readonly maskMode: Reference['maskMode'];
-  readonly negative: CapturedImage | undefined;
+  readonly negative: Negative | undefined;
   readonly uncond: Reference['uncond'];
   readonly fit: Reference['fit'];
   readonly anchor: Reference['anchor'];
@@ -238,7 +239,9 @@ export const referenceOf = (value: unknown, place: readonly PropertyKey[], defau
   const scale = raw.scale ?? defaultScale;
   const { weightMode, embedsScaling, maskMode, uncond, fit, anchor } = raw;
   const { combine, renormalize, weightType, compositionScale, boost, start, end, windowMode } = raw;
-  const [compositionImage, mask, negative, clipMask] = PICTURES.map((name) =>
+  const negative =
+    raw.negative === undefined ? undefined : negativeOf(raw.negative, [...place, 'negative'], `${option}.negative`);
+  const [compositionImage, mask, clipMask] = PICTURES.map((name) =>
     raw[name] === undefined ? undefined : captureImage(raw[name], `${option}.${name}`),
   );
   const last = end ?? defaultOf(REFERENCE, 'end');

@@ -8,6 +8,7 @@ import type { Schedule, SchedulerConfig } from '../schedulers/index.js';
 import type { AdapterParts } from './adapter.js';
 import { combineOf, type ElementWise } from './combine.js';
 import { readingsOf } from './embedding.js';
+import type { NegativeNoise } from './negative.js';
 import { hashOf, PictureReader, type ReadContext } from './read-pictures.js';
 import type { ReferenceSettings } from './reference.js';
 import type { Sites } from './scales.js';
@@ -37,6 +38,8 @@ export interface ResolvedReference {
   readonly used: readonly number[] | undefined;
   /** The same of what says what counts of the pictures. */
   readonly clipMask?: string | undefined;
+  /** The same of what is steered away from, or the noise that is. */
+  readonly negative?: string | Required<NegativeNoise> | undefined;
 }
 
 const vector = (data: Float32Array): Tensor => ({ shape: [1, 1, 1, data.length], data });
@@ -228,10 +231,8 @@ export const resolveReference = async (
       { features: await reader.encode([composing], reference), identities: undefined },
       structureScale,
     ));
-  const negative = context.guided && adapter.encoder && reference.negative && (await reader.decode(reference.negative));
-  const none = context.guided
-    ? await resolver.unconditional(negative || undefined, reference, structureScale)
-    : undefined;
+  const negative = context.guided && adapter.encoder ? await reader.negative(reference) : undefined;
+  const none = context.guided ? await resolver.unconditional(negative?.picture, reference, structureScale) : undefined;
   const region = reference.mask && (await regionOf(context, reference, await reader.decode(reference.mask)));
   const unconditional = none && ((like: Tensor): Tensor => repeated(none, like));
   return {
@@ -250,6 +251,7 @@ export const resolveReference = async (
     weights: trusted.recorded,
     used: trusted.used,
     clipMask: readings.clipMask,
-    hashes: [...readings.hashes, ...[composing, negative].filter((one) => !!one).map(hashOf)],
+    negative: negative?.record,
+    hashes: [...readings.hashes, ...(composing ? [hashOf(composing)] : [])],
   };
 };

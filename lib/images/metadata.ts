@@ -10,6 +10,13 @@ const RECORD = 'node-ip-adapter';
 const MAX_TEXT = 65_536; // bytes of one text
 const MAX_PROMPT = 8_000; // characters of a prompt where the whole would not fit
 
+/** Noise that a reference was steered away from. */
+export interface NoiseRecord {
+  readonly noise: string;
+  readonly strength: number;
+  readonly blur: number;
+}
+
 /**
  * How a picture was made: enough to make it again. Files appear by name and hash, never by path.
  *
@@ -71,6 +78,8 @@ export interface RunRecord {
     /** SHA-256 of the mask's pixels in normal form. */
     readonly mask?: string;
     readonly maskMode?: string;
+    /** Noise that was steered away from, or the SHA-256 of a picture's pixels in normal form. */
+    readonly negative?: string | NoiseRecord;
     readonly uncond?: string;
     readonly fit?: string;
     readonly anchor?: string;

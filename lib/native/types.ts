@@ -1,7 +1,9 @@
 // The addon's shapes, as native/binding of the repository makes them.
 import type { Card, Dtype } from './device-types.js';
+import type { RegionMask } from './region-mask.js';
 
 export type { Card, Dtype } from './device-types.js';
+export type { RegionMask } from './region-mask.js';
 
 /** A value of the core: f32, row-major [N, H, W, C]; tokens are [N, 1, T, C]. */
 export interface Tensor {
@@ -140,18 +142,6 @@ export interface SampleRow {
   }[];
 }
 
-/** A grey picture of any size, stretched over the whole: 1 is full influence, 0 none. */
-export interface RegionMask {
-  readonly data: Float32Array | Uint8Array; // [height, width]: 0..1, or bytes
-  readonly width: number;
-  readonly height: number;
-  /**
-   * How it is brought to the grids of tokens: bilinear to each exact grid; or, for parity, as diffusers (black and
-   * white, bicubic) or ComfyUI_IPAdapter_plus (bilinear) do, on the grids that they guess.
-   */
-  readonly mode: 'linear' | 'diffusers' | 'comfy';
-}
-
 export interface SampleSpec extends CallOptions {
   readonly unet: NetworkHandle;
   readonly width: number; // latent columns
@@ -231,6 +221,16 @@ export interface Engine {
       readonly masks?: readonly (Pixels | null)[] | undefined;
     },
   ): Promise<readonly Tensor[]>;
+  /** Noise of the encoder's size, made of a picture's centre, or of black. */
+  negativeNoise(
+    image: Pixels | null,
+    options: CallOptions & {
+      readonly size: number;
+      readonly noise: 'fade' | 'dissolve' | 'gaussian' | 'shuffle';
+      readonly strength: number;
+      readonly blur: number;
+    },
+  ): Promise<Pixels>;
   /** Image tokens [1, 1, T, D] of one reference: embeds per picture, or identity (+ hidden states) per face. */
   project(
     adapter: NetworkHandle,

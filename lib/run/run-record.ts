@@ -25,6 +25,7 @@ export const recordOf = (
       mask: resolved[i]!.mask,
       weights: resolved[i]!.weights,
       clipMask: resolved[i]!.clipMask,
+      negative: resolved[i]!.negative,
       loraScale: run.loraScales.get(adapter),
       structureScale: isV2 ? (reference.structureScale ?? defaultOf(REFERENCE, 'structureScale')) : undefined,
     });

@@ -22,6 +22,7 @@ class EngineHandle : public Napi::ObjectWrap<EngineHandle> {
   Napi::Value load(const Napi::CallbackInfo& info);
   Napi::Value encode_text(const Napi::CallbackInfo& info);
   Napi::Value encode_images(const Napi::CallbackInfo& info);
+  Napi::Value negative_noise(const Napi::CallbackInfo& info);
   Napi::Value project(const Napi::CallbackInfo& info);
   Napi::Value combine(const Napi::CallbackInfo& info);
   Napi::Value detect_faces(const Napi::CallbackInfo& info);

@@ -6,6 +6,7 @@
 #include "binding/engine.h"
 #include "binding/handles.h"
 #include "core/error.h"
+#include "image/negative_noise.h"
 #include "runtime/combine.h"
 #include "runtime/image_prompt.h"
 #include "runtime/prompt.h"
@@ -114,6 +115,28 @@ Napi::Value EngineHandle::encode_images(const Napi::CallbackInfo& info) {
                       ipa::encode_images(*loaded->network, loaded->clip_vision, pictures, output, how, job.stop()));
                   return [out](Napi::Env env) -> Napi::Value { return from_tensors(env, *out); };
                 });
+  });
+}
+
+Napi::Value EngineHandle::negative_noise(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&]() -> Napi::Value {
+    const Napi::Object o = object_of(info[1], "options");
+    ClipPreprocess how;
+    how.size = how.shortest_edge = static_cast<int>(number_of(o, "size"));
+    const std::string name = text_of(o, "noise");
+    const std::optional<NoiseKind> kind = noise_kind_of(name);
+    const double strength = number_of(o, "strength"), blur = number_of(o, "blur");
+    if (!kind || strength < 0 || strength > 1 || blur < 0 || blur > 1024)
+      fail(Code::OPTION_RANGE, "there is no noise " + quoted(name) + " of this strength and blur",
+           "use fade, dissolve, gaussian or shuffle, a strength of 0 to 1 and a blur of 0 to 1024 pixels",
+           {{"option", "negative"}});
+    const NoiseRule rule{*kind, static_cast<float>(strength), static_cast<int>(blur)};
+    check_size(how.size, how.size);
+    Image8 image = info[0].IsNull() ? Image8(how.size, how.size, 3) : to_image(info[0], "image");
+    return post(info.Env(), o, info.Env().Undefined(), [image = std::move(image), how, rule](Job&) -> Finish {
+      auto out = std::make_shared<Image8>(ipa::negative_noise(clip_square(image, how), rule));
+      return [out](Napi::Env env) -> Napi::Value { return from_image(env, *out); };
+    });
   });
 }
 

@@ -150,6 +150,8 @@ export const fakeEngine = ({ isXl = false, device = 'cpu' } = {}): FakeEngine =>
           ? []
           : [{ score: 0.9, box: [10, 10, 50, 60], landmarks: [1, 2, 3, 4, 5, 6, 7, 8, 9, 10] }],
       ),
+    negativeNoise: (image, { noise, size, stop }) =>
+      answer(noise, stop, image ?? { width: size, height: size, data: new Uint8Array(size * size * 3) }),
     alignFace: (_, __, size, { stop }) =>
       answer('align', stop, { width: size, height: size, data: new Uint8Array(size * size * 3) }),
     identify: (_, __, { stop }) => answer('identify', stop, new Float32Array(512).fill(0.1)),

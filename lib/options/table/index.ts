@@ -5,6 +5,7 @@ import { ANALYZER, DETECT, FACE_FILES, IDENTITY } from './face.js';
 import { FACE_REFERENCE, GIVEN_FACE } from './faces.js';
 import { GENERATE } from './generate.js';
 import { IMAGES, LOAD, MEMORY } from './load.js';
+import { NEGATIVE_NOISE } from './negative.js';
 import { REFERENCE } from './reference.js';
 import { NEGATIVE_SIZE, SIZE } from './size.js';
 import { INSPECT, TO_FILE } from './small.js';
@@ -16,6 +17,7 @@ export const TABLE = {
   negativeSize: NEGATIVE_SIZE,
   reference: REFERENCE,
   givenFace: GIVEN_FACE,
+  negativeNoise: NEGATIVE_NOISE,
   faceReference: FACE_REFERENCE,
   load: LOAD,
   memory: MEMORY,

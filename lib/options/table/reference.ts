@@ -192,8 +192,9 @@ export const REFERENCE = group({
       default: null,
       flag: '--negative <file>',
       acts: 'guidance',
-      says: 'A picture to steer away from, in place of none',
+      says: 'A picture to steer away from, in place of none, or { noise, strength, blur } made of the reference',
       help: 'A picture to steer away from, beside the reference before it',
+      record: true,
     },
     uncond: {
       type: 'choice',
