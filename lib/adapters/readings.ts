@@ -14,3 +14,11 @@ export interface Readings {
   /** The same of what said what counts of them. */
   readonly clipMask?: string | undefined;
 }
+
+/** Readings, and what they are of. */
+export interface Contents {
+  readonly readings: Readings;
+  readonly encoder: string | undefined;
+  readonly output: 'image_embeds' | 'penultimate' | undefined;
+  readonly name: string | undefined;
+}

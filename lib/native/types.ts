@@ -326,6 +326,11 @@ export interface Addon {
   /** Levels this CPU and this binary have, slowest first. */
   levels(): readonly string[];
   readonly Stop: new () => Stop;
+  /** Tensors of a weight file whose bytes are in memory, as f32; `name` is for errors. */
+  readTensors(
+    bytes: Uint8Array,
+    name: string,
+  ): readonly { readonly name: string; readonly shape: readonly number[]; readonly data: Float32Array }[];
   /**
    * Opens a device library and its driver: for a process of its own (`probe.ts`), since a broken one may crash or hang.
    * Absent in an addon from before cards.

@@ -1,11 +1,14 @@
-// The module: levels(), probe() and the classes. State hangs on the environment, nothing mutable is static.
+// The module: levels(), probe(), readTensors() and the classes. State hangs on the environment, nothing mutable is
+// static.
 #include <napi.h>
 
 #include "binding/convert.h"
 #include "binding/engine.h"
 #include "binding/handles.h"
+#include "io/open.h"
 #include "runtime/device.h"
 #include "runtime/device_library.h"
+#include "weights/tensor_values.h"
 
 namespace ipa::binding {
 
@@ -38,6 +41,35 @@ Napi::Value probe(const Napi::CallbackInfo& info) {
   });
 }
 
+// Tensors of a weight file whose bytes are in memory, small ones: all numbers are copied at once.
+Napi::Value read_tensors(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&]() -> Napi::Value {
+    constexpr int64_t kMost = int64_t{64} << 20;  // numbers
+    if (!info[0].IsTypedArray() || info[0].As<Napi::TypedArray>().TypedArrayType() != napi_uint8_array)
+      fail(Code::OPTION_TYPE, "Expected a Uint8Array for bytes", "pass the bytes of a weight file");
+    const Napi::Uint8Array bytes = info[0].As<Napi::Uint8Array>();
+    const std::byte* first = reinterpret_cast<const std::byte*>(bytes.Data());
+    const std::string name = info[1].ToString();
+    const TensorSource source = open_weights_file(
+        std::make_shared<const File>(name, std::vector<std::byte>(first, first + bytes.ByteLength())));
+    int64_t all = 0;
+    for (const auto& [tensor, facts] : source.index)
+      if ((all += product(facts.dims)) > kMost)
+        fail(Code::MODEL_LIMIT, quoted(name) + " holds more than " + std::to_string(kMost) + " numbers",
+             "give a file of a few pictures");
+    Napi::Array list = Napi::Array::New(info.Env(), source.index.size());
+    uint32_t count = 0;
+    for (const auto& [tensor, facts] : source.index) {
+      Napi::Object row = Napi::Object::New(info.Env());
+      row.Set("name", tensor);
+      row.Set("shape", from_numbers(info.Env(), facts.dims));
+      row.Set("data", from_floats(info.Env(), tensor_values(source, tensor)));
+      list.Set(count++, row);
+    }
+    return list;
+  });
+}
+
 Napi::Object define(Napi::Env env, Napi::Object exports) {
   auto* constructors = new Constructors;
   constructors->network = Napi::Persistent(NetworkHandle::define(env));
@@ -45,6 +77,7 @@ Napi::Object define(Napi::Env env, Napi::Object exports) {
   env.SetInstanceData(constructors);
   exports.Set("levels", Napi::Function::New<levels>(env, "levels"));
   exports.Set("probe", Napi::Function::New<probe>(env, "probe"));
+  exports.Set("readTensors", Napi::Function::New<read_tensors>(env, "readTensors"));
   exports.Set("Stop", define_stop(env));
   exports.Set("Engine", EngineHandle::define(env));
   return exports;

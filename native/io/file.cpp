@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <utility>
 
 #include "io/checked.h"
 
@@ -61,6 +62,11 @@ File::File(const std::string& path) : path_(path), name_(shown_name(path)) {
   }
 }
 
+File::File(const std::string& name, std::vector<std::byte> bytes)
+    : path_(name), name_(name), memory_(std::move(bytes)) {
+  identity_.st_size = static_cast<off_t>(memory_.size());
+}
+
 File::~File() {
   if (descriptor_ >= 0) close(descriptor_);
 }
@@ -75,6 +81,10 @@ void File::require(uint64_t offset, uint64_t length) const {
 
 void File::read(uint64_t offset, std::span<std::byte> out) const {
   require(offset, out.size());
+  if (descriptor_ < 0) {
+    std::copy_n(memory_.begin() + static_cast<std::ptrdiff_t>(offset), out.size(), out.begin());
+    return;
+  }
   size_t done = 0;
   while (done < out.size()) {
     const size_t want = std::min(out.size() - done, kLongestRead);
@@ -98,6 +108,7 @@ std::string File::read_text(uint64_t offset, uint64_t length) const {
 }
 
 void File::check_unchanged() const {
+  if (descriptor_ < 0) return;
   struct stat now = {};
   if (fstat(descriptor_, &now) != 0)
     fail(Code::MODEL_IO, std::string("cannot be examined: ") + std::strerror(errno), "load it again");

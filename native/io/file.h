@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <span>
 #include <string>
+#include <vector>
 
 #include "core/error.h"
 
@@ -16,6 +17,8 @@ class File {
  public:
   // Missing: MODEL_NOT_FOUND. Directory, FIFO, device, socket, no permission: MODEL_IO, without waiting for anybody.
   explicit File(const std::string& path);
+  // Bytes that are in memory already, under a name for messages.
+  File(const std::string& name, std::vector<std::byte> bytes);
   ~File();
   File(const File&) = delete;
   File& operator=(const File&) = delete;
@@ -36,7 +39,8 @@ class File {
   void require(uint64_t offset, uint64_t length) const;  // MODEL_TRUNCATED unless the range lies inside the file
 
   std::string path_, name_;
-  int descriptor_ = -1;
+  int descriptor_ = -1;  // none: memory_
+  std::vector<std::byte> memory_;
   struct stat identity_ = {};
 };
 
