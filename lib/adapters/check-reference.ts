@@ -40,6 +40,14 @@ export const checkReference = (
     for (const name of ['fit', 'anchor', 'clipMask', 'pickFace', 'onMissing'] as const)
       if (reference[name] !== undefined) conflict(name, 'it acts when an embedding is made');
   }
+  if (reference.tiles && (images.length === 0 || needs.identity > 0)) {
+    throw new OptionError(
+      'OPTION_CONFLICT',
+      `${option}.tiles does not go with ${images.length === 0 ? 'an embedding or a face: tiles are cut from pictures' : `${adapter.name}, which reads faces`}`,
+      'Leave tiles out',
+      { details: { option: `${option}.tiles` } },
+    );
+  }
   if (images.length > 0 && needs.identity > 0 && !adapter.faces) {
     throw new FaceError(
       'FACE_MODEL_MISSING',

@@ -1,7 +1,7 @@
 import { FaceError } from '../errors.js';
 import type { FaceNetworks } from '../faces/face.js';
 import type { PickFace } from '../faces/options.js';
-import { cut, type Window } from '../images/cut.js';
+import { cut, cutAlike, type Window } from '../images/cut.js';
 import type { DetectedFace, Pixels, Stop } from '../native/types.js';
 import { expectedFor } from '../options/check.js';
 import { defaultOf } from '../options/row.js';
@@ -29,17 +29,6 @@ export const closeUpOf = (
     return Math.min(Math.max(wanted, Math.min(0, full - side)), Math.max(0, full - side));
   };
   return { left: start((x1 + x2) / 2, width), top: start((y1 + y2) / 2, height), width: side, height: side };
-};
-
-/** The same part of a mask, which may be of another size than its picture. */
-const partOf = (mask: Pixels, image: Pixels, { left, top, width, height }: Window): Pixels => {
-  const [across, down] = [mask.width / image.width, mask.height / image.height];
-  return cut(mask, {
-    left: Math.round(left * across),
-    top: Math.round(top * down),
-    width: Math.max(1, Math.round(width * across)),
-    height: Math.max(1, Math.round(height * down)),
-  });
 };
 
 /** What is asked of pictures whose faces are cut out. */
@@ -70,7 +59,7 @@ export const closeUps = async (
     }
     for (const face of await faces.choose(image, search, pickFace, place, stop)) {
       const window = closeUpOf(face.box, image);
-      found.push({ image: cut(image, window), mask: mask && partOf(mask, image, window), from });
+      found.push({ image: cut(image, window), mask: mask && cutAlike(mask, image, window), from });
     }
   }
   const most = REFERENCE.rows.images.range[1];

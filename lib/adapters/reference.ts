@@ -101,6 +101,8 @@ export type Reference = ReferenceSource & {
   readonly anchor?: (typeof ANCHORS)[number];
   /** What counts of the picture: white fully, black not at all. Any size: it is stretched over the picture. */
   readonly clipMask?: ImageSource;
+  /** Read the picture in squares, each of which acts on its own part of what is drawn: four, or two to four in a row. Default false. */
+  readonly tiles?: boolean;
   /** Where in the run it begins to act, 0…1, included. Default 0. */
   readonly start?: number;
   /** Where in the run it ceases to act, 0…1, included. Default 1. */
@@ -172,6 +174,7 @@ export interface ReferenceSettings {
   readonly fit: Reference['fit'];
   readonly anchor: Reference['anchor'];
   readonly clipMask: CapturedImage | undefined;
+  readonly tiles: boolean | undefined;
   readonly start: number | undefined;
   readonly end: number | undefined;
   readonly windowMode: WindowMode | undefined;
@@ -275,6 +278,7 @@ export const referenceOf = (value: unknown, place: readonly PropertyKey[], defau
     fit,
     anchor,
     clipMask,
+    tiles: raw.tiles,
     start,
     end,
     windowMode,

@@ -32,7 +32,7 @@ export interface ResolvedReference {
   /** SHA-256 of each picture in normal form. */
   readonly hashes: readonly string[];
   /** The same of the mask. */
-  readonly mask?: string;
+  readonly mask?: string | undefined;
   /** Weights of the faces or pictures that count, where not all are 1, and their pictures, where it is not each once. */
   readonly weights: readonly number[] | undefined;
   readonly used: readonly number[] | undefined;

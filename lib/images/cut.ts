@@ -21,3 +21,18 @@ export const cut = (image: Pixels, { left, top, width, height }: Window): Pixels
   }
   return { width, height, data };
 };
+
+/** The same window of a mask that is stretched over a picture, whatever its own size. */
+export const cutAlike = (
+  mask: Pixels,
+  picture: Pick<Pixels, 'width' | 'height'>,
+  { left, top, width, height }: Window,
+): Pixels => {
+  const [across, down] = [mask.width / picture.width, mask.height / picture.height];
+  return cut(mask, {
+    left: Math.round(left * across),
+    top: Math.round(top * down),
+    width: Math.max(1, Math.round(width * across)),
+    height: Math.max(1, Math.round(height * down)),
+  });
+};

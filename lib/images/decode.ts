@@ -7,7 +7,8 @@ import { lazySharp } from './lazy-sharp.js';
 import type { ImageLimits } from './limits.js';
 import { type CapturedImage, MAX_FILE, refuse } from './source-parts.js';
 
-const MIN_SIDE = 16; // px
+/** Shortest side of a picture that comes in, in px. */
+export const MIN_SIDE = 16;
 const DECODE_SECONDS = 10;
 
 /** The bytes of a picture's file. Raw pixels and sharp instances are none: IMAGE_FORMAT. */

@@ -85,6 +85,7 @@ export interface RunRecord {
     readonly anchor?: string;
     /** SHA-256 of the pixels, in normal form, of what says what counts of the picture. */
     readonly clipMask?: string;
+    readonly tiles?: boolean;
     readonly start?: number;
     readonly end?: number;
     readonly windowMode?: string;

@@ -1,5 +1,6 @@
 import { adapterParts } from '../adapters/adapter.js';
 import { type ResolvedReference, resolveReference } from '../adapters/resolve.js';
+import { resolveTiles } from '../adapters/tiles.js';
 import { GeneratedImage, seedValue } from '../images/generated-image.js';
 import { native } from '../native/native.js';
 import type { SampleRow, SampleSpec, Tensor, TextInput } from '../native/types.js';
@@ -77,7 +78,8 @@ const encodeReferences = async (run: Run, context: RunContext): Promise<Resolved
   };
   for (const { settings, adapter } of run.references) {
     control.emit({ type: 'encode', part: adapter.name });
-    resolved.push(await resolveReference(how, settings, adapterParts(adapter)));
+    const resolve = settings.tiles ? resolveTiles : resolveReference;
+    resolved.push(await resolve(how, settings, adapterParts(adapter)));
   }
   return resolved;
 };

@@ -233,6 +233,15 @@ export const REFERENCE = group({
       help: 'What counts of the reference before it: white fully, black not at all',
       record: true,
     },
+    tiles: {
+      type: 'flag',
+      default: false,
+      flag: '--tiles',
+      acts: 'reference',
+      says: 'Read the picture in squares, each of which acts on its own part of what is drawn',
+      help: 'Read the reference before it in squares, each of which acts on its own part of what is drawn',
+      record: true,
+    },
     start: {
       type: 'number',
       range: [0, 1],
