@@ -1,5 +1,5 @@
 import { readdir } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { dirname, join, relative } from 'node:path';
 import { z } from 'zod';
 import { ModelFileError, ModelMismatchError, quoted } from '../errors.js';
 import { isFile, kindAt, readJson } from '../files/files.js';
@@ -30,7 +30,7 @@ const places = async (adapter: string, modelFolder: string | undefined): Promise
   const beside = dirname(adapter);
   const shelf = join(beside, '..', 'clip_vision');
   const files = await readdir(shelf).catch(() => []);
-  return [
+  const all = [
     join(beside, 'image_encoder'),
     join(beside, '..', 'models', 'image_encoder'),
     join(beside, '..', 'sdxl_models', 'image_encoder'),
@@ -40,6 +40,7 @@ const places = async (adapter: string, modelFolder: string | undefined): Promise
       .map((name) => join(shelf, name)),
     ...(modelFolder === undefined ? [] : [join(modelFolder, 'image_encoder')]),
   ];
+  return [...new Set(all)];
 };
 
 const shapeOf = (info: FileInfo, names: readonly string[]): readonly number[] | undefined =>
@@ -128,10 +129,11 @@ const searched = async (
     seen.push({ place, found: found ? describe(found, need) : 'nothing' });
   }
   const wanted = encoderName(need);
-  const list = seen.map(({ place, found }) => `${place}: ${found}`).join('; ');
+  const from = dirname(adapter);
+  const list = seen.map(({ place, found }) => `${relative(from, place)}: ${found}`).join('; ');
   throw new ModelMismatchError(
     'ADAPTER_ENCODER_MISSING',
-    `No image encoder for ${quoted(adapter)} was found, it needs ${wanted}. Looked at ${list}`,
+    `No image encoder for ${quoted(adapter)} was found, it needs ${wanted}. From its folder, looked at ${list}`,
     `Give the folder of ${wanted} as encoder`,
     { details: { adapter, expected: wanted, searched: seen } },
   );
@@ -194,6 +196,12 @@ export const findEncoder = (
   stop: Stop,
 ): Promise<string> =>
   given === undefined ? searched(host, adapter, need, modelFolder, stop) : chosen(host, adapter, need, given, stop);
+
+/** Whether what the user gave is an encoder of that need. */
+export const isEncoderOf = async (host: EngineHost, given: string, need: EncoderNeed, stop: Stop): Promise<boolean> => {
+  const found = await look(host, given, stop);
+  return found !== undefined && fits(found, need);
+};
 
 /** Loads the encoder in `file`. */
 export const loadEncoder = async (

@@ -76,30 +76,35 @@ export interface Needs {
 }
 
 /**
- * What the projector reads. A width of 512 means an identity, as no public encoder is so narrow, unless the user gave an
- * encoder.
+ * What the projector reads. A width of 512 means an identity, as no public encoder is so narrow, unless an encoder of that
+ * width was given.
  */
-export const needsOf = (info: NetworkInfo, encoderGiven: boolean): Needs => {
+export const needsOf = (info: NetworkInfo, isEncoderOfThatWidth: boolean): Needs => {
   const { encoderOutput = 'none', encoderWidth = 0, identityWidth = 0 } = info;
   const asked: EncoderNeed | undefined =
     encoderOutput === 'none' ? undefined : { output: encoderOutput, width: encoderWidth };
   if (identityWidth === 0 || asked === undefined) return { encoder: asked, identity: identityWidth };
   const isBoth = info.variant === 'faceid-plus' || info.variant === 'kolors-faceid-plus';
   if (isBoth) return { encoder: asked, identity: identityWidth };
-  return encoderGiven ? { encoder: asked, identity: 0 } : { encoder: undefined, identity: identityWidth };
+  return isEncoderOfThatWidth ? { encoder: asked, identity: 0 } : { encoder: undefined, identity: identityWidth };
 };
+
+const MODELS = {
+  'image_embeds 1024': 'ViT-H',
+  'image_embeds 1280': 'ViT-bigG',
+  'image_embeds 768': 'ViT-L',
+  'penultimate 1280': 'ViT-H',
+  'penultimate 1664': 'ViT-bigG',
+  'penultimate 1024': 'ViT-L',
+} as const;
+
+/** Which public encoder has those widths; `other` where none has. */
+export const encoderModel = (need: EncoderNeed | undefined): (typeof MODELS)[keyof typeof MODELS] | 'none' | 'other' =>
+  need === undefined ? 'none' : (MODELS[`${need.output} ${need.width}` as keyof typeof MODELS] ?? 'other');
 
 /** An encoder's name by its widths, for messages. */
 export const encoderName = (need: EncoderNeed): string => {
-  const names: Readonly<Record<string, string>> = {
-    'image_embeds 1024': 'ViT-H',
-    'image_embeds 1280': 'ViT-bigG',
-    'image_embeds 768': 'ViT-L',
-    'penultimate 1280': 'ViT-H',
-    'penultimate 1664': 'ViT-bigG',
-    'penultimate 1024': 'ViT-L',
-  };
   const what = `${need.output === 'image_embeds' ? 'projection' : 'hidden'} ${need.width}`;
-  const name = names[`${need.output} ${need.width}`];
-  return name ? `${name} (${what})` : `an encoder of ${what}`;
+  const name = encoderModel(need);
+  return name === 'other' ? `an encoder of ${what}` : `${name} (${what})`;
 };

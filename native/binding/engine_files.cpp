@@ -62,8 +62,15 @@ std::shared_ptr<const Lora> lora_of(const Napi::Value& value) {
 Napi::Value EngineHandle::inspect(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&]() -> Napi::Value {
     const std::string path = info[0].ToString();
-    return post(info.Env(), info[1], info.Env().Undefined(), [path](Job&) -> Finish {
-      auto found = std::make_shared<Inspection>(ipa::inspect(path));
+    const Napi::Value base = object_of(info[1], "inspect").Get("unet");
+    const std::string unet_path = base.IsString() ? std::string(base.ToString()) : "";
+    std::shared_ptr<Loaded> unet;
+    if (base.IsObject()) network_of(unet = NetworkHandle::get(base, "unet"), NetworkKind::unet, "unet");
+    return post(info.Env(), info[1], info.Env().Undefined(), [path, unet_path, unet](Job&) -> Finish {
+      std::optional<UNetConfig> config;
+      if (unet) config = unet->unet;
+      if (!unet_path.empty()) config = inspect_unet(unet_path);
+      auto found = std::make_shared<Inspection>(ipa::inspect(path, config ? &*config : nullptr));
       return [found](Napi::Env env) -> Napi::Value {
         Napi::Object out = Napi::Object::New(env);
         out.Set("format", found->format);

@@ -207,14 +207,16 @@ void check_fit(const AdapterInfo& a, const UNetConfig& unet, const std::string& 
   const std::vector<AttentionSite> sites = attention_sites(unet);
   const std::string adapter_base = described(a.family, a.context, a.widths.size());
   const std::string unet_base = described(family_of(unet), unet.context, sites.size());
+  const bool kolors = a.family == AdapterFamily::kolors;
   const auto mismatch = [&](const std::string& detail) {
     fail(Code::ADAPTER_BASE_MISMATCH,
          label + " is for " + adapter_base + ", the pipeline's UNet is " + unet_base +
              (detail.empty() ? "" : ": " + detail),
-         "use an adapter made for this base model, or load the base model the adapter was made for",
+         kolors ? "the base model Kolors is not among those that load; use an adapter made for this base model"
+                : "use an adapter made for this base model, or load the base model the adapter was made for",
          {{"file", label}, {"expected", adapter_base}, {"found", unet_base}});
   };
-  if (a.family == AdapterFamily::kolors || a.context != unet.context || a.widths.size() != sites.size()) mismatch("");
+  if (kolors || a.context != unet.context || a.widths.size() != sites.size()) mismatch("");
   for (const AttentionSite& site : sites) {
     const int width = a.widths[(site.file_index - 1) / 2];
     if (width != site.width)

@@ -9,7 +9,7 @@
 
 namespace ipa {
 
-Inspection inspect(const std::string& path) {
+Inspection inspect(const std::string& path, const UNetConfig* unet) {
   Inspection found;
   {
     const File file(path);
@@ -20,10 +20,21 @@ Inspection inspect(const std::string& path) {
   const FileIdentity identity = identify(found.source.index);
   found.kind = kind_text(identity.kind);
   if (!identity.family.empty()) found.kind += " (" + identity.family + ")";
-  if (identity.kind == FileKind::ip_adapter && identity.loads)
-    found.adapter = naming_file(found.source.label,
-                                [&] { return detect_adapter(adapter_groups(found.source).index, found.source.label); });
+  if (unet) require_loadable(found.source.index, found.source.label);
+  const bool adapter = identity.kind == FileKind::ip_adapter && identity.loads;
+  if (adapter || (unet && identity.kind == FileKind::unknown)) {
+    naming_file(found.source.label, [&] {
+      found.adapter = detect_adapter(adapter_groups(found.source).index, found.source.label);
+      if (unet) check_fit(*found.adapter, *unet, found.source.label);
+    });
+  }
   return found;
+}
+
+UNetConfig inspect_unet(const std::string& path) {
+  const TensorSource source = without_nesting(open_weights(path));
+  require_loadable(source.index, source.label);
+  return naming_file(source.label, [&] { return detect_unet(source.index, {}); });
 }
 
 }  // namespace ipa

@@ -5,6 +5,7 @@
 
 #include "core/tensor_index.h"
 #include "models/adapters.h"
+#include "models/configs.h"
 
 namespace ipa {
 
@@ -16,6 +17,11 @@ struct Inspection {
   std::optional<AdapterInfo> adapter;
 };
 
-Inspection inspect(const std::string& path);
+// With `unet` an adapter must fit it (ADAPTER_BASE_MISMATCH), and a file of no kind we know is told what it lacks as
+// one.
+Inspection inspect(const std::string& path, const UNetConfig* unet = nullptr);
+
+// A UNet by its header, in the names of diffusers.
+UNetConfig inspect_unet(const std::string& path);
 
 }  // namespace ipa
