@@ -6,11 +6,11 @@ import { native } from '../native/native.js';
 import type { Lease, Shared } from '../native/shared.js';
 import type { NetworkHandle, Stop } from '../native/types.js';
 import type { AdapterInfo, AdapterParts } from './adapter.js';
-import { readsCloseUps } from './close-up.js';
 import { adapterLora } from './companion.js';
 import { type ImageEncoder, loadEncoder } from './encoder.js';
 import type { AdapterSettings } from './options.js';
 import { type PlanContext, planAttachment } from './plan-attachment.js';
+import { expectsFaceCrop } from './presets.js';
 import { encoderName } from './variants.js';
 
 /** What attaching needs of a pipeline. */
@@ -65,7 +65,7 @@ export const attach = async (
   const identity = needs.identity > 0;
   if (settings.cropFace && identity)
     warn('OPTION_CONFLICT', `cropFace has no effect: ${stem(file)} reads identities and close-ups as it is`);
-  const cropFace = !identity && (settings.cropFace ?? readsCloseUps(row.variant, stem(file)));
+  const cropFace = !identity && (settings.cropFace ?? expectsFaceCrop(settings.preset, file, row.variant));
   const undo: (() => void)[] = [];
   const free = (): void => {
     for (const action of undo.splice(0)) action();

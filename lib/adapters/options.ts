@@ -4,6 +4,7 @@ import type { FaceFiles } from '../faces/options.js';
 import { readOptions } from '../options/read.js';
 import { defaultOf } from '../options/row.js';
 import { ADAPTER } from '../options/table/attach.js';
+import { checkPreset } from './presets.js';
 
 /**
  * How an adapter is attached.
@@ -28,9 +29,14 @@ export interface AddAdapterOptions {
   readonly faceCrop?: number;
   /**
    * Cut the chosen face out of pictures, with room around it, for adapters that read close-ups; needs `face`. Default: true for
-   * full-face adapters and files that are named plus-face.
+   * full-face adapters, and files and presets that are named plus-face.
    */
   readonly cropFace?: boolean;
+  /**
+   * What another tool calls the adapter: a preset of ComfyUI's unified loaders, a preprocessor of A1111, or the name of a
+   * published file. It is held to what the file's tensors say; of FaceID Plus it tells v1 from v2 where nothing else does.
+   */
+  readonly preset?: string;
   readonly signal?: AbortSignal;
 }
 
@@ -43,11 +49,15 @@ export interface AdapterSettings {
   readonly version: 'v1' | 'v2' | undefined;
   readonly faceCrop: number;
   readonly cropFace: boolean | undefined;
+  readonly preset: string | undefined;
   readonly signal: AbortSignal | undefined;
 }
 
+const preset = z.string(ADAPTER.rows.preset.expects);
+
 export const adapterSettings = (options: unknown = {}): AdapterSettings => {
-  const given = readOptions(ADAPTER, options, { face: z.unknown() });
+  const given = readOptions(ADAPTER, options, { face: z.unknown(), preset });
+  checkPreset(given.preset);
   return {
     encoder: given.encoder,
     face: given.face,
@@ -57,6 +67,7 @@ export const adapterSettings = (options: unknown = {}): AdapterSettings => {
     version: given.version,
     faceCrop: given.faceCrop ?? defaultOf(ADAPTER, 'faceCrop'),
     cropFace: given.cropFace,
+    preset: given.preset,
     signal: given.signal,
   };
 };

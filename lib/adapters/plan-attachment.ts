@@ -8,6 +8,7 @@ import type { NetworkHandle, NetworkInfo, Stop } from '../native/types.js';
 import type { Warn } from '../warnings.js';
 import { findEncoder, isEncoderOf } from './encoder.js';
 import type { AdapterSettings } from './options.js';
+import { holdPreset, versionOfPreset } from './presets.js';
 import { type Needs, needsOf, type Variant, type VariantRow, variantRow } from './variants.js';
 
 /** What deciding needs of a pipeline. */
@@ -60,8 +61,10 @@ const saidVersion = async (
   return version ?? (await knownFile(file))?.version ?? (isXl(info) ? 'v2' : undefined);
 };
 
-/** Where nothing better is known: v2 with a warning. */
-const assumedVersion = (file: string, warn: Warn): 'v1' | 'v2' => {
+/** Where nothing better is known: what the preset says, else v2 with a warning. */
+const assumedVersion = (file: string, preset: string | undefined, warn: Warn): 'v1' | 'v2' => {
+  const said = versionOfPreset(preset);
+  if (said !== undefined) return said;
   const name = stem(file).toLowerCase();
   const doubt = name.includes('plus') && !name.includes('v2') ? ', though its name speaks of plus without v2' : '';
   warn(
@@ -104,6 +107,7 @@ export const planAttachment = async (
     );
   }
   const said = await saidVersion(file, info, settings, warn);
-  const version = said ?? (isFaceIdPlus(info) ? assumedVersion(file, warn) : undefined);
+  holdPreset(settings.preset, file, { variant: row.variant, family: info.family ?? 'custom', needs, version: said });
+  const version = said ?? (isFaceIdPlus(info) ? assumedVersion(file, settings.preset, warn) : undefined);
   return { info, row, needs, version, encoderFile };
 };

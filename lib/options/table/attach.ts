@@ -51,15 +51,23 @@ export const ADAPTER = group({
     faceCrop: FACE_CROP,
     cropFace: {
       type: 'flag',
-      default: { otherwise: 'true for full-face adapters and files that are named plus-face' },
+      default: { otherwise: 'true for full-face adapters, and files and presets that are named plus-face' },
       flag: '--crop-face',
       acts: 'face',
       says: 'Cut the chosen face out of pictures, with room around it, for adapters that read close-ups; needs face',
       help: 'Cut the chosen face out of pictures; on for full-face and plus-face adapters that have face networks',
     },
+    preset: {
+      type: 'special',
+      expects: 'a preset or preprocessor of ComfyUI or A1111, or the name of a published adapter',
+      default: null,
+      flag: '--preset <name>',
+      acts: 'reference',
+      says: 'What another tool calls the adapter, such as "PLUS FACE (portraits)": held to what the file is',
+    },
     signal: LOAD_SIGNAL,
   },
-  later: ['preset', 'sha256'],
+  later: ['sha256'],
 });
 
 /** How a LoRA is attached. */

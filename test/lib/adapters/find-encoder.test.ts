@@ -116,7 +116,7 @@ t.test('where none fits, the error lists each place, what was there, and what is
   test.ok(error.message.includes('../clip_vision/large.safetensors: ViT-L (hidden 1024)'), error.message);
 });
 
-t.test('a version and the name of FaceID Plus', async (test) => {
+t.test('a preset, a version and the name of FaceID Plus', async (test) => {
   const folder = made(test);
   writeSparse(join(folder, 'encoder/model.safetensors'), ENCODERS.H);
   writeSparse(join(folder, 'plus.bin'), adapterShapes('sd15-faceid-plus', UNETS['SD1.5'], { lora: true }));
@@ -127,7 +127,12 @@ t.test('a version and the name of FaceID Plus', async (test) => {
   const guessed = await ask('plus.bin', {});
   test.equal(guessed.version, 'v2');
   test.match(guessed.warned.join('\n'), /ADAPTER_VERSION_ASSUMED: plus .*its name speaks of plus without v2/);
+  const told = await ask('plus.bin', { preset: 'FACEID PLUS - SD1.5 only' });
+  test.equal(told.version, 'v1', 'where nothing else says it, the preset does');
+  test.notMatch(told.warned.join('\n'), /ADAPTER_VERSION_ASSUMED/);
+  test.equal((await ask('plus.bin', { preset: 'ip-adapter_face_id_plus', version: 'v1' })).version, 'v1');
   const conflict = { code: 'OPTION_CONFLICT' };
+  await test.rejects(ask('plus.bin', { preset: 'FACEID PLUS V2', version: 'v1' }), conflict);
   await test.rejects(ask('xl.safetensors', { version: 'v1' }), { ...conflict, message: /no FaceID Plus v1 for SDXL/ });
   const bare = await ask('xl.safetensors', {});
   test.same([bare.version, bare.warned], ['v2', []]);

@@ -1,7 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import fc from 'fast-check';
 import t from 'tap';
-import { adapterSettings } from '../../../lib/adapters/options.js';
 import { IpAdapterError, type OptionError } from '../../../lib/errors.js';
 import { loraSettings } from '../../../lib/loras/options.js';
 import { loadSettings, type ModelDefaults } from '../../../lib/models/options.js';
@@ -117,7 +116,7 @@ t.test('X-03: unknown options, with the nearest name', async (test) => {
     failure(() => loadSettings({ dtype: 'fp16' })),
     { code: 'OPTION_UNKNOWN', hint: 'Did you mean "f16"?' },
   );
-  test.match(failure(() => adapterSettings({ preset: 'x' })).message, 'not in this version');
+  test.match(failure(() => loadSettings({ vae: 'x' })).message, 'not in this version');
   test.match(
     failure(() => loraSettings({ scale: 3 })),
     { code: 'OPTION_RANGE' },
