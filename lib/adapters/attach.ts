@@ -1,6 +1,7 @@
 import { FaceAnalyzer, FaceNetworks } from '../faces/face.js';
 import { faceSettings } from '../faces/options.js';
 import { samePath, stem } from '../files/files.js';
+import { checkHash } from '../files/hash.js';
 import { knownFile } from '../files/known-files.js';
 import { native } from '../native/native.js';
 import type { Lease, Shared } from '../native/shared.js';
@@ -60,6 +61,7 @@ export const attach = async (
   stop: Stop,
 ): Promise<{ parts: AdapterParts; info: AdapterInfo }> => {
   const { host, unet, allowNonFinite, warn } = context;
+  const checked = settings.sha256 === undefined ? undefined : await checkHash(file, settings.sha256);
   const plan = await planAttachment(context, file, settings, stop);
   const { row, needs, version, encoderFile } = plan;
   const identity = needs.identity > 0;
@@ -77,6 +79,7 @@ export const attach = async (
       host.engine.load({ kind: 'adapter', source: { path: file }, unet, allowNonFinite, stop }),
     );
     undo.push(() => network.dispose());
+    await checked?.stillHolds();
     const { info } = network;
     const companion = { file, companion: settings.lora, network, row, version };
     const lora = await adapterLora({ host, networks: context.networks, warn, stop }, companion);

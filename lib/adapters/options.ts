@@ -37,6 +37,8 @@ export interface AddAdapterOptions {
    * published file. It is held to what the file's tensors say; of FaceID Plus it tells v1 from v2 where nothing else does.
    */
   readonly preset?: string;
+  /** SHA-256 that the file must have, 64 hexadecimal digits: checked before anything of it is used. */
+  readonly sha256?: string;
   readonly signal?: AbortSignal;
 }
 
@@ -50,13 +52,15 @@ export interface AdapterSettings {
   readonly faceCrop: number;
   readonly cropFace: boolean | undefined;
   readonly preset: string | undefined;
+  readonly sha256: string | undefined;
   readonly signal: AbortSignal | undefined;
 }
 
 const preset = z.string(ADAPTER.rows.preset.expects);
+const hash = z.string(ADAPTER.rows.sha256.expects).regex(/^[0-9a-f]{64}$/i, ADAPTER.rows.sha256.expects);
 
 export const adapterSettings = (options: unknown = {}): AdapterSettings => {
-  const given = readOptions(ADAPTER, options, { face: z.unknown(), preset });
+  const given = readOptions(ADAPTER, options, { face: z.unknown(), preset, sha256: hash });
   checkPreset(given.preset);
   return {
     encoder: given.encoder,
@@ -68,6 +72,7 @@ export const adapterSettings = (options: unknown = {}): AdapterSettings => {
     faceCrop: given.faceCrop ?? defaultOf(ADAPTER, 'faceCrop'),
     cropFace: given.cropFace,
     preset: given.preset,
+    sha256: given.sha256,
     signal: given.signal,
   };
 };

@@ -65,9 +65,17 @@ export const ADAPTER = group({
       acts: 'reference',
       says: 'What another tool calls the adapter, such as "PLUS FACE (portraits)": held to what the file is',
     },
+    sha256: {
+      type: 'special',
+      expects: 'a SHA-256 of 64 hexadecimal digits',
+      default: null,
+      flag: { none: 'sha256sum checks files on the command line' },
+      acts: 'load',
+      says: 'What the content of the file must be, checked before anything of it is used',
+    },
     signal: LOAD_SIGNAL,
   },
-  later: ['sha256'],
+  later: [],
 });
 
 /** How a LoRA is attached. */

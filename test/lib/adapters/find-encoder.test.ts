@@ -1,13 +1,16 @@
 // Where an adapter's encoder is looked for, in the folders as people have them: as published, as ComfyUI keeps them, beside the
-// model; what a refusal lists.
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+// model; what a refusal lists; a SHA-256 that the caller expects.
+import { createHash } from 'node:crypto';
+import { appendFileSync, copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import t, { type Test } from 'tap';
 import { adapterSettings } from '../../../lib/adapters/options.js';
 import { planAttachment } from '../../../lib/adapters/plan-attachment.js';
+import { checkHash } from '../../../lib/files/hash.js';
 import type { AddAdapterOptions, IpAdapterError } from '../../../lib/index.js';
 import { startEngine } from '../../../lib/native/engine.js';
+import { failure, opened, sketch } from '../sketch.js';
 import { adapterShapes, ENCODERS, type Shapes, UNETS, writeSparse } from './sparse-files.js';
 
 const host = startEngine({ threads: 1 });
@@ -152,4 +155,26 @@ t.test('a projector that reads 512 numbers takes an encoder only of that width',
   const own = join(folder, 'narrow.safetensors');
   const fits = await plan(folder, 'a.safetensors', { options: { encoder: own } });
   test.match(fits, { needs: { encoder: { output: 'penultimate', width: 512 }, identity: 0 }, encoderFile: own });
+});
+
+t.test('a SHA-256 that the caller expects is checked before anything is used', async (test) => {
+  const folder = made(test);
+  const pipe = await opened(test);
+  const file = sketch.adapters.base!;
+  const hash = createHash('sha256').update(readFileSync(file)).digest('hex');
+  const adapter = await pipe.addAdapter(file, { encoder: sketch.encoder, sha256: hash.toUpperCase() });
+  await adapter.dispose();
+  const other = join(folder, 'torn.safetensors');
+  writeFileSync(other, readFileSync(file).subarray(0, 100)); // its header would be refused, had anybody read it
+  const mismatch = await failure(pipe.addAdapter(other, { encoder: sketch.encoder, sha256: hash }));
+  test.match(mismatch, { code: 'MODEL_HASH_MISMATCH', message: new RegExp(`expected ${hash}`) });
+  test.match(await failure(pipe.addAdapter(dirname(other), { sha256: hash })), { code: 'MODEL_IO' });
+  test.match(await failure(pipe.addAdapter(`${other}.no`, { sha256: hash })), { code: 'MODEL_NOT_FOUND' });
+  test.match(await failure(pipe.addAdapter(file, { sha256: 'facbde76' })), { code: 'OPTION_TYPE' });
+  const copy = join(folder, 'copy.safetensors');
+  copyFileSync(file, copy);
+  const checked = await checkHash(copy, hash);
+  await checked.stillHolds();
+  appendFileSync(copy, '0');
+  test.match(await failure(checked.stillHolds()), { code: 'MODEL_CHANGED' });
 });
