@@ -89,7 +89,8 @@ const fitting = (tool: Preset['tool'], facts: PresetFacts): readonly string[] =>
 };
 
 const factsText = ({ variant, family, needs, version }: PresetFacts): string => {
-  const reads = needs.encoder ? `, reads ${encoderModel(needs.encoder)}` : '';
+  const model = encoderModel(needs.encoder);
+  const reads = model === 'none' || model === 'other' ? '' : `, reads ${model}`;
   return `${variant}${version === undefined ? '' : ` ${version}`} for ${family}${reads}`;
 };
 

@@ -284,10 +284,7 @@ export interface Engine {
     latents: Tensor,
     options: CallOptions & { readonly scalingFactor: number },
   ): Promise<Pixels>;
-  /**
-   * Names, types and shapes of a weight file, read without its data. With `unet`, a loaded one or the path of its weights
-   * in the names of diffusers, an adapter must fit it.
-   */
+  /** Names, types and shapes of a weight file, by its header. An adapter must fit `unet`: a loaded one, or its file. */
   inspect(path: string, options: CallOptions & { readonly unet?: NetworkHandle | string }): Promise<FileInfo>;
   /** Any plan of a network with given inputs, for tests and the golden runner. */
   run(
