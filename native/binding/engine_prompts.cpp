@@ -40,6 +40,30 @@ T choice_or(const Napi::Object& object, const char* name, const std::pair<const 
        std::string("use ") + names[0].first, {{"option", name}});
 }
 
+// Places of vectors in a prompt, each a whole number of rows inside one of its chunks.
+std::vector<PromptVectors> to_vectors(const Napi::Value& value, const PromptInput& in) {
+  std::vector<PromptVectors> placed;
+  if (value.IsUndefined()) return placed;
+  const Napi::Array list = array_of(value, "vectors");
+  const auto fits = [&](double at, double chunk, size_t count) {
+    const size_t width = static_cast<size_t>(in.config->width);
+    if (count == 0 || count % width || chunk < 0 || chunk >= static_cast<double>(in.chunks.size()) || at < 0)
+      return false;
+    const double tokens = static_cast<double>(in.chunks[static_cast<size_t>(chunk)].size());
+    return at + static_cast<double>(count / width) <= tokens;
+  };
+  for (uint32_t i = 0; i < list.Length(); ++i) {
+    const Napi::Object o = object_of(list.Get(i), "vectors");
+    const double chunk = number_of(o, "chunk"), at = number_of(o, "at");
+    std::vector<float> numbers = to_floats(o.Get("data"), "data");
+    if (!fits(at, chunk, numbers.size()))
+      fail(Code::OPTION_RANGE, "vectors of a prompt do not fit its chunks or the text encoder's width",
+           "use an embedding made for this model");
+    placed.push_back({static_cast<size_t>(chunk), static_cast<size_t>(at), std::move(numbers)});
+  }
+  return placed;
+}
+
 }  // namespace
 
 Napi::Value EngineHandle::encode_text(const Napi::CallbackInfo& info) {
@@ -70,6 +94,7 @@ Napi::Value EngineHandle::encode_text(const Napi::CallbackInfo& info) {
         if (in.chunks[c].empty() || in.chunks[c].size() > static_cast<size_t>(in.config->positions) ||
             (!in.weights.empty() && in.weights[c].size() != in.chunks[c].size()))
           fail(Code::OPTION_RANGE, "a prompt chunk is longer than the text encoder's positions", "cut the prompt");
+      in.vectors = to_vectors(o.Get("vectors"), in);
       inputs.push_back(std::move(in));
     }
     if (inputs.empty()) fail(Code::OPTION_TYPE, "Expected at least one text encoder", "pass one");

@@ -27,7 +27,7 @@ using TensorIndex = std::map<std::string, TensorInfo, std::less<>>;
 struct TensorSource {
   std::string label;  // file name shown in messages
   TensorIndex index;
-  std::map<std::string, std::string> metadata;  // safetensors __metadata__
+  std::map<std::string, std::string> metadata;  // safetensors __metadata__, texts at the top of a pickle
   // "state_dict." when a training checkpoint wraps its weights so; every name of the index begins with it.
   std::string nesting;
   std::vector<std::pair<std::string, std::string>> warnings;  // code, sentence

@@ -287,9 +287,10 @@ void Machine::step(uint8_t op) {
       const PickleId arguments = pop(), callee = pop();
       return push(build_.reduce(callee, arguments));
     }
-    case kBuild:
-      pop();
-      return build_.check_state(top());
+    case kBuild: {
+      const PickleId state = pop();
+      return build_.set_state(top(), state);
+    }
     case kBinPersId:
       return push(build_.storage(pop()));
     default:

@@ -224,6 +224,11 @@ PickleId PickleBuilder::reduce(PickleId callee, PickleId arguments_id) {
     case G::rebuild_parameter:
       argument(arguments, 0, Kind::tensor, "tensor");
       return arguments.items[0];
+    case G::parameter_dict: {
+      const PickleId made = container(Kind::dict, {});
+      pickle.values[made].global = {G::parameter_dict};
+      return made;
+    }
     case G::size: {
       const PickleId inner = arguments.items.empty() ? arguments_id : arguments.items[0];
       if (get(inner).kind != Kind::tuple && get(inner).kind != Kind::list)
@@ -258,15 +263,28 @@ PickleId PickleBuilder::reduce(PickleId callee, PickleId arguments_id) {
   refuse("calls " + quoted(function.text) + ", which is not a function");
 }
 
-void PickleBuilder::check_state(PickleId target) {
+void PickleBuilder::set_state(PickleId target, PickleId state) {
   switch (get(target).kind) {
     case Kind::dict:
+      if (get(target).global.what == PickleGlobal::parameter_dict) add_parameters(target, get(state));
+      return;
     case Kind::list:
     case Kind::set:
     case Kind::opaque:
       return;
     default:
       refuse("sets the state of something that is not a plain container");
+  }
+}
+
+// The parameters of a module lie in its state. source: torch.nn.Module, what __getstate__ gives
+void PickleBuilder::add_parameters(PickleId target, const PickleValue& state) {
+  if (state.kind != Kind::dict) refuse("gives a ParameterDict a state that is no dict");
+  for (size_t i = 0; i + 1 < state.items.size(); i += 2) {
+    const PickleValue &key = get(state.items[i]), &value = get(state.items[i + 1]);
+    if (key.kind != Kind::text || key.text != "_parameters" || value.kind != Kind::dict) continue;
+    const std::vector<PickleId> items = value.items;
+    return extend(Kind::dict, target, items);
   }
 }
 

@@ -24,7 +24,8 @@ class PickleBuilder {
   PickleId named_global(PickleId module, PickleId name);
   PickleId storage(PickleId persistent_id);
   PickleId reduce(PickleId callee, PickleId arguments);
-  void check_state(PickleId target);  // BUILD: the state is dropped, but only plain containers may have one
+  // BUILD: only plain containers may have a state. It is dropped, but of a ParameterDict the parameters are kept.
+  void set_state(PickleId target, PickleId state);
 
   [[noreturn]] void refuse(const std::string& what, Code code = Code::MODEL_HEADER_INVALID) const;
   [[noreturn]] void refuse_call(std::string_view module, std::string_view name) const;
@@ -43,6 +44,7 @@ class PickleBuilder {
   int64_t count(const PickleValue& arguments, size_t i, const char* what) const;
   Dims counts(const PickleValue& arguments, size_t i, const char* what) const;
   PickleId rebuild_tensor(const PickleValue& arguments, bool typed);
+  void add_parameters(PickleId target, const PickleValue& state);
   PickleId ordered_dict(const PickleValue& arguments);
 
   std::string label_;

@@ -25,6 +25,7 @@ constexpr Row kUnderstood[] = {
     {"torch", "Tensor", G::tensor_type},
     {"torch.nn.parameter", "Parameter", G::rebuild_parameter},
     {"torch.nn.parameter", "Buffer", G::tensor_type},
+    {"torch.nn.modules.container", "ParameterDict", G::parameter_dict},
     {"_codecs", "encode", G::encode},
     {"builtins", "set", G::set},
     {"builtins", "bytearray", G::bytearray},

@@ -17,6 +17,7 @@ enum class PickleGlobal : uint8_t {
   storage_type,
   untyped_storage,  // counted in bytes
   dtype,
+  parameter_dict,  // an empty dict whose items come as its state
   size,
   device,
   tensor_type,

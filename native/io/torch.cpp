@@ -24,10 +24,25 @@ struct Stored {
 };
 using Places = std::map<std::string, Stored, std::less<>>;
 
+// Texts beside the tensors, such as the name that a textual inversion gives its word.
+std::map<std::string, std::string> texts_of(const Pickle& pickle) {
+  constexpr size_t kLongest = 1'024;  // bytes
+  std::map<std::string, std::string> texts;
+  const PickleValue& root = pickle[pickle.root];
+  if (root.kind != PickleValue::Kind::dict) return texts;
+  for (size_t i = 0; i + 1 < root.items.size(); i += 2) {
+    const PickleValue &key = pickle[root.items[i]], &value = pickle[root.items[i + 1]];
+    const bool both = key.kind == PickleValue::Kind::text && value.kind == PickleValue::Kind::text;
+    if (both && key.text.size() <= kLongest && value.text.size() <= kLongest) texts[key.text] = value.text;
+  }
+  return texts;
+}
+
 TensorSource make_source(std::shared_ptr<const File> file, const Pickle& pickle, TorchTree tree, Places places) {
   TensorSource source;
   source.label = file->name();
   source.nesting = std::move(tree.nesting);
+  source.metadata = texts_of(pickle);
   if (!pickle.inert.empty()) {
     std::string names;
     for (const std::string& name : pickle.inert)

@@ -14,6 +14,26 @@ double mean(std::span<const float> v) {
   return sum / static_cast<double>(v.size());
 }
 
+// The inputs that put vectors into a chunk; none where it has none.
+Tensors placed(const PromptInput& in, size_t chunk) {
+  Tensors inputs;
+  const int64_t tokens = static_cast<int64_t>(in.chunks[chunk].size()), width = in.config->width;
+  for (const PromptVectors& word : in.vectors) {
+    if (word.chunk != chunk) continue;
+    Tensor& vectors = inputs["vectors"];
+    Tensor& keep = inputs["keep"];
+    if (keep.data.empty()) {
+      vectors = {{1, 1, tokens, width}, std::vector<float>(static_cast<size_t>(tokens * width))};
+      keep = {{1, 1, tokens, 1}, std::vector<float>(static_cast<size_t>(tokens), 1.0f)};
+    }
+    const size_t d = static_cast<size_t>(width), rows = word.numbers.size() / d;
+    std::copy(word.numbers.begin(), word.numbers.end(),
+              vectors.data.begin() + static_cast<std::ptrdiff_t>(word.at * d));
+    std::fill_n(keep.data.begin() + static_cast<std::ptrdiff_t>(word.at), rows, 0.0f);
+  }
+  return inputs;
+}
+
 // [1, 1, T * chunks, D] of one encoder, and its pooled vector.
 PromptEncoding encode(const PromptInput& in, Emphasis emphasis, const StopFlag& stop) {
   PromptEncoding out;
@@ -31,10 +51,14 @@ PromptEncoding encode(const PromptInput& in, Emphasis emphasis, const StopFlag& 
       const auto end = std::max_element(ids.begin(), ids.end());  // the first of the largest: the end token
       inputs["end"] = {{1, 1, 1, 1}, {static_cast<float>(end - ids.begin())}};
     }
+    Tensors words = placed(in, chunk);
+    const bool vectors = !words.empty();
+    inputs.merge(words);
     Tensors result = in.network->run("hidden", inputs,
                                      {{"skip", in.skip + (in.penultimate ? 1 : 0)},
                                       {"final_norm", in.penultimate ? 0 : 1},
-                                      {"pooled", pooled ? 1 : 0}},
+                                      {"pooled", pooled ? 1 : 0},
+                                      {"vectors", vectors ? 1 : 0}},
                                      {}, stop);
     Tensor& hidden = result.at("hidden");
     if (!in.weights.empty()) emphasise(hidden.data, in.weights[chunk], emphasis);

@@ -9,14 +9,21 @@ namespace ipa {
 
 enum class Emphasis { original, no_norm, none };
 
+// Rows that stand for tokens of one chunk, one after the other, in place of what their ids are looked up as.
+struct PromptVectors {
+  size_t chunk, at;            // at: the first token
+  std::vector<float> numbers;  // [n, D]
+};
+
 struct PromptInput {
   Network* network;
   const ClipTextConfig* config;
   std::vector<std::vector<float>> chunks;   // token ids, as many per chunk as the encoder has positions
   std::vector<std::vector<float>> weights;  // one per token, or none: all 1
-  int skip = 0;                             // layers left out at the end
-  bool penultimate = false;                 // SDXL: the last but one layer, no final norm
-  bool pooled = false;                      // of the first chunk
+  std::vector<PromptVectors> vectors;
+  int skip = 0;              // layers left out at the end
+  bool penultimate = false;  // SDXL: the last but one layer, no final norm
+  bool pooled = false;       // of the first chunk
 };
 
 struct PromptEncoding {

@@ -133,6 +133,23 @@ bool is_t2i_adapter(const TensorIndex& index) {
   return has_prefix(index, "adapter.body.") || (has_prefix(index, "body.") && has_prefix(index, "conv_in."));
 }
 
+// Textual inversion: vectors for words of a prompt, by the names of the tools that write them.
+FileIdentity text_embedding_identity(const TensorIndex& index) {
+  const TensorInfo* found = nullptr;
+  const auto plain = [](std::string_view name) { return !name.ends_with(".weight") && !name.ends_with(".bias"); };
+  if (index.contains("clip_g")) return {FileKind::text_embedding, "SDXL", true};
+  for (const auto& [name, info] : index)
+    if (name.starts_with("string_to_param.") || name == "emb_params") found = &info;
+  const bool named = found != nullptr;
+  if (!named && index.size() == 1 && plain(index.begin()->first)) found = &index.begin()->second;
+  if (!found || found->dims.empty() || found->dims.size() > 2) return {};
+  const int64_t width = found->dims.back();
+  if (width == 768) return {FileKind::text_embedding, "SD1.5", true};
+  if (!named) return {};  // one tensor of another width may be anything
+  if (width == 1024) return {FileKind::text_embedding, "SD2.x", false};
+  return {FileKind::text_embedding, "", true};
+}
+
 }  // namespace
 
 const char* kind_text(FileKind kind) {
@@ -157,6 +174,8 @@ const char* kind_text(FileKind kind) {
       return "ControlNet";
     case FileKind::t2i_adapter:
       return "T2I-Adapter";
+    case FileKind::text_embedding:
+      return "text embedding";
     case FileKind::unknown:
       break;
   }
@@ -186,7 +205,7 @@ FileIdentity identify(const TensorIndex& index) {
   if (holds(index, Component::vae)) return {FileKind::vae, "", true};
   if (is_image_encoder(index)) return {FileKind::image_encoder, "", true};
   if (holds(index, Component::text)) return {FileKind::text_encoder, "", true};
-  return {};
+  return text_embedding_identity(index);
 }
 
 void require_loadable(const TensorIndex& index, const std::string& label) {

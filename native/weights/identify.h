@@ -18,6 +18,7 @@ enum class FileKind : uint8_t {
   lora,
   controlnet,
   t2i_adapter,
+  text_embedding,  // vectors for a word of a prompt
   unknown,
 };
 const char* kind_text(FileKind kind);  // "UNet", "IP-Adapter" ...

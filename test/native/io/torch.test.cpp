@@ -65,6 +65,21 @@ const std::string kSixteen(16, 'x');
 
 }  // namespace
 
+TEST("io: torch: a ParameterDict is the dict of its parameters, and texts beside tensors are kept") {
+  const std::string parameters = "ctorch.nn.modules.container\nParameterDict\n)\x81";
+  const std::string state =
+      dict("_parameters", "ccollections\nOrderedDict\n)R" + text_op("*") + tensor_op("0", 4, 0, {4}, {1}) + "s");
+  const std::string two =
+      "}(" + text_op("string_to_param") + parameters + state + "b" + text_op("name") + text_op("ink") + "u";
+  Folder folder;
+  const TensorSource source = open_torch(folder.write("words.pt", torch(two, kSixteen)));
+  EXPECT_EQ(source.index.size(), size_t{1});
+  EXPECT(source.index.contains("string_to_param.*"));
+  EXPECT_EQ(source.metadata.at("name"), "ink");
+  const std::string damaged = dict("string_to_param", parameters + ")b");
+  EXPECT_CODE(open_torch(folder.write("damaged.pt", torch(damaged, kSixteen))), Code::MODEL_HEADER_INVALID);
+}
+
 TEST("io: torch: nothing that a pickle names is run") {
   const char* names[] = {"os system",
                          "posix system",

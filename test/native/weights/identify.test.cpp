@@ -50,6 +50,12 @@ TEST("a file is known by its tensors") {
   EXPECT_EQ(found(GoldenModel("true-controlnet15").index), "ControlNet SD1.5");
   EXPECT_EQ(found(GoldenModel("controlnetxl").index), "ControlNet");
   EXPECT_EQ(found(GoldenModel("t2i-full").index), "T2I-Adapter");
+  EXPECT_EQ(found(with({}, "<cat-toy>", {768})), "text embedding SD1.5");
+  EXPECT_EQ(found(with({}, "string_to_param.*", {4, 1024})), "text embedding SD2.x (refused)");
+  EXPECT_EQ(found(with({}, "emb_params", {1, 128})), "text embedding");
+  EXPECT_EQ(found(with(with({}, "clip_l", {2, 768}), "clip_g", {2, 1280})), "text embedding SDXL");
+  EXPECT_EQ(found(with({}, "tensor", {3, 1024})), "unknown");  // image embeds
+  EXPECT_EQ(found(with({}, "something.weight", {3, 768})), "unknown");
   EXPECT_EQ(found(with({}, "something.weight", {3})), "unknown");
 }
 
