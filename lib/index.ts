@@ -57,3 +57,5 @@ export { type Prediction, type SigmaSchedule, type Spacing, schedules } from './
 export { type Sampler, samplers } from './schedulers/index.js';
 export { type ForeignName, foreignName } from './schedulers/names.js';
 export type { Logger, Warning } from './warnings.js';
+export type { AddTextEmbeddingOptions } from './words/options.js';
+export type { TextEmbedding, TextEmbeddingInfo } from './words/text-embedding.js';

@@ -28,6 +28,9 @@ import { checkedRun } from './run/run-check.js';
 import { RunQueue } from './run/run-queue.js';
 import { submit } from './run/submit.js';
 import { type Warn, type Warning, warner } from './warnings.js';
+import { AttachedWords } from './words/attached.js';
+import { type AddTextEmbeddingOptions, textEmbeddingSettings } from './words/options.js';
+import type { TextEmbedding } from './words/text-embedding.js';
 
 /** Inner parts, for tests and the golden runner. */
 export interface PipelineParts {
@@ -68,6 +71,7 @@ export class Pipeline {
   readonly #queue: RunQueue;
   readonly #adapters = new Map<string, Adapter>();
   readonly #loras = new Map<string, Lora>();
+  readonly #words: AttachedWords;
   readonly #jobs = new Set<JobControl>();
   readonly #warnings: readonly Warning[];
   readonly #warn: Warn;
@@ -90,6 +94,7 @@ export class Pipeline {
     this.#weights = new ModelWeights(host, model);
     this.#companions = new Companions(host);
     this.#queue = new RunQueue(settings.maxQueue);
+    this.#words = new AttachedWords({ host, model, queue: this.#queue, allowNonFinite: settings.allowNonFinite });
     this.#attaching = new Attaching(host, this.#closing.signal, closedError);
     this.#warnings = warnings;
     this.#warn = warn;
@@ -140,6 +145,7 @@ export class Pipeline {
     return infoOf(this.#host, this.#model, this.disposed ? undefined : attached, {
       adapters: [...this.#adapters.keys()],
       loras: [...this.#loras.keys()],
+      textEmbeddings: this.#words.names,
       warnings: [...this.#warnings],
     });
   }
@@ -223,6 +229,19 @@ export class Pipeline {
   }
 
   /**
+   * Attaches a text embedding (textual inversion), a word of prompts: a file of diffusers, A1111 or kohya.
+   *
+   * @example
+   * await pipe.addTextEmbedding('my-cat.pt', { token: 'my-cat' })
+   */
+  async addTextEmbedding(file: string, options: AddTextEmbeddingOptions = {}): Promise<TextEmbedding> {
+    const path = pathOf(file, 'file');
+    const settings = textEmbeddingSettings(options);
+    if (this.disposed) throw closedError();
+    return this.#attaching.load(settings.signal, (stop) => this.#words.load(path, settings, stop));
+  }
+
+  /**
    * Draws pictures. The job that is returned can be awaited for the result and followed with `for await`; runs wait for
    * each other in the order of their calls.
    *
@@ -242,9 +261,9 @@ export class Pipeline {
         adapters: this.#adapters,
         loras: this.#loras,
         companions: this.#companions,
+        words: this.#words.words,
       };
-      const { logger, strict } = this.#settings;
-      const run = checkedRun(settings, attached, { logger, strict });
+      const run = checkedRun(settings, attached, this.#settings);
       submit(run, control, asked, {
         host: this.#host,
         model: this.#model,
@@ -287,14 +306,10 @@ export class Pipeline {
   #checkName(what: string, name: string, taken: ReadonlyMap<string, unknown>): void {
     if (this.disposed) throw closedError();
     if (!taken.has(name)) return;
-    throw new OptionError(
-      'OPTION_CONFLICT',
-      `The name ${quoted(name)} is taken by another ${what}`,
-      'Give another name',
-      {
-        details: { option: 'name', found: name },
-      },
-    );
+    const message = `The name ${quoted(name)} is taken by another ${what}`;
+    throw new OptionError('OPTION_CONFLICT', message, 'Give another name', {
+      details: { option: 'name', found: name },
+    });
   }
 
   #detachAdapter(adapter: Adapter): Promise<void> {
@@ -326,7 +341,8 @@ export class Pipeline {
     if (!drain) for (const job of [...this.#jobs]) job.fail(abortError(closedError()));
     await this.#attaching.ended();
     await this.#queue.idle();
-    for (const handle of [...this.#adapters.values(), ...this.#loras.values()]) await handle.dispose();
+    for (const handle of [...this.#adapters.values(), ...this.#loras.values(), ...this.#words.handles])
+      await handle.dispose();
     this.#model.dispose();
     this.#host.close();
   }

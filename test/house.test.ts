@@ -239,6 +239,7 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
   adapters: ['native', 'options', 'prompt', 'schedulers', 'files', 'images', 'models', 'faces'],
   loras: ['native', 'options', 'prompt', 'schedulers', 'files', 'images', 'models', 'faces', 'adapters'],
   inspect: ['native', 'options', 'prompt', 'schedulers', 'files', 'images', 'models', 'faces', 'adapters'],
+  words: ['native', 'options', 'prompt', 'schedulers', 'files', 'images', 'models'],
   run: ['native', 'options', 'prompt', 'schedulers', 'files', 'images', 'models', 'faces', 'adapters', 'loras'],
 };
 /** Files at the top: what everybody may use, and the doors, which use everybody. */

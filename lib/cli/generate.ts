@@ -28,6 +28,7 @@ type Flags = Readonly<Record<string, unknown>>;
 interface Own {
   readonly model?: string;
   readonly lora?: readonly string[];
+  readonly textEmbedding?: readonly string[];
   readonly out: string;
   readonly overwrite?: boolean;
   readonly json?: boolean;
@@ -93,6 +94,7 @@ const run = async (flags: Flags, list: ReferenceList): Promise<void> => {
   const {
     model,
     lora = [],
+    textEmbedding = [],
     out,
     overwrite,
     json,
@@ -127,6 +129,7 @@ const run = async (flags: Flags, list: ReferenceList): Promise<void> => {
     });
     const { references, faces } = await attach(pipe, groups, model, flags);
     for (const file of lora) await pipe.addLora(file);
+    for (const file of textEmbedding) await pipe.addTextEmbedding(file);
     const loaded = performance.now();
     const job = pipe.generate({ ...asked, references, faces, signal: interrupt.signal });
     let shown: ReturnType<typeof progress> | undefined;
@@ -165,7 +168,8 @@ export const generateCommand = (): Command => {
     for (const { option, names } of flagsOf(group)) {
       if (name === 'reference') list.collect(option, names[0]!, 'reference');
       if (name === 'faceReference') list.collect(option, names[0]!, 'face');
-      if (names[0] === 'lora') option.argParser((file, before: readonly string[] = []) => [...before, file]);
+      if (names[0] === 'lora' || names[0] === 'textEmbedding')
+        option.argParser((file, before: readonly string[] = []) => [...before, file]);
       if (names[0] === 'prompt') option.makeOptionMandatory();
       command.addOption(option);
     }

@@ -14,6 +14,7 @@ const TAKEN_BY = {
   'IP-Adapter': 'Attach it to a base model: pipe.addAdapter(file)',
   LoRA: 'Attach it to a base model: pipe.addLora(file)',
   ControlNet: 'ControlNets are not in this version',
+  'text embedding': 'Attach it to a base model: pipe.addTextEmbedding(file)',
   'T2I-Adapter': 'T2I-Adapters are not in this version',
 } as const;
 
@@ -21,7 +22,7 @@ type Kind = keyof typeof TAKEN_BY;
 
 type Refusal = [message: string, hint: string, more: { details: Record<string, unknown> }];
 
-/** What each of the three calls takes, and its error for anything else. */
+/** What each of the four calls takes, and its error for anything else. */
 const CALLS = {
   load: {
     what: 'base model',
@@ -37,6 +38,11 @@ const CALLS = {
     what: 'LoRA',
     kinds: ['LoRA'],
     refuse: (...given: Refusal) => new ModelMismatchError('LORA_KEYS_UNMATCHED', ...given),
+  },
+  addTextEmbedding: {
+    what: 'text embedding',
+    kinds: ['text embedding'],
+    refuse: (...given: Refusal) => new ModelFileError('MODEL_FORMAT_UNSUPPORTED', ...given),
   },
 } as const satisfies Record<string, { what: string; kinds: readonly Kind[]; refuse: (...given: Refusal) => Error }>;
 

@@ -53,6 +53,8 @@ export interface RunRecord {
   readonly dtype: string;
   readonly model: { readonly name: string; readonly family: string };
   readonly loras: readonly { readonly name: string; readonly scale: number; readonly textScale: number }[];
+  /** Text embeddings that the prompts named, with the SHA-256 of their files. */
+  readonly textEmbeddings?: readonly { readonly name: string; readonly sha256: string }[];
   readonly references: readonly {
     readonly adapter: string;
     readonly variant: string;

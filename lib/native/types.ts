@@ -1,7 +1,10 @@
 // The addon's shapes, as native/binding of the repository makes them.
+
+import type { DetectedFace } from './detected-face.js';
 import type { Card, Dtype } from './device-types.js';
 import type { RegionMask } from './region-mask.js';
 
+export type { DetectedFace } from './detected-face.js';
 export type { Card, Dtype } from './device-types.js';
 export type { RegionMask } from './region-mask.js';
 
@@ -109,20 +112,14 @@ export interface TextInput {
   readonly chunks: readonly (readonly number[])[];
   /** One weight per token, in the chunks' shape; absent: all 1. */
   readonly weights?: readonly (readonly number[])[];
+  /** Rows [n, width] in place of tokens of a chunk, `at` the first one. */
+  readonly vectors?: readonly { readonly chunk: number; readonly at: number; readonly data: Float32Array }[];
   /** How many layers from the end are left out. */
   readonly skip: number;
   /** last: after the final LayerNorm (SD1.5); penultimate: the last but one layer without it (SDXL). */
   readonly state: 'last' | 'penultimate';
   /** Also the pooled, projected end token of the first chunk. */
   readonly pooled?: boolean;
-}
-
-export interface DetectedFace {
-  readonly score: number;
-  /** x1, y1, x2, y2 in pixels of the picture. */
-  readonly box: readonly [number, number, number, number];
-  /** image-left eye, image-right eye, nose, image-left and image-right mouth corner: x, y each. */
-  readonly landmarks: readonly number[];
 }
 
 export interface SampleRow {

@@ -1,5 +1,6 @@
 import type { ClipTokenizer } from './tokenizer.js';
 import { BREAK, type Fragment } from './weighting.js';
+import { type PromptWord, piecesWith } from './words.js';
 
 /** One window of a text encoder: start, content, end and padding. */
 export interface Chunk {
@@ -7,6 +8,8 @@ export interface Chunk {
   readonly ids: readonly number[];
   /** [maxLength], 1 at start, end and padding */
   readonly weights: readonly number[];
+  /** Words that stand for vectors, each at the place of its first one; the ids there say nothing. */
+  readonly words: readonly { readonly word: PromptWord; readonly at: number }[];
 }
 
 /** How many tokens before a full chunk's end a comma may lie to end the chunk there. source: A1111 comma_padding_backtrack */
@@ -15,7 +18,13 @@ const COMMA_BACKTRACK = 20;
 interface Token {
   readonly id: number;
   readonly weight: number;
+  /** The word whose first vector stands here. */
+  readonly word?: PromptWord;
 }
+
+/** What a word takes: one place for each of its vectors. */
+const tokensOf = (word: PromptWord, weight: number): Token[] =>
+  Array.from({ length: word.count }, (_, i) => ({ id: 0, weight, ...(i === 0 && { word }) }));
 
 const chunkOf = (tokenizer: ClipTokenizer, content: readonly Token[]): Chunk => {
   const { bos, eos, pad, maxLength } = tokenizer;
@@ -25,7 +34,8 @@ const chunkOf = (tokenizer: ClipTokenizer, content: readonly Token[]): Chunk => 
   const end = ids.indexOf(eos);
   const weights = [1, ...content.map((token) => token.weight)];
   while (weights.length < maxLength) weights.push(1);
-  return { ids: pad === eos ? ids : ids.map((id, i) => (i > end ? pad : id)), weights };
+  const words = content.flatMap(({ word }, i) => (word ? [{ word, at: i + 1 }] : []));
+  return { ids: pad === eos ? ids : ids.map((id, i) => (i > end ? pad : id)), weights, words };
 };
 
 /** The window of an empty prompt. */
@@ -34,8 +44,14 @@ export const emptyChunk = (tokenizer: ClipTokenizer): Chunk => chunkOf(tokenizer
 /**
  * Cuts a prompt into windows by the rules of the AUTOMATIC1111 web UI: filled to 75 tokens; where that would cut after a
  * comma of the last 20 tokens, what follows the comma moves on; BREAK ends a window. Fragments are tokenized one by one.
+ * One of the `words` whose vectors have no room left in a window begins the next one.
  */
-export const chunksOf = (tokenizer: ClipTokenizer, fragments: readonly Fragment[]): Chunk[] => {
+export const chunksOf = (
+  tokenizer: ClipTokenizer,
+  fragments: readonly Fragment[],
+  words: readonly PromptWord[] = [],
+): Chunk[] => {
+  const pieces = piecesWith(tokenizer, words);
   const size = tokenizer.maxLength - 2;
   const chunks: Chunk[] = [];
   let content: Token[] = [];
@@ -50,14 +66,19 @@ export const chunksOf = (tokenizer: ClipTokenizer, fragments: readonly Fragment[
       close(content.length);
       continue;
     }
-    for (const id of tokenizer.ids(text)) {
-      const isComma = id === tokenizer.comma;
+    for (const piece of pieces(text)) {
+      const isComma = piece === tokenizer.comma;
       if (content.length === size) {
         const backtrack = !isComma && comma >= 0 && size - comma <= COMMA_BACKTRACK;
         close(backtrack ? comma + 1 : size);
       }
       if (isComma) comma = content.length;
-      content.push({ id, weight });
+      if (typeof piece === 'number') {
+        content.push({ id: piece, weight });
+        continue;
+      }
+      if (content.length + piece.count > size) close(content.length);
+      content.push(...tokensOf(piece, weight));
     }
   }
   if (content.length > 0 || chunks.length === 0) close(content.length);

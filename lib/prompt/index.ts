@@ -6,8 +6,9 @@ export { type Chunk, chunksOf, emptyChunk, equalized } from './chunks.js';
 export type { LoraUse } from './directives.js';
 export { type ClipTokenizer, loadTokenizer, publicTokenizer } from './tokenizer.js';
 export type { Fragment } from './weighting.js';
+export { type PromptWord, sameWord } from './words.js';
 
-/** `a1111`: emphasis, BREAK, `<lora:name:w>`; `plain`: the text as it stands. */
+/** `a1111`: emphasis, BREAK, `<lora:name:w>`, names of text embeddings; `plain`: the text as it stands. */
 export type PromptSyntax = 'a1111' | 'plain';
 export const promptSyntaxes = ['a1111', 'plain'] as const satisfies readonly PromptSyntax[];
 

@@ -6,7 +6,7 @@ import type { ModelWeights } from '../loras/weights.js';
 import type { Model } from '../models/model.js';
 import type { EngineHost } from '../native/engine.js';
 import type { Stop } from '../native/types.js';
-import type { ParsedPrompt } from '../prompt/index.js';
+import type { ParsedPrompt, PromptWord } from '../prompt/index.js';
 import type { Schedule } from '../schedulers/index.js';
 import type { Warn, Warning } from '../warnings.js';
 import type { JobControl } from './job.js';
@@ -19,6 +19,8 @@ export interface Run extends LoraPlan {
   readonly negative: ParsedPrompt | undefined;
   /** The same for SDXL's second text encoder. */
   readonly second: { readonly prompt: ParsedPrompt; readonly negative: ParsedPrompt | undefined };
+  /** Text embeddings that the prompts may name. */
+  readonly words: readonly PromptWord[];
   readonly schedule: Schedule;
   readonly references: readonly {
     readonly settings: ReferenceSettings;

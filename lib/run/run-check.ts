@@ -9,7 +9,7 @@ import type { Lora } from '../loras/lora.js';
 import type { Model } from '../models/model.js';
 import { attachedOne, type Choice } from '../options/attached.js';
 import { expectedFor } from '../options/check.js';
-import { type LoraUse, type ParsedPrompt, parsePrompt } from '../prompt/index.js';
+import { type LoraUse, type ParsedPrompt, type PromptWord, parsePrompt } from '../prompt/index.js';
 import { schedule } from '../schedulers/index.js';
 import type { Logger } from '../warnings.js';
 import { type Warning, warner } from '../warnings.js';
@@ -22,6 +22,7 @@ export interface Attached {
   readonly adapters: ReadonlyMap<string, Adapter>;
   readonly loras: ReadonlyMap<string, Lora>;
   readonly companions: Companions;
+  readonly words: readonly PromptWord[];
 }
 
 const adapterChoice = (attached: ReadonlyMap<string, Adapter>): Choice<Adapter> => ({
@@ -112,6 +113,7 @@ export const checkedRun = (
   return {
     settings,
     ...prompts,
+    words: settings.promptSyntax === 'plain' ? [] : attached.words,
     schedule: schedule(sampler, model.scheduler, settings.steps, {
       schedule: sigmas,
       spacing,

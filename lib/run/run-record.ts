@@ -4,6 +4,7 @@ import type { RunRecord } from '../images/metadata.js';
 import { defaultOf, recordedOf } from '../options/row.js';
 import { GENERATE } from '../options/table/generate.js';
 import { REFERENCE } from '../options/table/reference.js';
+import type { PromptWord } from '../prompt/index.js';
 import type { Run, RunContext } from './request.js';
 import { version } from './version.js';
 
@@ -11,7 +12,7 @@ import { version } from './version.js';
 export const recordOf = (
   run: Run,
   { host, model }: Pick<RunContext, 'host' | 'model'>,
-  resolved: readonly ResolvedReference[],
+  { resolved, words }: { readonly resolved: readonly ResolvedReference[]; readonly words: readonly PromptWord[] },
   seed: bigint,
 ): RunRecord => {
   const { settings } = run;
@@ -44,5 +45,6 @@ export const recordOf = (
     dtype: host.engine.info.dtype,
     model: { name: model.name, family: model.family },
     loras: run.loras,
+    ...(words.length > 0 && { textEmbeddings: words.map(({ name, sha256 }) => ({ name, sha256 })) }),
   } as unknown as RunRecord; // that rows and fields agree, the table's test checks
 };

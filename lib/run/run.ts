@@ -4,7 +4,7 @@ import { resolveTiles } from '../adapters/tiles.js';
 import { GeneratedImage, seedValue } from '../images/generated-image.js';
 import { native } from '../native/native.js';
 import type { SampleRow, SampleSpec, Tensor, TextInput } from '../native/types.js';
-import { chunksOf, equalized } from '../prompt/index.js';
+import { type Chunk, chunksOf, equalized, type PromptWord } from '../prompt/index.js';
 import type { GenerateResult, JobControl, Timings } from './job.js';
 import type { Run, RunContext } from './request.js';
 import { recordOf } from './run-record.js';
@@ -15,13 +15,22 @@ interface Encoded {
   readonly pooled?: Tensor;
 }
 
+/** Both prompts as the UNet reads them. */
+interface EncodedPrompts {
+  readonly positive: Encoded;
+  readonly negative: Encoded | undefined;
+  /** Text embeddings that stand in them. */
+  readonly words: readonly PromptWord[];
+}
+
+/** Where words stand in the chunks of one text encoder, and their vectors for it. */
+const vectorsIn = (chunks: readonly Chunk[], tower: number): NonNullable<TextInput['vectors']> =>
+  chunks.flatMap(({ words }, chunk) => words.map(({ word, at }) => ({ chunk, at, data: word.towers[tower]! })));
+
 const zerosLike = ({ shape, data }: Tensor): Tensor => ({ shape, data: new Float32Array(data.length) });
 
 /** Both prompts through the text encoders; all of equal length. */
-const encodePrompts = async (
-  run: Run,
-  { host, model, stop }: RunContext,
-): Promise<{ positive: Encoded; negative: Encoded | undefined }> => {
+const encodePrompts = async (run: Run, { host, model, stop }: RunContext): Promise<EncodedPrompts> => {
   const { settings } = run;
   const guided = settings.guidanceScale > 1;
   const empty = { fragments: [{ text: '', weight: 1 }], loras: [] };
@@ -30,7 +39,7 @@ const encodePrompts = async (
   // one list for all prompts and tokenizers: the longest sets the number of chunks
   const all = equalized(
     model.text.flatMap(({ tokenizer }, tower) =>
-      prompts[tower]!.map(({ fragments }) => ({ tokenizer, chunks: chunksOf(tokenizer, fragments) })),
+      prompts[tower]!.map(({ fragments }) => ({ tokenizer, chunks: chunksOf(tokenizer, fragments, run.words) })),
     ),
   );
   const encode = (which: number): Promise<Encoded> => {
@@ -40,6 +49,7 @@ const encodePrompts = async (
         network,
         chunks: chunks.map((chunk) => chunk.ids),
         weights: chunks.map((chunk) => chunk.weights),
+        vectors: vectorsIn(chunks, tower),
         skip: settings.clipSkip[which]!,
         state: model.isXl ? 'penultimate' : 'last',
         ...(model.isXl && tower === model.text.length - 1 ? { pooled: true } : {}),
@@ -49,12 +59,15 @@ const encodePrompts = async (
       host.engine.encodeText(inputs, { emphasis: settings.promptSyntax === 'plain' ? 'none' : 'original', stop }),
     );
   };
+  const placed = new Set(all.flat().flatMap((chunk) => chunk.words.map(({ word }) => word)));
+  const words = run.words.filter((word) => placed.has(word));
   const positive = await encode(0);
-  if (!guided) return { positive, negative: undefined };
-  if (isNegative) return { positive, negative: await encode(1) };
+  if (!guided) return { positive, negative: undefined, words };
+  if (isNegative) return { positive, negative: await encode(1), words };
   // source: diffusers, SDXL's force_zeros_for_empty_prompt
   return {
     positive,
+    words,
     negative: {
       context: zerosLike(positive.context),
       ...(positive.pooled ? { pooled: zerosLike(positive.pooled) } : {}),
@@ -87,7 +100,7 @@ const encodeReferences = async (run: Run, context: RunContext): Promise<Resolved
 const sampleSpec = (
   run: Run,
   { model, stop }: RunContext,
-  text: Awaited<ReturnType<typeof encodePrompts>>,
+  text: EncodedPrompts,
   prompts: SampleSpec['prompts'],
   seed: bigint,
 ): SampleSpec => {
@@ -160,7 +173,12 @@ export const draw = async (run: Run, context: RunContext): Promise<GenerateResul
     const decoding = performance.now();
     const pixels = await native(host.engine.decode(model.vae, latents, { scalingFactor: model.scalingFactor, stop }));
     decodeMs += performance.now() - decoding;
-    const image = new GeneratedImage(pixels, seed, recordOf(run, context, resolved, seed), settings.metadata);
+    const image = new GeneratedImage(
+      pixels,
+      seed,
+      recordOf(run, context, { resolved, words: text.words }, seed),
+      settings.metadata,
+    );
     images.push(image);
     control.emit({ type: 'image', index, image });
   }

@@ -108,6 +108,23 @@ export const LORA = group({
   later: [],
 });
 
+/** How a text embedding is attached. */
+export const TEXT_EMBEDDING = group({
+  call: 'pipe.addTextEmbedding(file, options)',
+  documented: { names: ['AddTextEmbeddingOptions'], file: 'words/options.ts' },
+  rooms: ['words'],
+  rows: {
+    token: {
+      ...ATTACHED_NAME,
+      default: { otherwise: "what the file says, else the file's name without its ending" },
+      acts: 'text',
+      says: 'The word of prompts that stands for its vectors',
+    },
+    signal: LOAD_SIGNAL,
+  },
+  later: [],
+});
+
 const OF_GENERATE = { none: 'each --lora attaches one' } as const;
 
 /** One of the LoRAs of a run. */

@@ -19,6 +19,13 @@ export const COMMAND = group({
       acts: 'weights',
       says: 'A LoRA; may be repeated',
     },
+    textEmbedding: {
+      type: 'path',
+      default: null,
+      flag: '--text-embedding <file>',
+      acts: 'text',
+      says: 'A text embedding (textual inversion); may be repeated',
+    },
     out: {
       type: 'path',
       default: 'portrait.png',

@@ -1,5 +1,5 @@
 import type { Group } from '../row.js';
-import { ADAPTER, ENCODE, LORA, RUN_LORA } from './attach.js';
+import { ADAPTER, ENCODE, LORA, RUN_LORA, TEXT_EMBEDDING } from './attach.js';
 import { COMMAND } from './command.js';
 import { ANALYZER, DETECT, FACE_FILES, IDENTITY } from './face.js';
 import { FACE_REFERENCE, GIVEN_FACE } from './faces.js';
@@ -27,6 +27,7 @@ export const TABLE = {
   faceFiles: FACE_FILES,
   lora: LORA,
   runLora: RUN_LORA,
+  textEmbedding: TEXT_EMBEDDING,
   analyzer: ANALYZER,
   detect: DETECT,
   identity: IDENTITY,
