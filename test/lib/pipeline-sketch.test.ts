@@ -170,7 +170,11 @@ t.test('the encoder is found by its tensors, and a wrong one is named', async (t
   const lonely = join(root, 'adapters', 'lonely.safetensors');
   symlinkSync(adapters.plus, lonely);
   const missing = await failure(pipe.addAdapter(lonely));
-  test.match(missing, { code: 'ADAPTER_ENCODER_MISSING', message: join(root, 'adapters', 'image_encoder') });
+  test.match(missing, {
+    code: 'ADAPTER_ENCODER_MISSING',
+    message: 'From its folder, looked at image_encoder: nothing',
+    details: { searched: [{ place: join(root, 'adapters', 'image_encoder'), found: 'nothing' }] },
+  });
   test.match(await failure(pipe.addAdapter(lonely, { encoder: join(path, 'vae') })), {
     code: 'ADAPTER_ENCODER_MISSING',
   });
