@@ -11,12 +11,12 @@ namespace ipa::binding {
 namespace {
 
 NetworkKind kind_of(const std::string& text) {
-  static constexpr const char* kNames[] = {"unet", "vae", "clip_text", "clip_vision", "adapter", "onnx"};
+  static constexpr const char* kNames[] = {"unet", "vae", "clip_text", "clip_vision", "adapter", "onnx", "control"};
   for (size_t i = 0; i < std::size(kNames); ++i)
     if (text == kNames[i]) return static_cast<NetworkKind>(i);
   fail(Code::OPTION_RANGE, "no kind of network is called " + quoted(text),
        "pass unet, vae, clip_text, clip_vision, "
-       "adapter or onnx",
+       "adapter, onnx or control",
        {{"option", "kind"}});
 }
 

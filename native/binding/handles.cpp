@@ -6,13 +6,14 @@
 #include "binding/job.h"
 #include "core/error.h"
 #include "models/conditioning.h"
+#include "runtime/control_run.h"
 
 namespace ipa::binding {
 
 namespace {
 
 const char* kind_text(NetworkKind kind) {
-  static constexpr const char* kNames[] = {"unet", "vae", "clip_text", "clip_vision", "adapter", "onnx"};
+  static constexpr const char* kNames[] = {"unet", "vae", "clip_text", "clip_vision", "adapter", "onnx", "control"};
   return kNames[static_cast<int>(kind)];
 }
 
@@ -37,6 +38,23 @@ void unet_info(Napi::Env env, const UNetConfig& unet, Napi::Object& out) {
     list.Set(static_cast<uint32_t>(i), site);
   }
   out.Set("sites", list);
+}
+
+// `factor`: pixels of its picture per latent; a T2I-Adapter's picture has whole places of so many pixels.
+void control_info(const ControlConfig& config, Napi::Object& out) {
+  out.Set("strengths", static_cast<double>(strengths_of(config)));
+  if (const auto* net = std::get_if<ControlNetConfig>(&config)) {
+    out.Set("variant", "controlnet");
+    out.Set("family", family_text(family_of(net->unet)));
+    out.Set("factor", net->factor());
+    out.Set("channels", net->image_channels);
+    out.Set("globalPool", net->global_pool);
+    return;
+  }
+  const auto& adapter = std::get<T2iAdapterConfig>(config);
+  out.Set("variant", "t2i-adapter");
+  out.Set("factor", adapter.unshuffle);
+  out.Set("channels", adapter.image_channels);
 }
 
 }  // namespace
@@ -102,6 +120,9 @@ Napi::Object network_info(Napi::Env env, const Loaded& loaded) {
       out.Set("tokens", loaded.clip_vision.tokens());
       break;
     case NetworkKind::adapter:
+      break;
+    case NetworkKind::control:
+      control_info(loaded.control, out);
       break;
     case NetworkKind::onnx: {
       out.Set("input", from_numbers(env, loaded.onnx->input_dims()));

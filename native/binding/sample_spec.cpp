@@ -74,6 +74,32 @@ std::optional<RegionMask> optional_mask(const Napi::Object& prompt) {
   return mask;
 }
 
+ControlMap control_map(const Napi::Object& control) {
+  const std::string name = text_or(control, "preprocess", "");
+  if (name.empty()) return ControlMap::finished;
+  if (name == "canny") return ControlMap::canny;
+  fail(Code::OPTION_RANGE, "Expected \"canny\" for controls.preprocess but received " + quoted(name),
+       "pass it or nothing", {{"option", "controls.preprocess"}});
+}
+
+void add_controls(const Napi::Object& o, SampleSpec& spec) {
+  const Napi::Value value = o.Get("controls");
+  if (value.IsUndefined()) return;
+  SampleRequest& r = spec.request;
+  const Napi::Array list = array_of(value, "controls");
+  for (uint32_t i = 0; i < list.Length(); ++i) {
+    const Napi::Object c = object_of(list.Get(i), "controls");
+    const auto loaded = NetworkHandle::get(c.Get("network"), "controls.network");
+    Network& network = network_of(loaded, NetworkKind::control, "controls.network");
+    spec.controls.push_back(loaded);
+    r.controls.push_back(
+        {&network, loaded->control,
+         control_image(loaded->control, to_image(c.Get("image"), "controls.image"), control_map(c), r.height, r.width),
+         to_floats(c.Get("strengths"), "strengths"), to_floats(c.Get("window"), "window"),
+         flag_or(c, "conditionalOnly", false)});
+  }
+}
+
 // Whatever lib checked is checked again where it would be read out of bounds.
 void check(const SampleSpec& spec) {
   const SampleRequest& r = spec.request;
@@ -98,6 +124,11 @@ void check(const SampleSpec& spec) {
     need(token_gains.empty() || static_cast<int64_t>(token_gains.size()) == p.tokens.shape.tokens(),
          "one gain per image token");
     need(site_gains.empty() || site_gains.size() == 3 * sites, "three gains per cross-attention");
+  }
+  need(r.controls.size() <= kMostControls, "at most eight controls");
+  for (const Control& c : r.controls) {
+    need(c.strengths.size() == strengths_of(c.config), "one strength per residual or feature of a control");
+    need(static_cast<int>(c.window.size()) >= steps, "one window factor per step of a control");
   }
   if (spec.unet->unet.added_conditioning()) {
     const size_t ids = static_cast<size_t>(spec.unet->unet.time_ids);
@@ -148,6 +179,7 @@ SampleSpec to_sample_spec(const Napi::Value& value) {
                          optional_mask(p),
                          {optional_floats(p, "tokenGains"), optional_floats(p, "siteGains")}});
   }
+  add_controls(o, spec);
   spec.keep_steps = flag_or(o, "keepSteps", false);
   check(spec);
   return spec;

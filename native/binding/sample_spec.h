@@ -11,7 +11,8 @@ namespace ipa::binding {
 
 struct SampleSpec {
   std::shared_ptr<Loaded> unet;
-  std::vector<std::shared_ptr<Loaded>> adapters;  // kept alive for the run
+  std::vector<std::shared_ptr<Loaded>> adapters;  // kept alive for the run, as are
+  std::vector<std::shared_ptr<Loaded>> controls;
   SampleRequest request;
   bool keep_steps = false;
 };

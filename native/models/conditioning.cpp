@@ -37,13 +37,26 @@ Value Conditioning::add_feature(Builder& b, Value x, const std::string& name) co
 
 Value Conditioning::scales(Builder& b) const { return b.input("scales", {1, 1, 1, cells()}); }
 
-void record_text_kv(Builder& b, const UNetConfig& unet, int64_t n, int64_t tokens) {
+namespace {
+
+void record_text(Builder& b, const UNetConfig& unet, int64_t n, int64_t tokens, bool decoder) {
   const Value context = b.input("context", {n, 1, tokens, unet.context});
   for (const AttentionSite& site : attention_sites(unet)) {
+    if (!decoder && site.path.starts_with("up_blocks.")) continue;
     const auto scope = b.enter(site.path);
     b.output(site.path + ".text_k", b.linear("to_k", context, site.width, false));
     b.output(site.path + ".text_v", b.linear("to_v", context, site.width, false));
   }
+}
+
+}  // namespace
+
+void record_text_kv(Builder& b, const UNetConfig& unet, int64_t n, int64_t tokens) {
+  record_text(b, unet, n, tokens, true);
+}
+
+void record_encoder_text_kv(Builder& b, const UNetConfig& unet, int64_t n, int64_t tokens) {
+  record_text(b, unet, n, tokens, false);
 }
 
 Kv image_kv(Builder& b, Value x, int width, const ImageKvGains& gains) {

@@ -73,6 +73,9 @@ struct Conditioning {
 // Request plan of the text: input "context" [n, 1, tokens, D]; outputs <site>.text_k, <site>.text_v.
 void record_text_kv(Builder& b, const UNetConfig& unet, int64_t n, int64_t tokens);
 
+// The same for the sites of an encoder and middle alone (ControlNet).
+void record_encoder_text_kv(Builder& b, const UNetConfig& unet, int64_t n, int64_t tokens);
+
 struct ImageKvOptions {
   // Input "value_gain" [1, 1, tokens, 1]: V is multiplied by 1 + gain, per token. Weights of pictures in one prompt.
   bool token_gains = false;

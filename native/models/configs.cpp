@@ -90,13 +90,10 @@ void refuse_other_families(const UNetConfig& u, bool added_conditioning) {
                 " input channels; 4 and 9 (inpainting) are supported");
 }
 
-}  // namespace
-
-UNetConfig detect_unet(const TensorIndex& index, const ConfigFacts& facts) {
-  const ShapeReader r(index, "", "a UNet");
+// All but what only a decoder has.
+UNetConfig detect_encoder(const ShapeReader& r, const TensorIndex& index, const ConfigFacts& facts) {
   UNetConfig u;
   u.in_channels = r.dim("conv_in.weight", 4, 1);
-  u.out_channels = r.dim("conv_out.weight", 4, 0);
   const int depth = r.count("down_blocks.", ".resnets.0.conv1.weight");
   if (depth == 0) r.dims("down_blocks.0.resnets.0.conv1.weight", 4);
   u.layers = r.count("down_blocks.0.resnets.", ".conv1.weight");
@@ -136,6 +133,61 @@ UNetConfig detect_unet(const TensorIndex& index, const ConfigFacts& facts) {
   }
   if (u.levels[0].width % 2) unsupported("an odd number of channels at the first level");
   return u;
+}
+
+}  // namespace
+
+UNetConfig detect_unet(const TensorIndex& index, const ConfigFacts& facts) {
+  const ShapeReader r(index, "", "a UNet");
+  const int out_channels = r.dim("conv_out.weight", 4, 0);
+  UNetConfig u = detect_encoder(r, index, facts);
+  u.out_channels = out_channels;
+  return u;
+}
+
+ControlNetConfig detect_controlnet(const TensorIndex& index, const ConfigFacts& facts) {
+  const ShapeReader r(index, "", "a ControlNet");
+  const std::string hint = "controlnet_cond_embedding.";
+  ControlNetConfig c;
+  c.image_channels = r.dim(hint + "conv_in.weight", 4, 1);
+  c.hint.push_back(r.dim(hint + "conv_in.weight", 4, 0));
+  const int blocks = r.count(hint + "blocks.", ".weight");
+  if (blocks % 2 || blocks > 10)
+    unsupported("the hint network has " + std::to_string(blocks) + " inner convolutions, no pairs of them");
+  for (int i = 1; i < blocks; i += 2) c.hint.push_back(r.dim(numbered(hint + "blocks.", i, ".weight"), 4, 0));
+  if (c.image_channels != 3)
+    unsupported("the ControlNet reads pictures of " + std::to_string(c.image_channels) +
+                " channels, only 3 are supported");
+  c.unet = detect_encoder(r, index, facts);
+  c.global_pool = facts.number("global_pool_conditions", 0) != 0;
+  const std::string order = facts.text("controlnet_conditioning_channel_order", "rgb");
+  if (order != "rgb" && order != "bgr")
+    unsupported("config.json has controlnet_conditioning_channel_order " + quoted(order));
+  c.reversed_channels = order == "bgr";
+  return c;
+}
+
+T2iAdapterConfig detect_t2i_adapter(const TensorIndex& index, const ConfigFacts&) {
+  const ShapeReader r(index, "adapter.", "a T2I-Adapter");
+  T2iAdapterConfig t;
+  t.light = !r.has("conv_in.weight");
+  const int channels = t.light ? r.dim("body.0.in_conv.weight", 4, 1) : r.dim("conv_in.weight", 4, 1);
+  t.unshuffle = channels == 3 * 64 || channels == 64 ? 8 : 16;
+  t.image_channels = channels / (t.unshuffle * t.unshuffle);
+  if (channels % (t.unshuffle * t.unshuffle) || (t.image_channels != 1 && t.image_channels != 3))
+    unsupported("the T2I-Adapter reads " + std::to_string(channels) +
+                " channels; pictures of 1 or 3 channels by places of 8x8 or 16x16 are supported");
+  const int levels = r.count("body.", ".resnets.0.block1.weight");
+  if (levels == 0) r.dims("body.0.resnets.0.block1.weight", 4);
+  t.blocks = r.count("body.0.resnets.", ".block1.weight");
+  for (int i = 0; i < levels; ++i) {
+    const std::string level = numbered("body.", i);
+    t.widths.push_back(t.light ? r.dim(level + ".out_conv.weight", 4, 0)
+                               : r.dim(level + ".resnets.0.block1.weight", 4, 0));
+    // source: diffusers FullAdapterXL: with places of 16x16 the third level alone is halved
+    t.halves.push_back(t.unshuffle == 16 && !t.light ? i == 2 : i > 0);
+  }
+  return t;
 }
 
 VaeConfig detect_vae(const TensorIndex& index, const ConfigFacts& facts) {

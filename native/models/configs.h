@@ -50,6 +50,28 @@ struct UNetConfig {
   bool added_conditioning() const { return pooled_width > 0; }
 };
 
+// The encoder of a UNet with a picture added to its first convolution.
+struct ControlNetConfig {
+  UNetConfig unet;  // out_channels and all that belongs to the decoder mean nothing here
+  int image_channels = 3;
+  std::vector<int> hint;           // widths of the hint network, from full resolution down
+  bool global_pool = false;        // residuals are their own means over the picture (shuffle)
+  bool reversed_channels = false;  // the picture is read as BGR
+
+  int factor() const { return 1 << (hint.size() - 1); }  // pixels per latent
+};
+
+struct T2iAdapterConfig {
+  bool light = false;
+  int image_channels = 3;
+  int unshuffle = 8;         // pixels per side that become one place
+  std::vector<int> widths;   // of the features, one after the other
+  std::vector<bool> halves;  // whether a level begins with a pool
+  int blocks = 2;            // per level
+
+  int features() const { return static_cast<int>(widths.size()); }
+};
+
 struct VaeConfig {
   int image_channels = 3, latent_channels = 4;
   std::vector<int> widths;  // from full resolution down
@@ -83,6 +105,8 @@ struct ClipVisionConfig {
 // `index` holds diffusers' names (transformers' for CLIP, with `text_model.` and `vision_model.`).
 // TENSOR_MISSING, TENSOR_SHAPE; MODEL_FORMAT_UNSUPPORTED names the family found when it is not among ours.
 UNetConfig detect_unet(const TensorIndex& index, const ConfigFacts& facts = {});
+ControlNetConfig detect_controlnet(const TensorIndex& index, const ConfigFacts& facts = {});
+T2iAdapterConfig detect_t2i_adapter(const TensorIndex& index, const ConfigFacts& facts = {});
 VaeConfig detect_vae(const TensorIndex& index, const ConfigFacts& facts = {});
 ClipTextConfig detect_clip_text(const TensorIndex& index, const ConfigFacts& facts = {});
 ClipVisionConfig detect_clip_vision(const TensorIndex& index, const ConfigFacts& facts = {});

@@ -7,10 +7,13 @@
 #include "io/onnx.h"
 #include "io/open.h"
 #include "models/conditioning.h"
+#include "models/controlnet.h"
+#include "models/t2i_adapter.h"
 #include "runtime/recorders.h"
 #include "weights/identify.h"
 #include "weights/names/ip_adapter.h"
 #include "weights/names/ldm.h"
+#include "weights/names/t2i_adapter.h"
 #include "weights/names/transformers.h"
 
 namespace ipa {
@@ -30,10 +33,29 @@ TensorSource named(NetworkKind kind, const LoadRequest& request, TensorSource so
       return transformers_vision(std::move(source));
     case NetworkKind::adapter:
       return adapter_groups(std::move(source));
+    case NetworkKind::control:
+      return is_t2i_adapter(source.index) ? t2i_adapter_names(std::move(source)) : ldm_controlnet(std::move(source));
     case NetworkKind::onnx:
       break;
   }
   return source;
+}
+
+// Both kinds fit a UNet or say why not.
+std::map<std::string, PlanKind> control_plans(ControlConfig& config, const LoadRequest& request,
+                                              const TensorSource& source) {
+  if (!request.unet) fail(Code::INTERNAL, "a control is loaded for a UNet", "pass the UNet that it steers");
+  const UNetConfig& unet = request.unet->unet;
+  if (is_t2i_adapter(source.index)) {
+    const T2iAdapterConfig adapter = detect_t2i_adapter(source.index, request.facts);
+    feature_places(adapter, unet, source.label);
+    config = adapter;
+    return t2i_adapter_plans(adapter, request.compute);
+  }
+  const ControlNetConfig net = detect_controlnet(source.index, request.facts);
+  check_fit(net, unet, source.label);
+  config = net;
+  return controlnet_plans(net, request.compute);
 }
 
 CrossAttentions cross_attentions(const UNetConfig& unet) {
@@ -68,6 +90,8 @@ std::map<std::string, PlanKind> plans_of(Loaded& loaded, const LoadRequest& requ
             adapter_lora(source, cross_attentions(request.unet->unet), request.unet->network->store().source().index,
                          {request.options.allow_nonfinite});
       return adapter_plans(loaded.adapter, request.unet->unet);
+    case NetworkKind::control:
+      return control_plans(loaded.control, request, source);
     case NetworkKind::onnx:
       break;
   }

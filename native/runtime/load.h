@@ -3,6 +3,7 @@
 #include <memory>
 #include <string>
 #include <utility>
+#include <variant>
 #include <vector>
 
 #include "models/adapters.h"
@@ -13,7 +14,11 @@
 
 namespace ipa {
 
-enum class NetworkKind { unet, vae, clip_text, clip_vision, adapter, onnx };
+// `control` is a ControlNet or a T2I-Adapter, whichever the tensors are.
+enum class NetworkKind { unet, vae, clip_text, clip_vision, adapter, onnx, control };
+
+// What steers a UNet by a picture.
+using ControlConfig = std::variant<ControlNetConfig, T2iAdapterConfig>;
 
 // What was loaded. The configuration of its kind is filled, the others keep their defaults.
 struct Loaded {
@@ -23,6 +28,7 @@ struct Loaded {
   ClipTextConfig clip_text;
   ClipVisionConfig clip_vision;
   AdapterInfo adapter;
+  ControlConfig control;
   std::unique_ptr<Network> network;
   std::unique_ptr<OnnxNetwork> onnx;
   LoraPart part = LoraPart::unet;                             // what LoRA files call a unet or text encoder
@@ -41,7 +47,7 @@ struct LoadRequest {
   TensorSource generated;          // used when path is empty
   Compute compute = Compute::f32;  // of those kinds of network that can choose: runtime/recorders.h
   ConfigFacts facts;
-  const Loaded* unet = nullptr;  // of an adapter: what it must fit
+  const Loaded* unet = nullptr;  // of an adapter or control: what it must fit
   LoadOptions options;
 };
 

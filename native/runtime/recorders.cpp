@@ -3,6 +3,8 @@
 #include "core/error.h"
 #include "models/clip_text.h"
 #include "models/clip_vision.h"
+#include "models/controlnet.h"
+#include "models/t2i_adapter.h"
 #include "models/unet.h"
 #include "models/vae.h"
 
@@ -27,6 +29,9 @@ Conditioning conditioning(const RecordRequest& request, int64_t batch) {
   c.batch = batch;
   c.text_tokens = number(request, "text_tokens", c.text_tokens);
   c.time_rows = number(request, "time_rows", c.time_rows);
+  c.control = number(request, "control", 0) != 0;
+  c.features = static_cast<int>(number(request, "features", 0));
+  c.feature_mid = number(request, "feature_mid", 0) != 0;
   for (int i = 0; i < number(request, "prompts", 0); ++i) {
     const std::string suffix = std::to_string(i);
     c.image_prompts.push_back(
@@ -45,6 +50,9 @@ std::map<std::string, double> step_numbers(const Conditioning& c) {
     numbers["tokens" + std::to_string(i)] = c.image_prompts[i].tokens;
     if (c.image_prompts[i].masked) numbers["masked" + std::to_string(i)] = 1;
   }
+  if (c.control) numbers["control"] = 1;
+  if (c.features > 0) numbers["features"] = c.features;
+  if (c.feature_mid) numbers["feature_mid"] = 1;
   return numbers;
 }
 
@@ -74,6 +82,49 @@ std::map<std::string, PlanKind> unet_plans(const UNetConfig& unet, Compute compu
                     {{{"timesteps", {1, 1, 1, 1}}, {"time_ids", {1, 1, 1, unet.time_ids}}}, {}, {}},
                     compute};
   return {{"step", std::move(step)}, {"text_kv", std::move(text)}, {"schedule", std::move(schedule)}};
+}
+
+std::map<std::string, PlanKind> controlnet_plans(const ControlNetConfig& net, Compute compute) {
+  const UNetConfig& unet = net.unet;
+  const int64_t side = int64_t{1} << (unet.depth() - 1);
+  PlanKind hint{[net](Builder& b, const RecordRequest& r) {
+                  const Shape& image = shape_of(r, "image");
+                  record_hint(b, net, image.h, image.w);
+                },
+                {{{"image", {1, net.factor(), net.factor(), net.image_channels}}}, {}, {}},
+                compute};
+  PlanKind step{[net](Builder& b, const RecordRequest& r) {
+                  const Shape& x = shape_of(r, "x");
+                  record_controlnet(b, net, x.h, x.w, conditioning(r, x.n));
+                },
+                {{{"x", {1, side, side, unet.in_channels}}}, {}, {}},
+                compute};
+  PlanKind text{[unet](Builder& b, const RecordRequest& r) {
+                  const Shape& context = shape_of(r, "context");
+                  record_encoder_text_kv(b, unet, context.n, context.tokens());
+                },
+                {{{"context", {1, 1, 1, unet.context}}}, {}, {}},
+                compute};
+  PlanKind schedule{[unet](Builder& b, const RecordRequest& r) {
+                      record_encoder_schedule(b, unet, shape_of(r, "timesteps").n,
+                                              unet.added_conditioning() ? shape_of(r, "time_ids").n : 1);
+                    },
+                    {{{"timesteps", {1, 1, 1, 1}}, {"time_ids", {1, 1, 1, unet.time_ids}}}, {}, {}},
+                    compute};
+  return {{"hint", std::move(hint)},
+          {"step", std::move(step)},
+          {"text_kv", std::move(text)},
+          {"schedule", std::move(schedule)}};
+}
+
+std::map<std::string, PlanKind> t2i_adapter_plans(const T2iAdapterConfig& adapter, Compute compute) {
+  PlanKind features{[adapter](Builder& b, const RecordRequest& r) {
+                      const Shape& image = shape_of(r, "image");
+                      record_t2i_adapter(b, adapter, image.h, image.w);
+                    },
+                    {{{"image", {1, adapter.unshuffle, adapter.unshuffle, adapter.image_channels}}}, {}, {}},
+                    compute};
+  return {{"features", std::move(features)}};
 }
 
 std::map<std::string, PlanKind> vae_plans(const VaeConfig& vae, Compute compute) {

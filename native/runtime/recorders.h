@@ -21,6 +21,13 @@ std::map<std::string, PlanKind> unet_plans(const UNetConfig& unet, Compute compu
 // The numbers of a step plan's request, and the conditioning that they stand for.
 std::map<std::string, double> step_numbers(const Conditioning& c);
 
+// "hint"      input "image" [1,H,W,3]                                    -> "hint"
+// "step"      inputs "x" [N,h,w,Cin], "hint" and those of a UNet without image prompts -> "residual.<k>",
+// "residual.mid" "text_kv", "schedule" as a UNet's
+std::map<std::string, PlanKind> controlnet_plans(const ControlNetConfig& net, Compute compute = Compute::f32);
+// "features" input "image" [1,H,W,C]                                     -> "feature.<i>"
+std::map<std::string, PlanKind> t2i_adapter_plans(const T2iAdapterConfig& adapter, Compute compute = Compute::f32);
+
 // "encode" input "image" [n,h,w,3]; "decode" input "z" [n,h,w,latent]
 std::map<std::string, PlanKind> vae_plans(const VaeConfig& vae, Compute compute = Compute::f32);
 // "hidden" inputs "ids" [n,1,T,1] (with number "pooled" also "end"); numbers skip, final_norm, pooled

@@ -59,15 +59,16 @@ UNetRequest unet_request(const UNetConfig& config, const SampleRequest& r) {
 }
 
 // Of every call, as UNetRun numbers its cells.
-std::vector<float> scales(const SampleRequest& r, size_t cells) {
+std::vector<float> scales(const SampleRequest& r, const UNetRun& run, const ControlRun& controls) {
   std::vector<float> all;
-  all.reserve(cells * r.rows.size());
+  all.reserve(run.cells() * r.rows.size());
   for (const StepRow& row : r.rows) {
-    std::vector<float> of_call(cells);
+    std::vector<float> of_call(run.cells());
     for (size_t p = 0; p < r.prompts.size(); ++p)
       for (size_t site = 0; site < r.prompts[p].scales.size(); ++site)
         of_call[site * r.prompts.size() + p] =
             r.prompts[p].scales[site] * r.prompts[p].window[static_cast<size_t>(row.step)];
+    controls.set_cells(row.step, of_call);
     all.insert(all.end(), of_call.begin(), of_call.end());
   }
   return all;
@@ -79,8 +80,11 @@ Tensor sample(Network& unet, const UNetConfig& config, const SampleRequest& r, c
               const StopFlag& stop) {
   const Shape latent{1, r.height, r.width, config.out_channels};
   const size_t size = static_cast<size_t>(latent.size());
-  UNetRun run(unet, config, unet_request(config, r), stop);
-  run.set_scales(scales(r, run.cells()));
+  UNetRequest told = unet_request(config, r);
+  announce(r.controls, config, told);
+  UNetRun run(unet, config, told, stop);
+  ControlRun controls(r.controls, config, told, run, stop);
+  run.set_scales(scales(r, run, controls));
   Noise noise(r.seed, r.batch_index, r.batch_count, latent);
   Tensor x{latent, std::vector<float>(size)};
   noise(x.data);
@@ -92,6 +96,7 @@ Tensor sample(Network& unet, const UNetConfig& config, const SampleRequest& r, c
     const StepRow& row = r.rows[call];
     state.scaled(row.input_scale, run.x());
     if (r.guided()) state.scaled(row.input_scale, run.x().at(half));
+    controls.forward(static_cast<int>(call), row.step, stop);
     run.forward(static_cast<int>(call), stop);
     const Place out =
         r.guided() ? state.guided(run.eps(), run.eps().at(half), r.guidance_scale, r.guidance_rescale) : run.eps();

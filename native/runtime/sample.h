@@ -3,6 +3,7 @@
 #include <functional>
 #include <optional>
 
+#include "runtime/control_run.h"
 #include "runtime/step_row.h"
 #include "runtime/unet_run.h"
 
@@ -29,6 +30,7 @@ struct SampleRequest {
   // trap: torch's numbers depend on how many are drawn at once; a batch from one generator draws all its pictures.
   int64_t batch_index = 0, batch_count = 1;
   std::vector<SamplePrompt> prompts;
+  std::vector<Control> controls;  // at most kMostControls
 
   bool guided() const { return !negative_context.data.empty(); }
 };

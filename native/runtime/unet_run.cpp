@@ -26,6 +26,7 @@ RecordRequest step_request(const UNetConfig& config, const UNetRequest& r) {
   c.time_rows = config.added_conditioning() ? r.x.n : 1;
   for (const ImagePromptTokens& prompt : r.prompts)
     c.image_prompts.push_back({static_cast<int>(prompt.tokens.shape.tokens()), prompt.mask.has_value()});
+  c.control = r.control, c.features = r.features, c.feature_mid = r.feature_mid;
   return {{{"x", r.x}}, step_numbers(c), r.taps};
 }
 
@@ -55,7 +56,11 @@ void set_masks(Prepared& step, const UNetRequest& r) {
 }  // namespace
 
 UNetRun::UNetRun(Network& unet, const UNetConfig& config, const UNetRequest& r, const StopFlag& stop)
-    : unet_(unet), held_(unet), step_(unet.prepare("step", step_request(config, r))), calls_(r.timesteps.size()) {
+    : unet_(unet),
+      held_(unet),
+      step_(unet.prepare("step", step_request(config, r))),
+      calls_(r.timesteps.size()),
+      features_(r.features > 0 || r.feature_mid) {
   const Backend& backend = unet.device().backend;
   const std::map<std::string, ValueId>& inputs = step_.plan().inputs;
   const auto bytes_of = [&](const std::string& input) {

@@ -1,7 +1,7 @@
 #pragma once
-// One UNet made ready for one request: text and image K/V and the time rows of all steps are computed once and stay
-// where the backend has its memory, then forward() runs the step plan. Everything is allocated here, nothing in
-// forward().
+// One UNet (or ControlNet) made ready for one request: text and image K/V and the time rows of all steps are computed
+// once and stay where the backend has its memory, then forward() runs the step plan. Everything is allocated here,
+// nothing in forward().
 #include <optional>
 #include <span>
 #include <vector>
@@ -32,14 +32,20 @@ struct UNetRequest {
   std::vector<ImagePromptTokens> prompts;
   std::vector<double> timesteps;  // one per network call
   std::set<std::string, std::less<>> taps;
+  bool control = false;      // it takes a ControlNet's residuals
+  int features = 0;          // it takes a T2I-Adapter's features, of so many levels
+  bool feature_mid = false;  // and one in the middle
 };
 
 class UNetRun {
  public:
   UNetRun(Network& unet, const UNetConfig& config, const UNetRequest& request, const StopFlag& stop);
 
-  // Number of scale cells: cell = site * prompts + prompt, sites in execution order.
+  // Number of scale cells: cell = site * prompts + prompt, sites in execution order; then that of all residuals and
+  // that of all features, where it takes them.
   size_t cells() const { return cells_; }
+  size_t control_cell() const { return cells_ - (features_ ? 2 : 1); }
+  size_t feature_cell() const { return cells_ - 1; }
   // The scales of all calls, cells() numbers each. All are 0 before.
   void set_scales(std::span<const float> of_calls);
   // Where forward() reads its latents, shaped as in the request, and leaves its result.
@@ -49,6 +55,7 @@ class UNetRun {
   void forward(int call, const StopFlag& stop, bool check = false);
   Tensors taps() const;  // of the last forward
   Prepared& step() { return step_; }
+  Network& network() { return unet_; }
 
  private:
   Network& unet_;
@@ -56,6 +63,7 @@ class UNetRun {
   Prepared& step_;
   Tensors schedule_taps_;
   size_t calls_, cells_ = 0;
+  bool features_;
   Memory rows_;  // of all calls: time rows and scales
   Place scales_;
   std::vector<Copy> first_;  // what moves on with every call: its first rows, one behind the other from call to call

@@ -129,9 +129,6 @@ bool is_image_encoder(const TensorIndex& index) {
   return has_prefix(index, "vision_model.") || has_prefix(index, "visual.") ||
          index.contains("embeddings.class_embedding");
 }
-bool is_t2i_adapter(const TensorIndex& index) {
-  return has_prefix(index, "adapter.body.") || (has_prefix(index, "body.") && has_prefix(index, "conv_in."));
-}
 
 // Textual inversion: vectors for words of a prompt, by the names of the tools that write them.
 FileIdentity text_embedding_identity(const TensorIndex& index) {
@@ -151,6 +148,11 @@ FileIdentity text_embedding_identity(const TensorIndex& index) {
 }
 
 }  // namespace
+
+bool is_t2i_adapter(const TensorIndex& index) {
+  if (has_prefix(index, "adapter.body.")) return true;
+  return has_prefix(index, "body.0.") && (has_prefix(index, "conv_in.") || has_prefix(index, "body.0.in_conv."));
+}
 
 const char* kind_text(FileKind kind) {
   switch (kind) {

@@ -32,6 +32,9 @@ struct FileIdentity {
 // The index of without_nesting(), see io/open.h.
 FileIdentity identify(const TensorIndex& index);
 
+// Names of a T2I-Adapter, diffusers' or the authors'.
+bool is_t2i_adapter(const TensorIndex& index);
+
 // MODEL_FORMAT_UNSUPPORTED (an adapter: ADAPTER_UNKNOWN) naming the family found and those that load.
 void require_loadable(const TensorIndex& index, const std::string& label);
 

@@ -35,12 +35,12 @@ export const kinds = [
 
   {
     kind: 'network/t2i-adapter',
-    later: 'T2I-Adapter',
+    half: 'native',
     fits: family('network', (c) => weights(c).adapter !== undefined),
   },
   {
     kind: 'network/controlnet',
-    later: 'ControlNet',
+    half: 'native',
     fits: family('network', (c) => weights(c).controlnet !== undefined || networkClass(c) === 'ControlNetModel'),
   },
   {
@@ -53,7 +53,7 @@ export const kinds = [
   { kind: 'network/clip-text', half: 'native', fits: network('CLIPTextModel', 'CLIPTextModelWithProjection') },
   { kind: 'network/clip-vision', half: 'native', fits: network('CLIPVisionModelWithProjection') },
 
-  { kind: 'network/controlnet', later: 'ControlNet', fits: trueSize('ControlNetModel') },
+  { kind: 'network/controlnet', half: 'native', trueSize: true, fits: trueSize('ControlNetModel') },
   { kind: 'network/unet', half: 'native', trueSize: true, fits: trueSize('UNet2DConditionModel') },
   { kind: 'network/vae', half: 'native', trueSize: true, fits: trueSize('AutoencoderKL') },
   {
@@ -80,7 +80,7 @@ export const kinds = [
 
   {
     kind: 'pipeline/controlnet',
-    later: 'ControlNet',
+    half: 'script',
     fits: family('pipeline', (c) => weights(c).controlnet !== undefined),
   },
   { kind: 'pipeline/inpaint', later: 'inpainting', fits: family('pipeline', (c) => c.keys.includes('in/mask')) },

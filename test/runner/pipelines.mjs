@@ -1,5 +1,6 @@
 // Whole pipelines on tiny models through the library's own engine: token ids in, latents of every step and pixels out.
 import { siteScales } from '../../dist/adapters/scales.js';
+import { controlStrengths, controlWindow } from '../../dist/controls/strengths.js';
 import { addon } from '../../dist/native/native.js';
 import { schedule, schedulerConfig } from '../../dist/schedulers/index.js';
 import { tensorsOf } from './cases.mjs';
@@ -212,6 +213,29 @@ const imagePrompts = async (pipeline, c, tensors, unet) => {
   return prompts;
 };
 
+/** One control of sample() where the case has a ControlNet; both say what acts in a step as the library does. */
+const controls = async (pipeline, c, tensors, unet) => {
+  const { info } = c;
+  if (info.weights.controlnet === undefined) return [];
+  const network = await pipeline.load(c, 'control', info.weights.controlnet, unet);
+  const {
+    controlnet_conditioning_scale: scale,
+    control_guidance_start: start,
+    control_guidance_end: end,
+  } = info.arguments;
+  const { strengths, conditionalOnly } = controlStrengths(network.info, { scale, mode: 'balanced' });
+  const { data, shape } = tensors.get('in/hint');
+  return [
+    {
+      network,
+      image: { width: shape[1], height: shape[0], data },
+      strengths,
+      conditionalOnly,
+      window: controlWindow(info.steps, { start, end }),
+    },
+  ];
+};
+
 /** Part `index` of a tensor whose first dimension counts pictures. */
 const part = (values, index, count) => {
   const size = values.length / count;
@@ -242,6 +266,7 @@ const checkPipeline = async (c, verdict, pipeline) => {
     guidanceScale: info.arguments.guidance_scale,
     guidanceRescale: info.arguments.guidance_rescale ?? 0,
     prompts,
+    controls: await controls(pipeline, c, tensors, unet),
     keepSteps: true,
   };
   const count = tensors.get('out/latents').shape[0];
@@ -275,4 +300,8 @@ const checkPipeline = async (c, verdict, pipeline) => {
   }
 };
 
-export const checks = { pipeline: checkPipeline, 'pipeline/masks': checkPipeline };
+export const checks = {
+  pipeline: checkPipeline,
+  'pipeline/controlnet': checkPipeline,
+  'pipeline/masks': checkPipeline,
+};

@@ -1,6 +1,8 @@
 #include "golden/case_tensors.h"
 
+#include <algorithm>
 #include <stdexcept>
+#include <utility>
 
 #include "weights/synthetic.h"
 
@@ -9,6 +11,17 @@ namespace ipa::golden {
 using test::Golden;
 using test::Json;
 
+namespace {
+
+// The arithmetic that a case wants on a signal.
+void apply(const std::string& then, const std::string& key, std::vector<float>& values) {
+  if (then != "clamp(0.2 x + 0.5, 0, 1)")  // pixels of a picture
+    throw std::runtime_error(key + " wants arithmetic that is not here: " + then);
+  for (float& x : values) x = std::clamp(0.2f * x + 0.5f, 0.0f, 1.0f);
+}
+
+}  // namespace
+
 std::map<std::string, Input> inputs(const Golden& g) {
   std::map<std::string, Input> in;
   for (const auto& [key, tensor] : g.tensors)
@@ -16,12 +29,12 @@ std::map<std::string, Input> inputs(const Golden& g) {
   if (!g.info.has("signals")) return in;
   for (const auto& [key, signal] : g.info["signals"].object) {
     if (in.contains(key.substr(3))) continue;
-    if (signal.has("then"))
-      throw std::runtime_error(key + " wants arithmetic that is not here: " + signal["then"].string);
     Dims dims;
     for (const double d : signal["shape"].numbers()) dims.push_back(static_cast<int64_t>(d));
     const double scale = signal.has("scale") ? signal["scale"].number : 1;
-    in[key.substr(3)] = {dims, synthetic_signal(signal["name"].string, static_cast<size_t>(product(dims)), scale)};
+    std::vector<float> values = synthetic_signal(signal["name"].string, static_cast<size_t>(product(dims)), scale);
+    if (signal.has("then")) apply(signal["then"].string, key, values);
+    in[key.substr(3)] = {dims, std::move(values)};
   }
   return in;
 }

@@ -33,6 +33,7 @@ using Kinds = std::map<std::string, Kind>;
 // One function per file, each adds its rows.
 void add_modules(Kinds& kinds);
 void add_networks(Kinds& kinds);
+void add_controls(Kinds& kinds);
 void add_projectors(Kinds& kinds);
 void add_adapters(Kinds& kinds);
 void add_loras(Kinds& kinds);

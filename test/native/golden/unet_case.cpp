@@ -22,22 +22,32 @@ UNetCase::UNetCase(Level& level, const Golden& g, GoldenModel model)
       with_(compute_of(level, g)),
       network_(level.device, unet_plans(config_, with_), weights(model_), {}) {}
 
-test::Tensors UNetCase::eps(std::vector<ImagePromptTokens> prompts, const std::vector<float>& scales) {
+UNetRequest told_by(const Golden& g, const UNetConfig& config) {
   UNetRequest request;
-  const Tensor x = input(g_, "x");
-  request.x = x.shape;
-  request.context = input(g_, "context");
-  if (config_.added_conditioning()) {
-    request.pooled = input(g_, g_.has("in/pooled") ? "pooled" : "text_embeds");
-    request.time_ids = input(g_, "time_ids");
+  request.x = input(g, "x").shape;
+  request.context = input(g, "context");
+  if (config.added_conditioning()) {
+    request.pooled = input(g, g.has("in/pooled") ? "pooled" : "text_embeds");
+    request.time_ids = input(g, "time_ids");
   }
+  request.timesteps = {g.info["timestep"].number};
+  return request;
+}
+
+test::Tensors UNetCase::eps(std::vector<ImagePromptTokens> prompts, std::vector<float> scales,
+                            const std::vector<Control>& controls) {
+  UNetRequest request = told_by(g_, config_);
   request.prompts = std::move(prompts);
-  request.timesteps = {g_.info["timestep"].number};
   request.taps = taps(g_);
+  announce(controls, config_, request);
 
   UNetRun run(network_, config_, request, StopFlag{});
+  ControlRun steered(controls, config_, request, run, StopFlag{});
+  scales.resize(run.cells());
+  steered.set_cells(/*step=*/0, scales);
   run.set_scales(scales);
-  run.step().set("x", x.data);
+  run.step().set("x", input(g_, "x").data);
+  steered.forward(/*call=*/0, /*step=*/0, StopFlag{});
   run.forward(/*call=*/0, StopFlag{}, /*check=*/true);
   test::Tensors got = bare(run.taps());
   got["eps"] = run.step().get("eps").data;

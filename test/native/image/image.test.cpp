@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "image/canny.h"
 #include "image/detections.h"
 #include "image/preprocess.h"
 #include "image/resize.h"
@@ -34,6 +35,26 @@ TEST("image: a resize to the same size changes nothing, a flat picture stays fla
     for (const Image8& out : {resize(flat, 7, 40, f), resize_fill(flat, 21, 21, f), resize_cover(flat, 21, 20, f)})
       EXPECT_EQ(out.data == std::vector<uint8_t>(out.data.size(), 201), true);
   }
+}
+
+TEST("image: canny finds thin edges, and weak ones only where they go on from strong ones") {
+  Image8 in(40, 30, 3);  // a square of 200 on 0; beside it a step of 30, whose gradient of 120 is weak
+  for (int y = 0; y < 30; ++y)
+    for (int x = 0; x < 40; ++x)
+      for (int c = 0; c < 3; ++c)
+        in.row(y)[3 * x + c] = static_cast<uint8_t>(x >= 5 && x < 15 && y >= 5 && y < 20 ? 200 : x >= 30 ? 30 : 0);
+  const Image8 out = canny(in);
+  const auto white = [&](int y) {
+    int count = 0;
+    for (int x = 0; x < 40; ++x) count += out.row(y)[3 * x] == 255;
+    return count;
+  };
+  EXPECT_EQ(white(12), 2);  // left and right edge, one pixel each; the weak step alone is none
+  EXPECT_EQ(white(25), 0);
+  EXPECT(canny(in, 100, 119).row(25)[3 * 29] == 255 || canny(in, 100, 119).row(25)[3 * 30] == 255);
+  for (size_t i = 0; i < out.data.size(); i += 3)
+    EXPECT(out.data[i] == out.data[i + 1] && out.data[i] == out.data[i + 2]);
+  EXPECT(canny(grey(in)) == out);
 }
 
 TEST("image: a window of a resize is that part of the whole") {
