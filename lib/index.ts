@@ -11,6 +11,9 @@ export type { BlockScale, Scale, ScaleByBlock } from './adapters/scales.js';
 export type { Variant } from './adapters/variants.js';
 export type { WeightType } from './adapters/weight-types.js';
 export type { WindowMode } from './adapters/window.js';
+export type { ControlNet, ControlNetInfo } from './controls/control-net.js';
+export type { AddControlNetOptions, Control } from './controls/options.js';
+export type { ControlMode } from './controls/strengths.js';
 export {
   AbortError,
   BinaryError,

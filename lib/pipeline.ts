@@ -5,7 +5,10 @@ import { encode } from './adapters/encode.js';
 import type { EncodeSettings } from './adapters/encode-options.js';
 import type { ImageEncoder } from './adapters/encoder.js';
 import { type AddAdapterOptions, adapterSettings } from './adapters/options.js';
-import { abortError, OptionError, quoted, StateError } from './errors.js';
+import { ControlNets } from './controls/attached.js';
+import type { ControlNet } from './controls/control-net.js';
+import type { AddControlNetOptions } from './controls/options.js';
+import { abortError, StateError } from './errors.js';
 import type { FaceNetworks } from './faces/face.js';
 import { stem } from './files/files.js';
 import { Companions } from './loras/companions.js';
@@ -21,6 +24,7 @@ import { Attaching } from './native/attaching.js';
 import { chooseDevice } from './native/choose-device.js';
 import { type EngineHost, type EngineOptions, released, startEngine, unlessAborted } from './native/engine.js';
 import { Shared } from './native/shared.js';
+import { freeName } from './options/attached.js';
 import { pathOf } from './options/schemas.js';
 import { type Job, JobControl } from './run/job.js';
 import { type GenerateOptions, runSettings } from './run/options.js';
@@ -72,6 +76,7 @@ export class Pipeline {
   readonly #adapters = new Map<string, Adapter>();
   readonly #loras = new Map<string, Lora>();
   readonly #words: AttachedWords;
+  readonly #nets: ControlNets;
   readonly #jobs = new Set<JobControl>();
   readonly #warnings: readonly Warning[];
   readonly #warn: Warn;
@@ -98,6 +103,9 @@ export class Pipeline {
     this.#attaching = new Attaching(host, this.#closing.signal, closedError);
     this.#warnings = warnings;
     this.#warn = warn;
+    const { allowNonFinite } = settings;
+    const context = { host, unet: model.unet, allowNonFinite, attaching: this.#attaching, warn };
+    this.#nets = new ControlNets(context, (work) => this.#queue.between(work));
     parts.set(this, { host, model, weights: this.#weights });
   }
 
@@ -141,9 +149,10 @@ export class Pipeline {
 
   /** What is loaded and attached. */
   get info(): PipelineInfo {
-    const attached = [...this.#adapters.values()].map((adapter) => adapterParts(adapter).network);
+    const attached = [...[...this.#adapters.values()].map((it) => adapterParts(it).network), ...this.#nets.networks];
     return infoOf(this.#host, this.#model, this.disposed ? undefined : attached, {
       adapters: [...this.#adapters.keys()],
+      controlNets: [...this.#nets.byName.keys()],
       loras: [...this.#loras.keys()],
       textEmbeddings: this.#words.names,
       warnings: [...this.#warnings],
@@ -242,6 +251,16 @@ export class Pipeline {
   }
 
   /**
+   * Attaches a ControlNet or T2I-Adapter, a file or a diffusers folder; it acts in runs whose `controls` name it.
+   *
+   * @example
+   * const edges = await pipe.addControlNet('control_v11p_sd15_canny.safetensors', { name: 'edges' })
+   */
+  async addControlNet(file: string, options: AddControlNetOptions = {}): Promise<ControlNet> {
+    return this.#nets.add(pathOf(file, 'file'), options);
+  }
+
+  /**
    * Draws pictures. The job that is returned can be awaited for the result and followed with `for await`; runs wait for
    * each other in the order of their calls.
    *
@@ -259,6 +278,7 @@ export class Pipeline {
       const attached = {
         model: this.#model,
         adapters: this.#adapters,
+        controlNets: this.#nets.byName,
         loras: this.#loras,
         companions: this.#companions,
         words: this.#words.words,
@@ -305,11 +325,7 @@ export class Pipeline {
 
   #checkName(what: string, name: string, taken: ReadonlyMap<string, unknown>): void {
     if (this.disposed) throw closedError();
-    if (!taken.has(name)) return;
-    const message = `The name ${quoted(name)} is taken by another ${what}`;
-    throw new OptionError('OPTION_CONFLICT', message, 'Give another name', {
-      details: { option: 'name', found: name },
-    });
+    freeName(what, name, taken);
   }
 
   #detachAdapter(adapter: Adapter): Promise<void> {
@@ -341,8 +357,9 @@ export class Pipeline {
     if (!drain) for (const job of [...this.#jobs]) job.fail(abortError(closedError()));
     await this.#attaching.ended();
     await this.#queue.idle();
-    for (const handle of [...this.#adapters.values(), ...this.#loras.values(), ...this.#words.handles])
-      await handle.dispose();
+    const nets = this.#nets.byName.values();
+    const all = [...this.#adapters.values(), ...this.#loras.values(), ...this.#words.handles, ...nets];
+    for (const handle of all) await handle.dispose();
     this.#model.dispose();
     this.#host.close();
   }

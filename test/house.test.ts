@@ -238,9 +238,22 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
   faces: ['native', 'options', 'prompt', 'schedulers', 'files', 'images', 'models'],
   adapters: ['native', 'options', 'prompt', 'schedulers', 'files', 'images', 'models', 'faces'],
   loras: ['native', 'options', 'prompt', 'schedulers', 'files', 'images', 'models', 'faces', 'adapters'],
+  controls: ['native', 'options', 'prompt', 'schedulers', 'files', 'images', 'models'],
   inspect: ['native', 'options', 'prompt', 'schedulers', 'files', 'images', 'models', 'faces', 'adapters'],
   words: ['native', 'options', 'prompt', 'schedulers', 'files', 'images', 'models'],
-  run: ['native', 'options', 'prompt', 'schedulers', 'files', 'images', 'models', 'faces', 'adapters', 'loras'],
+  run: [
+    'native',
+    'options',
+    'prompt',
+    'schedulers',
+    'files',
+    'images',
+    'models',
+    'faces',
+    'adapters',
+    'controls',
+    'loras',
+  ],
 };
 /** Files at the top: what everybody may use, and the doors, which use everybody. */
 const GROUND: readonly string[] = ['errors.ts', 'warnings.ts'];

@@ -1,5 +1,5 @@
-import { createHash } from 'node:crypto';
 import { decodeImage } from '../images/decode.js';
+import { hashOf } from '../images/hash.js';
 import type { ImageLimits } from '../images/limits.js';
 import type { CapturedImage } from '../images/source.js';
 import type { EngineHost } from '../native/engine.js';
@@ -32,9 +32,6 @@ export interface PictureSource extends FaceReading {
 
 /** How pictures are shown to an image encoder. */
 type Shown = Pick<PictureSource, 'fit' | 'anchor'> & Partial<Pick<Views, 'masks'>>;
-
-export const hashOf = ({ width, height, data }: Pixels): string =>
-  createHash('sha256').update(`${width}x${height}`).update(data).digest('hex');
 
 /** Reads pictures as an adapter needs them. */
 export class PictureReader {

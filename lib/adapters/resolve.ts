@@ -1,5 +1,6 @@
 import { FaceError, NumericError } from '../errors.js';
 import { greyOf } from '../images/grey.js';
+import { hashOf } from '../images/hash.js';
 import { native } from '../native/native.js';
 import type { Pixels, RegionMask, SampleSpec, Tensor } from '../native/types.js';
 import { defaultOf } from '../options/row.js';
@@ -9,7 +10,7 @@ import type { AdapterParts } from './adapter.js';
 import { combineOf, type ElementWise } from './combine.js';
 import { readingsOf } from './embedding.js';
 import type { NegativeNoise } from './negative.js';
-import { hashOf, PictureReader, type ReadContext } from './read-pictures.js';
+import { PictureReader, type ReadContext } from './read-pictures.js';
 import type { ReferenceSettings } from './reference.js';
 import type { Sites } from './scales.js';
 import { influencesOf, type Pictures, sitePrompts } from './site-prompts.js';

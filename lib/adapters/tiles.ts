@@ -2,10 +2,10 @@ import { OptionError } from '../errors.js';
 import { cut, cutAlike, type Window } from '../images/cut.js';
 import { decodeImage, MIN_SIDE } from '../images/decode.js';
 import { greyOf } from '../images/grey.js';
+import { hashOf } from '../images/hash.js';
 import type { CapturedImage } from '../images/source.js';
 import type { Pixels } from '../native/types.js';
 import type { AdapterParts } from './adapter.js';
-import { hashOf } from './read-pictures.js';
 import type { ReferenceSettings } from './reference.js';
 import { type ResolveContext, type ResolvedReference, resolveReference } from './resolve.js';
 

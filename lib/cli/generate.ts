@@ -4,6 +4,8 @@ import { Command } from 'commander';
 import {
   type Adapter,
   type AddAdapterOptions,
+  type Control,
+  type ControlNet,
   defaultModel,
   type FaceFiles,
   type FaceReference,
@@ -83,14 +85,29 @@ const attach = async (
   return { references, faces };
 };
 
+/** Attaches what the groups of `--control-image` name, each file once. */
+const attachControls = async (pipe: Pipeline, groups: readonly ReferenceFlags[]): Promise<Control[]> => {
+  const attached = new Map<string, ControlNet>();
+  const controls: Control[] = [];
+  for (const { images, flags } of groups) {
+    const { controlNet: file, ...rest } = flags as Omit<Control, 'controlNet'> & { readonly controlNet?: string };
+    if (file === undefined || images.length !== 1)
+      throw new OptionError('OPTION_TYPE', '--control-image needs a ControlNet', 'Add --control-net FILE after it');
+    const controlNet = attached.get(file) ?? (await pipe.addControlNet(file, { name: `control-${attached.size}` }));
+    attached.set(file, controlNet);
+    controls.push({ ...rest, controlNet, image: images[0]! });
+  }
+  return controls;
+};
+
 const exists = (file: string): Promise<boolean> =>
   access(file).then(
     () => true,
     () => false,
   );
 
-const run = async (flags: Flags, list: ReferenceList): Promise<void> => {
-  const groups = list.grouped();
+const run = async (flags: Flags, list: ReferenceList, controlList: ReferenceList): Promise<void> => {
+  const [groups, controlGroups] = [list.grouped(), controlList.grouped()];
   const {
     model,
     lora = [],
@@ -130,8 +147,15 @@ const run = async (flags: Flags, list: ReferenceList): Promise<void> => {
     const { references, faces } = await attach(pipe, groups, model, flags);
     for (const file of lora) await pipe.addLora(file);
     for (const file of textEmbedding) await pipe.addTextEmbedding(file);
+    const controls = await attachControls(pipe, controlGroups);
     const loaded = performance.now();
-    const job = pipe.generate({ ...asked, references, faces, signal: interrupt.signal });
+    const job = pipe.generate({
+      ...asked,
+      references,
+      faces,
+      ...(controls.length > 0 && { controls }),
+      signal: interrupt.signal,
+    });
     let shown: ReturnType<typeof progress> | undefined;
     for await (const event of job) {
       if (event.type === 'step') shown ??= progress(event.steps * count);
@@ -163,16 +187,22 @@ const run = async (flags: Flags, list: ReferenceList): Promise<void> => {
 /** `generate`: draws pictures. Without `--model` the bundled family and its defaults are used. */
 export const generateCommand = (): Command => {
   const list = new ReferenceList();
+  const controls = new ReferenceList({
+    option: 'A control option',
+    what: 'a control image',
+    add: '--control-image FILE',
+  });
   const command = new Command('generate').description('draw a portrait from a prompt and reference pictures');
   for (const [name, group] of Object.entries(TABLE)) {
     for (const { option, names } of flagsOf(group)) {
       if (name === 'reference') list.collect(option, names[0]!, 'reference');
       if (name === 'faceReference') list.collect(option, names[0]!, 'face');
+      if (name === 'control') controls.collect(option, names[0]!, 'reference');
       if (names[0] === 'lora' || names[0] === 'textEmbedding')
         option.argParser((file, before: readonly string[] = []) => [...before, file]);
       if (names[0] === 'prompt') option.makeOptionMandatory();
       command.addOption(option);
     }
   }
-  return command.action((flags: Flags) => run(flags, list));
+  return command.action((flags: Flags) => run(flags, list, controls));
 };

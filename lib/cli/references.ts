@@ -1,6 +1,20 @@
 import type { Option } from 'commander';
 import { OptionError } from '../index.js';
 
+/** What a list of pictures is called on the command line. */
+export interface ListWords {
+  /** Its options, what they are of, and what begins an entry. */
+  readonly option: string;
+  readonly what: string;
+  readonly add: string;
+}
+
+const REFERENCES: ListWords = {
+  option: 'An adapter option',
+  what: 'a reference',
+  add: '--reference FILE or --face FILE',
+};
+
 /** What the command line says about one reference or face: its pictures, and its options by name. */
 export interface ReferenceFlags {
   readonly kind: 'reference' | 'face';
@@ -20,6 +34,8 @@ export class ReferenceList {
     readonly flags: Record<string, unknown>;
   }[] = [];
   private ahead: Record<string, unknown> = {};
+
+  constructor(private readonly words: ListWords = REFERENCES) {}
 
   /** Makes a flag of the command line speak of a reference. */
   collect(option: Option, name: string, kind: ReferenceFlags['kind']): void {
@@ -45,8 +61,8 @@ export class ReferenceList {
     if (Object.keys(this.ahead).length > 0) {
       throw new OptionError(
         'OPTION_CONFLICT',
-        'An adapter option was given without a reference',
-        'Add --reference FILE or --face FILE',
+        `${this.words.option} was given without ${this.words.what}`,
+        `Add ${this.words.add}`,
       );
     }
     const groups: { kind: ReferenceFlags['kind']; images: string[]; flags: Record<string, unknown> }[] = [];

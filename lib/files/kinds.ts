@@ -13,9 +13,9 @@ const TAKEN_BY = {
   'image encoder': 'It belongs to an adapter: pipe.addAdapter(file, { encoder })',
   'IP-Adapter': 'Attach it to a base model: pipe.addAdapter(file)',
   LoRA: 'Attach it to a base model: pipe.addLora(file)',
-  ControlNet: 'ControlNets are not in this version',
+  ControlNet: 'Attach it to a base model: pipe.addControlNet(file)',
   'text embedding': 'Attach it to a base model: pipe.addTextEmbedding(file)',
-  'T2I-Adapter': 'T2I-Adapters are not in this version',
+  'T2I-Adapter': 'Attach it to a base model: pipe.addControlNet(file)',
 } as const;
 
 type Kind = keyof typeof TAKEN_BY;
@@ -32,6 +32,11 @@ const CALLS = {
   addAdapter: {
     what: 'IP-Adapter',
     kinds: ['IP-Adapter'],
+    refuse: (...given: Refusal) => new ModelMismatchError('ADAPTER_UNKNOWN', ...given),
+  },
+  addControlNet: {
+    what: 'ControlNet or T2I-Adapter',
+    kinds: ['ControlNet', 'T2I-Adapter'],
     refuse: (...given: Refusal) => new ModelMismatchError('ADAPTER_UNKNOWN', ...given),
   },
   addLora: {

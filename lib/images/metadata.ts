@@ -95,6 +95,17 @@ export interface RunRecord {
     readonly outliers?: string;
     readonly onMissing?: string;
   }[];
+  readonly controls?: readonly {
+    readonly controlNet: string;
+    readonly kind: string;
+    /** SHA-256 of the picture's pixels in normal form. */
+    readonly image: string;
+    readonly preprocess?: string;
+    readonly scale: number;
+    readonly start: number;
+    readonly end: number;
+    readonly mode: string;
+  }[];
   readonly label?: string;
   readonly note?: string;
   /** The prompts were cut to fit. */

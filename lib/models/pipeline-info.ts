@@ -25,6 +25,7 @@ export interface PipelineInfo {
    */
   readonly streaming?: { readonly bytes: number; readonly stepMs: number };
   readonly adapters: readonly string[];
+  readonly controlNets: readonly string[];
   readonly loras: readonly string[];
   readonly textEmbeddings: readonly string[];
   /** Of the load: a file with a misleading name, weights that were left out … */
@@ -36,7 +37,7 @@ export const infoOf = (
   host: EngineHost,
   model: Model,
   attached: readonly NetworkHandle[] | undefined,
-  lists: Pick<PipelineInfo, 'adapters' | 'loras' | 'textEmbeddings' | 'warnings'>,
+  lists: Pick<PipelineInfo, 'adapters' | 'controlNets' | 'loras' | 'textEmbeddings' | 'warnings'>,
 ): PipelineInfo => {
   const { name: card, dtype, level, threads } = host.engine.info;
   const networks = attached ? [model.unet, model.vae, ...model.text.map((tower) => tower.network), ...attached] : [];

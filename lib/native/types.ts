@@ -1,24 +1,17 @@
 // The addon's shapes, as native/binding of the repository makes them.
-
-import type { DetectedFace } from './detected-face.js';
+import type { ControlInput } from './control-types.js';
 import type { Card, Dtype } from './device-types.js';
+import type { DetectedFace, Pixels } from './picture-types.js';
 import type { RegionMask } from './region-mask.js';
 
-export type { DetectedFace } from './detected-face.js';
 export type { Card, Dtype } from './device-types.js';
+export type { DetectedFace, Pixels } from './picture-types.js';
 export type { RegionMask } from './region-mask.js';
 
 /** A value of the core: f32, row-major [N, H, W, C]; tokens are [N, 1, T, C]. */
 export interface Tensor {
   readonly shape: readonly [number, number, number, number];
   readonly data: Float32Array;
-}
-
-/** Pixels in memory, interleaved RGB, 8 bit. */
-export interface Pixels {
-  readonly width: number;
-  readonly height: number;
-  readonly data: Uint8Array;
 }
 
 /** Where weights come from: a file (a name dialect and a prefix say how its tensors are called), or generated ones. */
@@ -42,11 +35,11 @@ export interface CallOptions {
 }
 
 export interface LoadSpec extends CallOptions {
-  readonly kind: 'unet' | 'vae' | 'clip_text' | 'clip_vision' | 'adapter' | 'onnx';
+  readonly kind: 'unet' | 'vae' | 'clip_text' | 'clip_vision' | 'adapter' | 'onnx' | 'control';
   readonly source: WeightSource;
   /** The parsed config.json, for what tensors cannot tell. */
   readonly config?: Readonly<Record<string, unknown>>;
-  /** Of an adapter: the UNet it must fit. */
+  /** Of an adapter or control: the UNet it must fit. */
   readonly unet?: NetworkHandle;
   /** Which text encoder: 0 CLIP-L, 1 bigG. */
   readonly encoder?: number;
@@ -82,7 +75,7 @@ export interface NetworkInfo {
   readonly family?: string;
   readonly pooledWidth?: number;
   readonly sites?: readonly { readonly path: string; readonly width: number; readonly index: number }[];
-  /** vae */
+  /** vae, control */
   readonly factor?: number;
   readonly latentChannels?: number;
   /** clip_text, clip_vision */
@@ -92,7 +85,7 @@ export interface NetworkInfo {
   readonly projection?: number;
   readonly image?: number;
   readonly tokens?: number;
-  /** adapter */
+  /** adapter, control */
   readonly variant?: string;
   readonly tokensPerImage?: number;
   readonly encoderOutput?: 'none' | 'image_embeds' | 'penultimate';
@@ -100,6 +93,10 @@ export interface NetworkInfo {
   readonly identityWidth?: number;
   readonly rawIdentity?: boolean;
   readonly loraRank?: number;
+  /** control: which of both it is, pixels of its picture per place, how many strengths it takes; shuffle's means */
+  readonly channels?: number;
+  readonly strengths?: number;
+  readonly globalPool?: boolean;
   /** onnx: declared input [N, C, H, W], -1 where free; outputs in graph order with their declared dims */
   readonly input?: readonly number[];
   readonly outputs?: readonly (readonly number[])[];
@@ -173,6 +170,8 @@ export interface SampleSpec extends CallOptions {
     /** Three per cross-attention: K and V are multiplied by 1 + gain, then V has the third times its mean over tokens. */
     readonly siteGains?: readonly number[];
   }[];
+  /** ControlNets and T2I-Adapters, at most 8. */
+  readonly controls?: readonly ControlInput<NetworkHandle>[];
   /** Also return the latents after every row. */
   readonly keepSteps?: boolean;
 }

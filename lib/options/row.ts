@@ -20,6 +20,7 @@ export type ActsOn =
   | 'noise'
   | 'reference'
   | 'face'
+  | 'control'
   | 'weights'
   | 'input pictures'
   | 'output file'

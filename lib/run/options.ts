@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { type FaceReference, faceReferenceOf } from '../adapters/face-reference.js';
 import { type Reference, type ReferenceSettings, referenceOf } from '../adapters/reference.js';
+import { type Control, type ControlSettings, controlOf } from '../controls/options.js';
 import { OptionError } from '../errors.js';
 import { type RunLora, type RunLoraSettings, runLoraOf } from '../loras/options.js';
 import type { ModelDefaults } from '../models/options.js';
@@ -66,6 +67,8 @@ export interface GenerateOptions {
   /** Write the settings into the pictures' files. Default true. */
   readonly metadata?: boolean;
   readonly references?: readonly Reference[];
+  /** Pictures that steer the composition through ControlNets and T2I-Adapters. */
+  readonly controls?: readonly Control[];
   /** The LoRAs of this run, in place of all that are attached; `<lora:name:w>` comes on top. Default: those attached. */
   readonly loras?: readonly RunLora[];
   /** People with a place in the picture each: short for references with masks, which come after the others. */
@@ -90,6 +93,7 @@ const own = {
   references: z.array(z.unknown()), // checked one by one
   loras: z.array(z.unknown()), // the same
   faces: z.array(z.unknown()), // the same
+  controls: z.array(z.unknown()), // the same
   onProgress: func<(event: JobEvent) => void>(),
 };
 
@@ -117,6 +121,7 @@ export interface RunSettings {
   readonly note: string | undefined;
   readonly metadata: boolean;
   readonly references: readonly ReferenceSettings[];
+  readonly controls: readonly ControlSettings[];
   readonly loras: readonly RunLoraSettings[] | undefined;
   readonly signal: AbortSignal | undefined;
   readonly onProgress: ((event: JobEvent) => void) | undefined;
@@ -162,7 +167,7 @@ export const runSettings = (
 ): RunSettings => {
   const prepare = (raw: Record<string, unknown>): void => {
     raw.clipSkip = readPlain(raw.clipSkip, 'clipSkip');
-    for (const name of ['references', 'loras', 'faces'] as const) {
+    for (const name of ['references', 'loras', 'faces', 'controls'] as const) {
       const list = raw[name];
       if (list === undefined) continue;
       const isEmpty = Array.isArray(list) && list.length === 0;
@@ -212,6 +217,7 @@ export const runSettings = (
       ...references.map((reference, i) => referenceOf(reference, ['references', i], defaults.scale)),
       ...faces.map((face, i) => faceReferenceOf(face, i, defaults.scale, { width, height })),
     ],
+    controls: (given.controls ?? []).map(controlOf),
     loras: given.loras?.map(runLoraOf),
     signal: given.signal,
     onProgress: given.onProgress,

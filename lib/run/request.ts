@@ -1,5 +1,7 @@
 import type { Adapter } from '../adapters/adapter.js';
 import type { ReferenceSettings } from '../adapters/reference.js';
+import type { ControlNet } from '../controls/control-net.js';
+import type { ControlSettings } from '../controls/options.js';
 import type { ImageLimits } from '../images/limits.js';
 import type { LoraPlan } from '../loras/deltas.js';
 import type { ModelWeights } from '../loras/weights.js';
@@ -26,6 +28,7 @@ export interface Run extends LoraPlan {
     readonly settings: ReferenceSettings;
     readonly adapter: Adapter;
   }[];
+  readonly controls: readonly { readonly settings: ControlSettings; readonly net: ControlNet }[];
   /** Grows while the run is on: `warn` adds to it. */
   readonly warnings: readonly Warning[];
   readonly warn: Warn;

@@ -1,18 +1,18 @@
 import { Adapter, adapterParts } from '../adapters/adapter.js';
 import { checkReference } from '../adapters/check-reference.js';
-import type { ReferenceSettings } from '../adapters/reference.js';
 import { influencesOf } from '../adapters/site-prompts.js';
-import { OptionError, quoted, StateError } from '../errors.js';
+import { ControlNet } from '../controls/control-net.js';
+import type { ControlSettings } from '../controls/options.js';
+import { quoted } from '../errors.js';
 import type { Companions } from '../loras/companions.js';
 import { companionNames, loraPlan } from '../loras/deltas.js';
 import type { Lora } from '../loras/lora.js';
 import type { Model } from '../models/model.js';
-import { attachedOne, type Choice } from '../options/attached.js';
+import { type Choice, chosenOne } from '../options/attached.js';
 import { expectedFor } from '../options/check.js';
 import { type LoraUse, type ParsedPrompt, type PromptWord, parsePrompt } from '../prompt/index.js';
 import { schedule } from '../schedulers/index.js';
-import type { Logger } from '../warnings.js';
-import { type Warning, warner } from '../warnings.js';
+import { type Logger, type Warn, type Warning, warner } from '../warnings.js';
 import type { RunSettings } from './options.js';
 import type { Run } from './request.js';
 
@@ -20,6 +20,7 @@ import type { Run } from './request.js';
 export interface Attached {
   readonly model: Model;
   readonly adapters: ReadonlyMap<string, Adapter>;
+  readonly controlNets: ReadonlyMap<string, ControlNet>;
   readonly loras: ReadonlyMap<string, Lora>;
   readonly companions: Companions;
   readonly words: readonly PromptWord[];
@@ -32,27 +33,22 @@ const adapterChoice = (attached: ReadonlyMap<string, Adapter>): Choice<Adapter> 
   attached,
 });
 
+const controlChoice = (attached: ReadonlyMap<string, ControlNet>): Choice<ControlNet> => ({
+  what: 'ControlNet',
+  call: 'addControlNet',
+  isHandle: (value) => value instanceof ControlNet,
+  attached,
+});
+
 /** Samplers whose schedule is their own. */
 const FIXED_SCHEDULE: readonly string[] = ['ddim', 'pndm', 'lcm', 'tcd'];
 
-const adapterOf = ({ adapter, option }: ReferenceSettings, adapters: ReadonlyMap<string, Adapter>): Adapter => {
-  const attached = [...adapters.values()];
-  if (adapter === undefined) {
-    if (attached.length === 1) return attached[0]!;
-    if (attached.length === 0)
-      throw new StateError(
-        'NOT_LOADED',
-        `${option} needs an adapter and none is attached`,
-        'Attach one first: await pipe.addAdapter(file)',
-      );
-    throw new OptionError(
-      'OPTION_CONFLICT',
-      `${option} names no adapter and ${attached.length} are attached`,
-      `Give adapter, one of ${attached.map((one) => quoted(one.name)).join(', ')}`,
-      { details: { option: `${option}.adapter` } },
-    );
-  }
-  return attachedOne(adapter, `${option}.adapter`, adapterChoice(adapters));
+/** A control whose mode has nothing to act on is warned of. */
+const checkControl = ({ option, mode }: ControlSettings, net: ControlNet, guided: boolean, warn: Warn): void => {
+  if (mode === 'guess' && net.info.kind === 't2i-adapter')
+    warn('OPTION_CONFLICT', `${option}.mode guess has no effect: ${quoted(net.name)} is a T2I-Adapter`);
+  if (mode === 'control' && !guided)
+    warn('OPTION_CONFLICT', `${option}.mode control acts as prompt: without guidance there is no unconditional half`);
 };
 
 /** Layers that may be left out depend on the model's encoders. */
@@ -89,7 +85,7 @@ export const checkedRun = (
   attached: Attached,
   how: { readonly logger: Logger | undefined; readonly strict: boolean },
 ): Run => {
-  const { model, adapters, loras, companions } = attached;
+  const { model, adapters, controlNets, loras, companions } = attached;
   const warnings: Warning[] = [];
   const warn = warner((warning) => warnings.push(warning), how.logger, how.strict);
   const { sampler, schedule: sigmas, spacing, prediction, eta } = settings;
@@ -103,10 +99,15 @@ export const checkedRun = (
     if (settings[name] !== undefined && !model.isXl) warn('OPTION_CONFLICT', `${name} has no effect: it is SDXL's`);
   const prompts = parsedPrompts(settings, [...loras.keys(), ...companionNames(adapters.values())]);
   const references = settings.references.map((reference) => {
-    const adapter = adapterOf(reference, adapters);
+    const adapter = chosenOne(reference.adapter, reference.option, 'adapter', adapterChoice(adapters));
     checkReference(reference, adapterParts(adapter), settings.guidanceScale > 1, warn);
     influencesOf(reference, model.unet.info.sites ?? []);
     return { settings: reference, adapter };
+  });
+  const steered = settings.controls.map((control) => {
+    const net = chosenOne(control.controlNet, control.option, 'controlNet', controlChoice(controlNets));
+    checkControl(control, net, settings.guidanceScale > 1, warn);
+    return { settings: control, net };
   });
   const asked = { loras: settings.loras, uses: lorasOf(prompts), references };
   const plan = loraPlan({ loras, adapters, companions }, asked, warn);
@@ -121,6 +122,7 @@ export const checkedRun = (
       eta,
     }),
     references,
+    controls: steered,
     ...plan,
     warnings,
     warn,

@@ -1,18 +1,27 @@
 import { adapterParts } from '../adapters/adapter.js';
 import type { ResolvedReference } from '../adapters/resolve.js';
+import type { ResolvedControl } from '../controls/resolve.js';
 import type { RunRecord } from '../images/metadata.js';
 import { defaultOf, recordedOf } from '../options/row.js';
+import { CONTROL } from '../options/table/control.js';
 import { GENERATE } from '../options/table/generate.js';
 import { REFERENCE } from '../options/table/reference.js';
 import type { PromptWord } from '../prompt/index.js';
 import type { Run, RunContext } from './request.js';
 import { version } from './version.js';
 
+/** What a run's pictures and words became. */
+interface Resolved {
+  readonly references: readonly ResolvedReference[];
+  readonly controls: readonly ResolvedControl[];
+  readonly words: readonly PromptWord[];
+}
+
 /** How one picture was made. */
 export const recordOf = (
   run: Run,
   { host, model }: Pick<RunContext, 'host' | 'model'>,
-  { resolved, words }: { readonly resolved: readonly ResolvedReference[]; readonly words: readonly PromptWord[] },
+  { references: resolved, controls, words }: Resolved,
   seed: bigint,
 ): RunRecord => {
   const { settings } = run;
@@ -35,7 +44,12 @@ export const recordOf = (
     const closeUp = own.cropFace && own.faces && reference.images.length > 0 ? { cropFace: true } : {};
     return { ...fields, ...(used && { used }), variant: own.row.variant, ...version, ...closeUp };
   });
-  const fields = recordedOf(GENERATE, { ...settings, seed: seed.toString(), references });
+  const steered = run.controls.map(({ settings: control, net }, i) => ({
+    ...recordedOf(CONTROL, { ...control, controlNet: net.name, image: controls[i]!.hash }),
+    kind: net.info.kind,
+  }));
+  const own = { seed: seed.toString(), references, controls: steered.length > 0 ? steered : undefined };
+  const fields = recordedOf(GENERATE, { ...settings, ...own });
   return {
     version: 1,
     package: `node-ip-adapter ${version}`,

@@ -1,6 +1,7 @@
 import { adapterParts } from '../adapters/adapter.js';
 import { type ResolvedReference, resolveReference } from '../adapters/resolve.js';
 import { resolveTiles } from '../adapters/tiles.js';
+import { type ResolvedControl, resolveControl } from '../controls/resolve.js';
 import { GeneratedImage, seedValue } from '../images/generated-image.js';
 import { native } from '../native/native.js';
 import type { SampleRow, SampleSpec, Tensor, TextInput } from '../native/types.js';
@@ -97,11 +98,21 @@ const encodeReferences = async (run: Run, context: RunContext): Promise<Resolved
   return resolved;
 };
 
+const readControls = async (run: Run, { limits, control }: RunContext): Promise<ResolvedControl[]> => {
+  const how = { limits, steps: run.schedule.steps, picture: run.settings, warn: run.warn };
+  const resolved: ResolvedControl[] = [];
+  for (const { settings, net } of run.controls) {
+    control.emit({ type: 'encode', part: net.name });
+    resolved.push(await resolveControl(how, settings, net));
+  }
+  return resolved;
+};
+
 const sampleSpec = (
   run: Run,
   { model, stop }: RunContext,
   text: EncodedPrompts,
-  prompts: SampleSpec['prompts'],
+  { prompts, controls }: Pick<SampleSpec, 'prompts' | 'controls'>,
   seed: bigint,
 ): SampleSpec => {
   const { settings, schedule } = run;
@@ -122,6 +133,7 @@ const sampleSpec = (
     guidanceRescale: settings.guidanceRescale,
     seed,
     prompts,
+    ...(controls && controls.length > 0 && { controls }),
     stop,
   };
 };
@@ -160,14 +172,18 @@ export const draw = async (run: Run, context: RunContext): Promise<GenerateResul
   control.emit({ type: 'encode', part: 'text' });
   const text = await encodePrompts(run, context);
   const resolved = await encodeReferences(run, context);
+  const controls = await readControls(run, context);
   sayWarnings(); // of what the pictures are
-  const prompts = resolved.flatMap((reference) => reference.prompts);
+  const steering = {
+    prompts: resolved.flatMap((reference) => reference.prompts),
+    controls: controls.map(({ control }) => control),
+  };
   const encoded = performance.now();
   let decodeMs = 0;
   const images: GeneratedImage[] = [];
   for (const [index, seed] of settings.seeds.entries()) {
     const { latents } = await native(
-      host.engine.sample(sampleSpec(run, context, text, prompts, seed), stepEvents(run, index, encoded, control)),
+      host.engine.sample(sampleSpec(run, context, text, steering, seed), stepEvents(run, index, encoded, control)),
     );
     control.emit({ type: 'decode', image: index });
     const decoding = performance.now();
@@ -176,7 +192,7 @@ export const draw = async (run: Run, context: RunContext): Promise<GenerateResul
     const image = new GeneratedImage(
       pixels,
       seed,
-      recordOf(run, context, { resolved, words: text.words }, seed),
+      recordOf(run, context, { references: resolved, controls, words: text.words }, seed),
       settings.metadata,
     );
     images.push(image);

@@ -253,6 +253,17 @@ export const GENERATE = group({
       acts: 'face',
       says: 'People with a place in the picture each: short for references with masks',
     },
+    controls: {
+      type: 'special',
+      expects: 'a list of 1 to 8 entries',
+      range: [1, 8],
+      unit: 'entries',
+      default: null,
+      flag: { none: 'each --control-image begins one' },
+      acts: 'control',
+      says: 'Pictures that steer the composition through ControlNets and T2I-Adapters',
+      record: true,
+    },
     signal: {
       type: 'signal',
       default: null,
@@ -268,5 +279,5 @@ export const GENERATE = group({
       says: 'Called with every event, in order; an error thrown there fails the run',
     },
   },
-  later: ['init', 'controls', 'hires', 'preview', 'freeU', 'zeroSnr', 'noise', 'rngDtype', 'batchNoise'],
+  later: ['init', 'hires', 'preview', 'freeU', 'zeroSnr', 'noise', 'rngDtype', 'batchNoise'],
 });

@@ -1,6 +1,7 @@
 import type { Group } from '../row.js';
 import { ADAPTER, ENCODE, LORA, RUN_LORA, TEXT_EMBEDDING } from './attach.js';
 import { COMMAND } from './command.js';
+import { CONTROL, CONTROL_NET } from './control.js';
 import { ANALYZER, DETECT, FACE_FILES, IDENTITY } from './face.js';
 import { FACE_REFERENCE, GIVEN_FACE } from './faces.js';
 import { GENERATE } from './generate.js';
@@ -28,6 +29,8 @@ export const TABLE = {
   lora: LORA,
   runLora: RUN_LORA,
   textEmbedding: TEXT_EMBEDDING,
+  controlNet: CONTROL_NET,
+  control: CONTROL,
   analyzer: ANALYZER,
   detect: DETECT,
   identity: IDENTITY,

@@ -90,7 +90,7 @@ t.test('X-03: unknown options, with the nearest name', async (test) => {
     test.match(message, given);
     test.equal(hint, `Did you mean "${near}"?`);
   }
-  for (const later of ['init', 'controls', 'hires', 'freeU', 'preview']) {
+  for (const later of ['init', 'hires', 'freeU', 'preview']) {
     test.match(
       failure(() => settingsOf({ [later]: {} })),
       { code: 'OPTION_UNKNOWN', message: 'is not in this version' },
