@@ -10,6 +10,7 @@ import {
   type FaceFiles,
   type FaceReference,
   type GenerateOptions,
+  type InitOptions,
   inspect,
   type LoadOptions,
   OptionError,
@@ -144,6 +145,7 @@ const run = async (flags: Flags, list: ReferenceList, controlList: ReferenceList
         error: () => {},
       },
     });
+    const init = optionsFrom(TABLE.init, flags);
     const { references, faces } = await attach(pipe, groups, model, flags);
     for (const file of lora) await pipe.addLora(file);
     for (const file of textEmbedding) await pipe.addTextEmbedding(file);
@@ -151,6 +153,7 @@ const run = async (flags: Flags, list: ReferenceList, controlList: ReferenceList
     const loaded = performance.now();
     const job = pipe.generate({
       ...asked,
+      ...(Object.keys(init).length > 0 ? { init: init as unknown as InitOptions } : {}),
       references,
       faces,
       ...(controls.length > 0 && { controls }),

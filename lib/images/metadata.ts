@@ -17,6 +17,21 @@ export interface NoiseRecord {
   readonly blur: number;
 }
 
+/** A picture that a run began with. */
+export interface InitRecord {
+  /** SHA-256 of its pixels in normal form. */
+  readonly image: string;
+  readonly strength: number;
+  /** `face`, or the SHA-256 of the mask's grey pixels. */
+  readonly mask?: string;
+  readonly maskPadding?: number;
+  readonly maskBlur?: number;
+  readonly fill?: string;
+  readonly colorMatch?: boolean;
+  readonly pickFace?: string | number;
+  readonly posterior: string;
+}
+
 /**
  * How a picture was made: enough to make it again. Files appear by name and hash, never by path.
  *
@@ -47,6 +62,7 @@ export interface RunRecord {
   readonly clipSkip: readonly [number, number];
   /** What SDXL was told of sizes, where that was not the picture's. */
   readonly size?: unknown;
+  readonly init?: InitRecord;
   readonly noise: string;
   /** `cpu`, `cuda:0` … */
   readonly device: string;

@@ -35,6 +35,8 @@ export interface Model {
   /** Pixels per latent. */
   readonly factor: number;
   readonly zeroNegative: boolean;
+  /** An inpainting model: its UNet reads a mask and the masked picture beside the latents. */
+  readonly readsMask: boolean;
   readonly defaults: ModelDefaults;
   readonly warnings: NetworkInfo['warnings'];
   readonly dispose: () => void;
@@ -48,13 +50,16 @@ export interface LoadModelOptions {
   readonly stop: Stop;
 }
 
-const refuseInpainting = (path: string, unet: NetworkInfo, latents: number): void => {
-  if (unet.inChannels === undefined || unet.inChannels === latents) return;
+/** Whether the UNet reads a mask and the masked picture beside the latents, as inpainting models do. */
+const readsMask = (path: string, { inChannels }: NetworkInfo, latents: number): boolean => {
+  const inpainting = 2 * latents + 1;
+  if (inChannels === undefined || inChannels === latents) return false;
+  if (inChannels === inpainting) return true;
   throw new ModelFileError(
     'MODEL_FORMAT_UNSUPPORTED',
-    `${quoted(path)} is an inpainting model: its UNet reads ${unet.inChannels} channels, not ${latents}`,
-    'Load the text-to-image model of the same family',
-    { details: { path, found: unet.inChannels, expected: latents } },
+    `${quoted(path)} has a UNet that reads ${inChannels} channels; expected ${latents}, or ${inpainting} of an inpainting model`,
+    'Load a text-to-image or an inpainting model',
+    { details: { path, found: inChannels, expected: latents } },
   );
 };
 
@@ -74,7 +79,7 @@ export const loadModel = async (host: EngineHost, path: string, options: LoadMod
   try {
     const unet = await open('unet', files.unet);
     const vae = await open('vae', files.vae);
-    refuseInpainting(path, unet.info, vae.info.latentChannels ?? 4);
+    const isInpainting = readsMask(path, unet.info, vae.info.latentChannels ?? 4);
     const isXl = (unet.info.pooledWidth ?? 0) > 0;
     const text: TextTower[] = [];
     for (const [i, { part, tokenizer }] of files.text(isXl).entries()) {
@@ -101,6 +106,7 @@ export const loadModel = async (host: EngineHost, path: string, options: LoadMod
       scalingFactor: files.scalingFactor ?? SCALING[family],
       factor,
       zeroNegative: isXl && files.zeroNegative,
+      readsMask: isInpainting,
       defaults: {
         width: own.width ?? side,
         height: own.height ?? side,

@@ -1,4 +1,4 @@
-import type { Pixels } from './picture-types.js';
+import type { Pixels } from './values.js';
 
 /** A ControlNet or T2I-Adapter in a run. */
 export interface ControlInput<Network> {

@@ -1,11 +1,4 @@
-// Pictures as the addon takes and gives them.
-
-/** Pixels in memory, interleaved RGB, 8 bit. */
-export interface Pixels {
-  readonly width: number;
-  readonly height: number;
-  readonly data: Uint8Array;
-}
+// What the addon finds in pictures.
 
 export interface DetectedFace {
   readonly score: number;

@@ -1,18 +1,16 @@
 // The addon's shapes, as native/binding of the repository makes them.
 import type { ControlInput } from './control-types.js';
 import type { Card, Dtype } from './device-types.js';
-import type { DetectedFace, Pixels } from './picture-types.js';
+import type { InitEngine, SampleInit } from './init-types.js';
+import type { DetectedFace } from './picture-types.js';
 import type { RegionMask } from './region-mask.js';
+import type { CallOptions, Pixels, Stop, Tensor } from './values.js';
 
 export type { Card, Dtype } from './device-types.js';
-export type { DetectedFace, Pixels } from './picture-types.js';
+export type * from './init-types.js';
+export type { DetectedFace } from './picture-types.js';
 export type { RegionMask } from './region-mask.js';
-
-/** A value of the core: f32, row-major [N, H, W, C]; tokens are [N, 1, T, C]. */
-export interface Tensor {
-  readonly shape: readonly [number, number, number, number];
-  readonly data: Float32Array;
-}
+export type * from './values.js';
 
 /** Where weights come from: a file (a name dialect and a prefix say how its tensors are called), or generated ones. */
 export type WeightSource =
@@ -24,15 +22,6 @@ export type WeightSource =
       /** What they are rounded to, as a checkpoint's are. Default f32. */
       readonly dtype?: 'f16';
     };
-
-/** Cancels one native call. */
-export interface Stop {
-  raise(): void;
-}
-
-export interface CallOptions {
-  readonly stop?: Stop;
-}
 
 export interface LoadSpec extends CallOptions {
   readonly kind: 'unet' | 'vae' | 'clip_text' | 'clip_vision' | 'adapter' | 'onnx' | 'control';
@@ -140,8 +129,11 @@ export interface SampleSpec extends CallOptions {
   readonly unet: NetworkHandle;
   readonly width: number; // latent columns
   readonly height: number; // latent rows
+  /** None: what the run begins with is its result. */
   readonly rows: readonly SampleRow[];
   readonly initNoiseSigma: number;
+  /** A picture to begin with, in place of noise alone. */
+  readonly init?: SampleInit | undefined;
   /** [1, 1, T, D]; with guidance both, of equal T. */
   readonly context: Tensor;
   readonly negativeContext?: Tensor;
@@ -181,7 +173,7 @@ export interface SampleResult {
   readonly steps?: readonly Tensor[];
 }
 
-export interface Engine {
+export interface Engine extends InitEngine<NetworkHandle> {
   readonly info: {
     /** `cpu`, `cuda:0` … or `emulated`. */
     readonly device: string;

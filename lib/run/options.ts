@@ -3,6 +3,7 @@ import { type FaceReference, faceReferenceOf } from '../adapters/face-reference.
 import { type Reference, type ReferenceSettings, referenceOf } from '../adapters/reference.js';
 import { type Control, type ControlSettings, controlOf } from '../controls/options.js';
 import { OptionError } from '../errors.js';
+import { type InitOptions, type InitSettings, initOf } from '../init/options.js';
 import { type RunLora, type RunLoraSettings, runLoraOf } from '../loras/options.js';
 import type { ModelDefaults } from '../models/options.js';
 import { expectedFor, readList, readPlain } from '../options/check.js';
@@ -61,6 +62,8 @@ export interface GenerateOptions {
   readonly clipSkip?: number | readonly [number, number];
   /** What SDXL is told of the picture's size. Default: the picture's. */
   readonly size?: SizeOptions;
+  /** A picture to begin with, and where it is painted anew. */
+  readonly init?: InitOptions;
   /** Free text for the metadata: 200 and 2,000 characters at most. */
   readonly label?: string;
   readonly note?: string;
@@ -88,6 +91,7 @@ const own = {
   prompt2: z.string(GENERATE.rows.prompt2.expects),
   negativePrompt2: z.string(GENERATE.rows.negativePrompt2.expects),
   size: z.unknown(), // checked by sizesOf
+  init: z.unknown(), // checked by initOf
   seed: z.custom<number | bigint>(() => true), // checked by seedOf
   clipSkip: z.union([clipSkip, z.tuple([clipSkip, clipSkip])]),
   references: z.array(z.unknown()), // checked one by one
@@ -117,6 +121,7 @@ export interface RunSettings {
   readonly eta: number | undefined;
   readonly clipSkip: readonly [number, number];
   readonly size: SizeOptions | undefined;
+  readonly init: InitSettings | undefined;
   readonly label: string | undefined;
   readonly note: string | undefined;
   readonly metadata: boolean;
@@ -210,6 +215,7 @@ export const runSettings = (
     eta: given.eta,
     clipSkip: typeof skip === 'number' ? [skip, skip] : skip,
     size: sizesOf(given.size),
+    init: initOf(given.init),
     label: given.label,
     note: given.note,
     metadata: given.metadata ?? defaultOf(GENERATE, 'metadata'),

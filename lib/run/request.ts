@@ -2,6 +2,7 @@ import type { Adapter } from '../adapters/adapter.js';
 import type { ReferenceSettings } from '../adapters/reference.js';
 import type { ControlNet } from '../controls/control-net.js';
 import type { ControlSettings } from '../controls/options.js';
+import type { FaceNetworks } from '../faces/face.js';
 import type { ImageLimits } from '../images/limits.js';
 import type { LoraPlan } from '../loras/deltas.js';
 import type { ModelWeights } from '../loras/weights.js';
@@ -24,6 +25,10 @@ export interface Run extends LoraPlan {
   /** Text embeddings that the prompts may name. */
   readonly words: readonly PromptWord[];
   readonly schedule: Schedule;
+  /** Share of the steps that is done. */
+  readonly strength: number;
+  /** Find the face that the mask of a picture means. */
+  readonly faces: FaceNetworks | undefined;
   readonly references: readonly {
     readonly settings: ReferenceSettings;
     readonly adapter: Adapter;

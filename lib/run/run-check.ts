@@ -3,7 +3,10 @@ import { checkReference } from '../adapters/check-reference.js';
 import { influencesOf } from '../adapters/site-prompts.js';
 import { ControlNet } from '../controls/control-net.js';
 import type { ControlSettings } from '../controls/options.js';
-import { quoted } from '../errors.js';
+import { FaceError, OptionError, quoted } from '../errors.js';
+import type { FaceNetworks } from '../faces/face.js';
+import { warnOfInit } from '../init/options.js';
+import { scheduleAt, strengthOf } from '../init/strength.js';
 import type { Companions } from '../loras/companions.js';
 import { companionNames, loraPlan } from '../loras/deltas.js';
 import type { Lora } from '../loras/lora.js';
@@ -79,6 +82,35 @@ const parsedPrompts = (
 const lorasOf = ({ prompt, negative, second }: ReturnType<typeof parsedPrompts>): LoraUse[] =>
   [prompt, second.prompt, negative, second.negative].flatMap((one) => one?.loras ?? []);
 
+/** The face networks that find the face of `init.mask`: those of the first adapter that has some, references first. */
+const facesOf = (
+  { init }: RunSettings,
+  references: Run['references'],
+  adapters: ReadonlyMap<string, Adapter>,
+): FaceNetworks | undefined => {
+  if (init?.mask !== 'face') return undefined;
+  const own = [...references.map(({ adapter }) => adapter), ...adapters.values()].map(adapterParts);
+  const faces = own.find((one) => one.faces)?.faces;
+  if (faces) return faces;
+  throw new FaceError(
+    'FACE_MODEL_MISSING',
+    'init.mask is "face" and no attached adapter has face networks',
+    'Attach an adapter with face: { detector, recognizer }, or give a picture as mask',
+    { details: { option: 'init.mask' } },
+  );
+};
+
+/** A UNet that reads a mask has to be given one. */
+const checkInpainting = ({ init }: RunSettings, model: Model): void => {
+  if (!model.readsMask || init?.mask !== undefined) return;
+  throw new OptionError(
+    'OPTION_CONFLICT',
+    `${quoted(model.name)} is an inpainting model: it paints into a picture, and the run has no init.mask`,
+    'Give init with image and mask, or load the text-to-image model of the same family',
+    { details: { option: 'init.mask' } },
+  );
+};
+
 /** Everything that can be wrong with a run and needs no work to be found. */
 export const checkedRun = (
   settings: RunSettings,
@@ -95,6 +127,8 @@ export const checkedRun = (
     warn('OPTION_CONFLICT', `schedule has no effect: sampler ${sampler} has its own`);
   }
   checkClipSkip(settings, model);
+  checkInpainting(settings, model);
+  if (settings.init) warnOfInit(settings.init, warn);
   for (const name of ['prompt2', 'negativePrompt2', 'size'] as const)
     if (settings[name] !== undefined && !model.isXl) warn('OPTION_CONFLICT', `${name} has no effect: it is SDXL's`);
   const prompts = parsedPrompts(settings, [...loras.keys(), ...companionNames(adapters.values())]);
@@ -111,16 +145,17 @@ export const checkedRun = (
   });
   const asked = { loras: settings.loras, uses: lorasOf(prompts), references };
   const plan = loraPlan({ loras, adapters, companions }, asked, warn);
+  const strength = strengthOf(settings.init, model.isXl);
+  const options = { schedule: sigmas, spacing, prediction, eta };
   return {
     settings,
     ...prompts,
     words: settings.promptSyntax === 'plain' ? [] : attached.words,
-    schedule: schedule(sampler, model.scheduler, settings.steps, {
-      schedule: sigmas,
-      spacing,
-      prediction,
-      eta,
-    }),
+    schedule: scheduleAt(strength, (share) =>
+      schedule(sampler, model.scheduler, settings.steps, { ...options, strength: share }),
+    ),
+    strength,
+    faces: facesOf(settings, references, adapters),
     references,
     controls: steered,
     ...plan,

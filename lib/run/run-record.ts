@@ -2,6 +2,7 @@ import { adapterParts } from '../adapters/adapter.js';
 import type { ResolvedReference } from '../adapters/resolve.js';
 import type { ResolvedControl } from '../controls/resolve.js';
 import type { RunRecord } from '../images/metadata.js';
+import type { ResolvedInit } from '../init/resolve.js';
 import { defaultOf, recordedOf } from '../options/row.js';
 import { CONTROL } from '../options/table/control.js';
 import { GENERATE } from '../options/table/generate.js';
@@ -15,13 +16,14 @@ interface Resolved {
   readonly references: readonly ResolvedReference[];
   readonly controls: readonly ResolvedControl[];
   readonly words: readonly PromptWord[];
+  readonly init: ResolvedInit | undefined;
 }
 
 /** How one picture was made. */
 export const recordOf = (
   run: Run,
   { host, model }: Pick<RunContext, 'host' | 'model'>,
-  { references: resolved, controls, words }: Resolved,
+  { references: resolved, controls, words, init }: Resolved,
   seed: bigint,
 ): RunRecord => {
   const { settings } = run;
@@ -48,7 +50,12 @@ export const recordOf = (
     ...recordedOf(CONTROL, { ...control, controlNet: net.name, image: controls[i]!.hash }),
     kind: net.info.kind,
   }));
-  const own = { seed: seed.toString(), references, controls: steered.length > 0 ? steered : undefined };
+  const own = {
+    seed: seed.toString(),
+    init: init?.record,
+    references,
+    controls: steered.length > 0 ? steered : undefined,
+  };
   const fields = recordedOf(GENERATE, { ...settings, ...own });
   return {
     version: 1,

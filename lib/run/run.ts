@@ -3,6 +3,7 @@ import { type ResolvedReference, resolveReference } from '../adapters/resolve.js
 import { resolveTiles } from '../adapters/tiles.js';
 import { type ResolvedControl, resolveControl } from '../controls/resolve.js';
 import { GeneratedImage, seedValue } from '../images/generated-image.js';
+import { type ResolvedInit, resolveInit } from '../init/resolve.js';
 import { native } from '../native/native.js';
 import type { SampleRow, SampleSpec, Tensor, TextInput } from '../native/types.js';
 import { type Chunk, chunksOf, equalized, type PromptWord } from '../prompt/index.js';
@@ -108,11 +109,19 @@ const readControls = async (run: Run, { limits, control }: RunContext): Promise<
   return resolved;
 };
 
+const encodeInit = async (run: Run, { host, model, limits, stop, control }: RunContext) => {
+  const { init, width, height } = run.settings;
+  if (!init) return undefined;
+  control.emit({ type: 'encode', part: 'init' });
+  return resolveInit({ ...model, ...run, engine: host.engine, limits, stop, width, height }, init);
+};
+
 const sampleSpec = (
   run: Run,
   { model, stop }: RunContext,
   text: EncodedPrompts,
   { prompts, controls }: Pick<SampleSpec, 'prompts' | 'controls'>,
+  init: ResolvedInit | undefined,
   seed: bigint,
 ): SampleSpec => {
   const { settings, schedule } = run;
@@ -125,6 +134,7 @@ const sampleSpec = (
     height: height / model.factor,
     rows: schedule.rows as readonly SampleRow[],
     initNoiseSigma: schedule.initNoiseSigma,
+    init: init?.start,
     context: positive.context,
     ...(negative ? { negativeContext: negative.context } : {}),
     ...(model.isXl ? { pooled: positive.pooled!, timeIds: sizes.positive } : {}),
@@ -173,6 +183,7 @@ export const draw = async (run: Run, context: RunContext): Promise<GenerateResul
   const text = await encodePrompts(run, context);
   const resolved = await encodeReferences(run, context);
   const controls = await readControls(run, context);
+  const init = await encodeInit(run, context);
   sayWarnings(); // of what the pictures are
   const steering = {
     prompts: resolved.flatMap((reference) => reference.prompts),
@@ -183,16 +194,20 @@ export const draw = async (run: Run, context: RunContext): Promise<GenerateResul
   const images: GeneratedImage[] = [];
   for (const [index, seed] of settings.seeds.entries()) {
     const { latents } = await native(
-      host.engine.sample(sampleSpec(run, context, text, steering, seed), stepEvents(run, index, encoded, control)),
+      host.engine.sample(
+        sampleSpec(run, context, text, steering, init, seed),
+        stepEvents(run, index, encoded, control),
+      ),
     );
     control.emit({ type: 'decode', image: index });
     const decoding = performance.now();
-    const pixels = await native(host.engine.decode(model.vae, latents, { scalingFactor: model.scalingFactor, stop }));
+    const drawn = await native(host.engine.decode(model.vae, latents, { scalingFactor: model.scalingFactor, stop }));
+    const pixels = init ? await init.finish(drawn) : drawn;
     decodeMs += performance.now() - decoding;
     const image = new GeneratedImage(
       pixels,
       seed,
-      recordOf(run, context, { references: resolved, controls, words: text.words }, seed),
+      recordOf(run, context, { references: resolved, controls, words: text.words, init }, seed),
       settings.metadata,
     );
     images.push(image);

@@ -32,19 +32,29 @@ std::shared_ptr<Device> device_of(const Napi::Object& options, int threads) {
 }  // namespace
 
 Napi::Function EngineHandle::define(Napi::Env env) {
-  return DefineClass(
-      env, "Engine",
-      {InstanceAccessor<&EngineHandle::info>("info"), InstanceMethod<&EngineHandle::load>("load"),
-       InstanceMethod<&EngineHandle::encode_text>("encodeText"),
-       InstanceMethod<&EngineHandle::encode_images>("encodeImages"),
-       InstanceMethod<&EngineHandle::negative_noise>("negativeNoise"),
-       InstanceMethod<&EngineHandle::project>("project"), InstanceMethod<&EngineHandle::combine>("combine"),
-       InstanceMethod<&EngineHandle::detect_faces>("detectFaces"),
-       InstanceMethod<&EngineHandle::align_face>("alignFace"), InstanceMethod<&EngineHandle::identify>("identify"),
-       InstanceMethod<&EngineHandle::set_loras>("setLoras"), InstanceMethod<&EngineHandle::open_lora>("openLora"),
-       InstanceMethod<&EngineHandle::same_deltas>("sameDeltas"), InstanceMethod<&EngineHandle::sample>("sample"),
-       InstanceMethod<&EngineHandle::decode>("decode"), InstanceMethod<&EngineHandle::inspect>("inspect"),
-       InstanceMethod<&EngineHandle::run>("run"), InstanceMethod<&EngineHandle::close>("close")});
+  return DefineClass(env, "Engine",
+                     {InstanceAccessor<&EngineHandle::info>("info"),
+                      InstanceMethod<&EngineHandle::load>("load"),
+                      InstanceMethod<&EngineHandle::encode_text>("encodeText"),
+                      InstanceMethod<&EngineHandle::encode_images>("encodeImages"),
+                      InstanceMethod<&EngineHandle::negative_noise>("negativeNoise"),
+                      InstanceMethod<&EngineHandle::project>("project"),
+                      InstanceMethod<&EngineHandle::combine>("combine"),
+                      InstanceMethod<&EngineHandle::detect_faces>("detectFaces"),
+                      InstanceMethod<&EngineHandle::align_face>("alignFace"),
+                      InstanceMethod<&EngineHandle::identify>("identify"),
+                      InstanceMethod<&EngineHandle::set_loras>("setLoras"),
+                      InstanceMethod<&EngineHandle::open_lora>("openLora"),
+                      InstanceMethod<&EngineHandle::same_deltas>("sameDeltas"),
+                      InstanceMethod<&EngineHandle::sample>("sample"),
+                      InstanceMethod<&EngineHandle::decode>("decode"),
+                      InstanceMethod<&EngineHandle::inspect>("inspect"),
+                      InstanceMethod<&EngineHandle::encode>("encode"),
+                      InstanceMethod<&EngineHandle::prepare_init>("prepareInit"),
+                      InstanceMethod<&EngineHandle::finish_init>("finishInit"),
+                      InstanceMethod<&EngineHandle::ellipse>("ellipse"),
+                      InstanceMethod<&EngineHandle::run>("run"),
+                      InstanceMethod<&EngineHandle::close>("close")});
 }
 
 EngineHandle::EngineHandle(const Napi::CallbackInfo& info) : ObjectWrap(info) {

@@ -33,6 +33,10 @@ class EngineHandle : public Napi::ObjectWrap<EngineHandle> {
   Napi::Value same_deltas(const Napi::CallbackInfo& info);
   Napi::Value sample(const Napi::CallbackInfo& info);
   Napi::Value decode(const Napi::CallbackInfo& info);
+  Napi::Value encode(const Napi::CallbackInfo& info);
+  Napi::Value prepare_init(const Napi::CallbackInfo& info);
+  Napi::Value finish_init(const Napi::CallbackInfo& info);
+  Napi::Value ellipse(const Napi::CallbackInfo& info);
   Napi::Value inspect(const Napi::CallbackInfo& info);
   Napi::Value run(const Napi::CallbackInfo& info);
   void close(const Napi::CallbackInfo& info);

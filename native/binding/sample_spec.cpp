@@ -4,6 +4,7 @@
 
 #include "binding/convert.h"
 #include "binding/handles.h"
+#include "binding/sample_init.h"
 #include "core/error.h"
 
 namespace ipa::binding {
@@ -107,7 +108,7 @@ void check(const SampleSpec& spec) {
   const auto need = [](bool ok, const char* what) {
     if (!ok) fail(Code::OPTION_RANGE, std::string("the sampling request does not fit together: ") + what, "check it");
   };
-  need(!r.rows.empty(), "no rows");
+  check_init(r, spec.unet->unet.in_channels, spec.unet->unet.out_channels);
   need(r.context.shape.c == spec.unet->unet.context, "the context's width");
   int steps = 0;
   for (const StepRow& row : r.rows) {
@@ -150,7 +151,7 @@ SampleSpec to_sample_spec(const Napi::Value& value) {
   r.width = whole(o, "width", 1, 4096);
   const Napi::Array rows = array_of(o.Get("rows"), "rows");
   for (uint32_t i = 0; i < rows.Length(); ++i) r.rows.push_back(to_row(object_of(rows.Get(i), "rows")));
-  r.init_noise_sigma = number_of(o, "initNoiseSigma");
+  read_init(o, r);
   r.context = to_tensor(o.Get("context"), "context");
   r.negative_context = optional_tensor(o, "negativeContext");
   r.pooled = optional_tensor(o, "pooled");

@@ -140,7 +140,12 @@ std::map<std::string, PlanKind> vae_plans(const VaeConfig& vae, Compute compute)
                   },
                   {{{"z", {1, 1, 1, vae.latent_channels}}}, {}, {}},
                   compute};
-  return {{"encode", std::move(encode)}, {"decode", std::move(decode)}};
+  PlanKind posterior{[vae](Builder& b, const RecordRequest& r) {
+                       const Shape& moments = shape_of(r, "moments");
+                       record_vae_posterior(b, vae, moments.n, moments.h, moments.w);
+                     },
+                     {{{"moments", {1, 1, 1, 2 * vae.latent_channels}}}, {}, {}}};
+  return {{"encode", std::move(encode)}, {"decode", std::move(decode)}, {"posterior", std::move(posterior)}};
 }
 
 std::map<std::string, PlanKind> clip_text_plans(const ClipTextConfig& clip, Compute compute) {

@@ -2,6 +2,7 @@
 
 #include "core/error.h"
 #include "core/random.h"
+#include "runtime/feed.h"
 
 namespace ipa {
 
@@ -15,13 +16,22 @@ class Noise {
 
   void operator()(std::span<float> out) {
     generator_.randn(std::span<float>(drawn_));
+    turn(drawn_.data() + index_ * shape_.size(), out);
+  }
+  // Of a picture that all of the draw share.
+  void alone(std::span<float> out) {
+    const std::span<float> one = std::span(drawn_).first(out.size());
+    generator_.randn(one);
+    turn(one.data(), out);
+  }
+
+ private:
+  void turn(const float* from, std::span<float> out) const {
     const int64_t pixels = shape_.tokens();
-    const float* from = drawn_.data() + index_ * shape_.size();
     for (int64_t c = 0; c < shape_.c; ++c)
       for (int64_t p = 0; p < pixels; ++p) out[static_cast<size_t>(p * shape_.c + c)] = from[c * pixels + p];
   }
 
- private:
   TorchCpuGenerator generator_;
   int64_t index_;
   Shape shape_;
@@ -79,23 +89,24 @@ std::vector<float> scales(const SampleRequest& r, const UNetRun& run, const Cont
 Tensor sample(Network& unet, const UNetConfig& config, const SampleRequest& r, const SampleEvents& events,
               const StopFlag& stop) {
   const Shape latent{1, r.height, r.width, config.out_channels};
-  const size_t size = static_cast<size_t>(latent.size());
+  Noise noise(r.seed, r.batch_index, r.batch_count, latent);
+  const Start start(r.init, latent,
+                    {[&](std::span<float> out) { noise.alone(out); }, [&](std::span<float> out) { noise(out); }});
+  Tensor x = start.x();
+  if (r.rows.empty()) return x;
   UNetRequest told = unet_request(config, r);
   announce(r.controls, config, told);
   UNetRun run(unet, config, told, stop);
   ControlRun controls(r.controls, config, told, run, stop);
   run.set_scales(scales(r, run, controls));
-  Noise noise(r.seed, r.batch_index, r.batch_count, latent);
-  Tensor x{latent, std::vector<float>(size)};
-  noise(x.data);
-  for (float& v : x.data) v = static_cast<float>(static_cast<double>(v) * r.init_noise_sigma);
-  StepState state(unet.device().backend, x.data);
+  const Backend& backend = unet.device().backend;
+  StepState state(backend, x.data);
+  const Feed feed(backend, config, start, run, r.guided());
 
-  const size_t half = size * sizeof(float);
+  const size_t half = x.data.size() * sizeof(float);
   for (size_t call = 0; call < r.rows.size(); ++call) {
     const StepRow& row = r.rows[call];
-    state.scaled(row.input_scale, run.x());
-    if (r.guided()) state.scaled(row.input_scale, run.x().at(half));
+    feed(state, row.input_scale);
     controls.forward(static_cast<int>(call), row.step, stop);
     run.forward(static_cast<int>(call), stop);
     const Place out =
@@ -104,6 +115,11 @@ Tensor sample(Network& unet, const UNetConfig& config, const SampleRequest& r, c
     if (!state.finite())
       fail(Code::NAN_LATENTS, "the latents became NaN or infinite at step " + std::to_string(row.step + 1),
            "use dtype f32, lower the adapter scale, or check the LoRA", {{"step", std::to_string(row.step)}});
+    if (start.keeps()) {
+      state.read_x(x.data);
+      start.put_back(call, x.data);
+      state.write_x(x.data);
+    }
     if (events.latents) {
       state.read_x(x.data);
       events.latents(x);

@@ -1,9 +1,10 @@
 #pragma once
-// The step loop: noise -> latents of one picture, following rows that a sampler wrote.
+// The step loop: noise, or a picture under noise -> latents of one picture, following rows that a sampler wrote.
 #include <functional>
 #include <optional>
 
 #include "runtime/control_run.h"
+#include "runtime/start.h"
 #include "runtime/step_row.h"
 #include "runtime/unet_run.h"
 
@@ -19,9 +20,9 @@ struct SamplePrompt {
 };
 
 struct SampleRequest {
-  int64_t height, width;  // latents
-  std::vector<StepRow> rows;
-  double init_noise_sigma = 1;
+  int64_t height, width;      // latents
+  std::vector<StepRow> rows;  // none: what the run begins with is its result
+  SampleInit init;
   Tensor context, negative_context;  // [1, 1, T, D]; negative empty: no guidance
   Tensor pooled, negative_pooled;    // SDXL: [1, 1, 1, P]
   std::vector<float> time_ids, negative_time_ids;

@@ -33,6 +33,7 @@ class StepState {
   StepState(const Backend& backend, std::span<const float> x);
   Place x() const { return x_; }
   void read_x(std::span<float> to) const;
+  void write_x(std::span<const float> numbers) const { set(x_, numbers); }
   bool finite() const;
   // to = factor * x
   void scaled(double factor, Place to) const;

@@ -187,6 +187,22 @@ export const fakeEngine = ({ isXl = false, device = 'cpu' } = {}): FakeEngine =>
       const pixels = { width: width * 8, height: height * 8, data: new Uint8Array(width * height * 192).fill(7) };
       return answer('decode', stop, pixels);
     },
+    encode: (_, { width, height }, { stop }) => {
+      const latents: Tensor = {
+        shape: [1, height / 8, width / 8, 4],
+        data: new Float32Array((width * height) / 16),
+      };
+      return answer('encode', stop, { mean: latents, spread: latents });
+    },
+    prepareInit: (_, { width, height, mask, stop }) => {
+      const picture = { width, height, data: new Uint8Array(width * height * 3) };
+      const latents: Tensor = { shape: [1, height / 8, width / 8, 1], data: new Float32Array((width * height) / 64) };
+      const masked = mask ? { hidden: new Uint8Array(width * height), mask: latents } : {};
+      return answer('prepareInit', stop, { picture, ...masked });
+    },
+    finishInit: (painted, _, { stop }) => answer('finishInit', stop, painted),
+    ellipse: ({ width, height, stop }) =>
+      answer('ellipse', stop, { width, height, data: new Uint8Array(width * height).fill(255) }),
     inspect: (path, { stop }) => {
       const isEncoder = path.includes('image_encoder');
       const tensors = isEncoder

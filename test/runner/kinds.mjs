@@ -45,7 +45,7 @@ export const kinds = [
   },
   {
     kind: 'network/tiled-vae',
-    later: 'a VAE in tiles',
+    half: 'native',
     fits: family('network', (c) => c.info.tile_latent !== undefined),
   },
   { kind: 'network/unet', half: 'native', fits: network('UNet2DConditionModel') },
@@ -83,10 +83,10 @@ export const kinds = [
     half: 'script',
     fits: family('pipeline', (c) => weights(c).controlnet !== undefined),
   },
-  { kind: 'pipeline/inpaint', later: 'inpainting', fits: family('pipeline', (c) => c.keys.includes('in/mask')) },
+  { kind: 'pipeline/inpaint', half: 'script', fits: family('pipeline', (c) => c.keys.includes('in/mask')) },
   {
     kind: 'pipeline/image-to-image',
-    later: 'image to image',
+    half: 'script',
     fits: family('pipeline', (c) => c.keys.includes('in/image') || c.info.arguments.strength !== undefined),
   },
   { kind: 'pipeline/masks', half: 'script', fits: family('pipeline', has('in/masks')) },
@@ -117,8 +117,8 @@ export const kinds = [
     half: 'native',
     fits: family('image', (c) => c.keys.some((key) => /^out\/.*\.(diffusers|comfy|exact-bilinear)\./.test(key))),
   },
-  { kind: 'image/inpaint-mask', later: 'inpainting', fits: family('image', (c) => c.keys.includes('out/binary')) },
-  { kind: 'image/crop-regions', later: 'inpainting', fits: rows('rows', 'mask_box_x1y1x2y2', 'region') },
+  { kind: 'image/inpaint-mask', half: 'native', fits: family('image', (c) => c.keys.includes('out/binary')) },
+  { kind: 'image/crop-regions', half: 'native', fits: rows('rows', 'mask_box_x1y1x2y2', 'region') },
   {
     kind: 'image/resize',
     half: 'native',

@@ -1,6 +1,7 @@
 // Whole pipelines on tiny models through the library's own engine: token ids in, latents of every step and pixels out.
 import { siteScales } from '../../dist/adapters/scales.js';
 import { controlStrengths, controlWindow } from '../../dist/controls/strengths.js';
+import { startOf } from '../../dist/init/start.js';
 import { addon } from '../../dist/native/native.js';
 import { schedule, schedulerConfig } from '../../dist/schedulers/index.js';
 import { tensorsOf } from './cases.mjs';
@@ -116,11 +117,10 @@ const encoded = async (engine, encoders, tensors, prefix, skip) => {
 };
 
 /** A prompt's numbers for sample(): text, negative text and, for SDXL, sizes. */
-const conditioning = async (engine, encoders, tensors, info, verdict) => {
+const conditioning = async (engine, encoders, tensors, info, size, verdict) => {
   const skip = clipSkip(info);
   const positive = await encoded(engine, encoders, tensors, '', skip.positive);
   checkContext(tensors, '', positive, info, engine.info.dtype, verdict);
-  const size = [info.arguments.height, info.arguments.width];
   const {
     original_size: original = size,
     crops_coords_top_left: crop = [0, 0],
@@ -242,6 +242,30 @@ const part = (values, index, count) => {
   return values.slice(index * size, (index + 1) * size);
 };
 
+/** What a run of these sizes begins with, where that is a picture. @param {Case} c */
+const initOf = async (pipeline, c, vae, unet, plan, size) => {
+  const tensors = tensorsOf(c);
+  if (!tensors.has('in/image')) return undefined;
+  const { engine } = pipeline;
+  const mask = tensors.get('in/mask');
+  const { scaling_factor: scalingFactor } = c.folder.model(c.info.weights.vae).config;
+  const prepared = await engine.prepareInit(picture(tensors, 'in/image'), {
+    ...size,
+    factor: vae.info.factor,
+    ...(mask && { mask: { width: mask.shape[1], height: mask.shape[0], data: mask.data } }),
+  });
+  return startOf(
+    { engine, vae, scalingFactor, readsMask: unet.info.inChannels !== vae.info.latentChannels },
+    prepared,
+    {
+      schedule: plan,
+      strength: c.info.arguments.strength,
+      posterior: 'sample',
+      fill: 'original',
+    },
+  );
+};
+
 /** @param {Case} c @param {Verdict} verdict @param {PipelineEngine} pipeline */
 const checkPipeline = async (c, verdict, pipeline) => {
   const { info } = c;
@@ -254,15 +278,20 @@ const checkPipeline = async (c, verdict, pipeline) => {
 
   const sampler = SAMPLERS[info.sampler];
   if (!sampler) return verdict.fault(`no sampler is called ${info.sampler}`);
-  const plan = schedule(sampler, schedulerConfig(info.scheduler_config, info.id), info.steps);
+  const { strength } = info.arguments;
+  const plan = schedule(sampler, schedulerConfig(info.scheduler_config, info.id), info.steps, { strength });
+  // a case from a picture may leave its size to the picture
+  const [pictureHeight, pictureWidth] = tensors.get('in/image')?.shape ?? [];
+  const { height = pictureHeight, width = pictureWidth } = info.arguments;
   const prompts = await imagePrompts(pipeline, c, tensors, unet);
   const spec = {
     unet,
-    width: info.arguments.width / vae.info.factor,
-    height: info.arguments.height / vae.info.factor,
+    width: width / vae.info.factor,
+    height: height / vae.info.factor,
+    init: await initOf(pipeline, c, vae, unet, plan, { width, height }),
     rows: plan.rows,
     initNoiseSigma: plan.initNoiseSigma,
-    ...(await conditioning(engine, encoders, tensors, info, verdict)),
+    ...(await conditioning(engine, encoders, tensors, info, [height, width], verdict)),
     guidanceScale: info.arguments.guidance_scale,
     guidanceRescale: info.arguments.guidance_rescale ?? 0,
     prompts,
@@ -304,4 +333,6 @@ export const checks = {
   pipeline: checkPipeline,
   'pipeline/controlnet': checkPipeline,
   'pipeline/masks': checkPipeline,
+  'pipeline/image-to-image': checkPipeline,
+  'pipeline/inpaint': checkPipeline,
 };

@@ -63,7 +63,7 @@ t.test('cases under other names, ids and folders are checked by what they hold',
   copy('pipelines/ip-plus', join(folder, 'x/six.safetensors'));
   copy('schedulers/unipc-karras', join(folder, 'seven.safetensors'));
   copy('images/clip-1x1-to-56', join(folder, 'eight.safetensors'));
-  copy('pipelines/inpaint-9ch', join(folder, 'nine.safetensors'));
+  copy('pipelines/controlnet', join(folder, 'nine.safetensors'));
   cpSync(join(golden, 'text/weights.json'), join(folder, 'ten.json'));
   cpSync(join(golden, 'random/philox.json'), join(folder, 'eleven.json'));
   const { lines, status } = runner(folder, '--level', 'base');
@@ -71,7 +71,7 @@ t.test('cases under other names, ids and folders are checked by what they hold',
   test.equal(status, 0);
   test.match(
     lines.find((line) => line.includes('nine')),
-    /^not yet .*inpainting/,
+    /^not yet .*ControlNet/,
   );
 });
 

@@ -196,6 +196,15 @@ export const GENERATE = group({
       says: "What SDXL is told of the picture's size: { original, crop, target, negative }",
       record: true,
     },
+    init: {
+      type: 'special',
+      expects: 'an object of options',
+      default: null,
+      flag: { none: '--init and what goes with it' },
+      acts: 'picture',
+      says: 'A picture to begin with, and where it is painted anew: { image, strength, mask … }',
+      record: true,
+    },
     label: {
       type: 'text',
       range: [0, 200],
@@ -279,5 +288,5 @@ export const GENERATE = group({
       says: 'Called with every event, in order; an error thrown there fails the run',
     },
   },
-  later: ['init', 'hires', 'preview', 'freeU', 'zeroSnr', 'noise', 'rngDtype', 'batchNoise'],
+  later: ['hires', 'preview', 'freeU', 'zeroSnr', 'noise', 'rngDtype', 'batchNoise'],
 });

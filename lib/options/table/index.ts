@@ -5,6 +5,7 @@ import { CONTROL, CONTROL_NET } from './control.js';
 import { ANALYZER, DETECT, FACE_FILES, IDENTITY } from './face.js';
 import { FACE_REFERENCE, GIVEN_FACE } from './faces.js';
 import { GENERATE } from './generate.js';
+import { INIT } from './init.js';
 import { IMAGES, LOAD, MEMORY } from './load.js';
 import { NEGATIVE_NOISE } from './negative.js';
 import { REFERENCE } from './reference.js';
@@ -16,6 +17,7 @@ export const TABLE = {
   generate: GENERATE,
   size: SIZE,
   negativeSize: NEGATIVE_SIZE,
+  init: INIT,
   reference: REFERENCE,
   givenFace: GIVEN_FACE,
   negativeNoise: NEGATIVE_NOISE,

@@ -53,6 +53,16 @@ t.test('X-01: every numeric option refuses every bad value', async (test) => {
   }
 });
 
+t.test('X-01: the numbers of init', async (test) => {
+  for (const option of ['strength', 'maskPadding', 'maskBlur'])
+    for (const value of [Number.NaN, Infinity, -1, 1e308, 2 ** 31, 'high', 5n, null, {}, []]) {
+      const { code, message } = failure(() => settingsOf({ init: { image: pixels, mask: pixels, [option]: value } }));
+      test.ok(['OPTION_TYPE', 'OPTION_RANGE'].includes(code), `${option}: ${String(value)} gives ${code}`);
+      test.match(message, `init.${option}`);
+    }
+  test.match(failure(() => settingsOf({ init: {} })).message, /^Expected a path, .* for init\.image/);
+});
+
 t.test('the wording says what was expected and what came', async (test) => {
   test.equal(
     failure(() => settingsOf({ guidanceScale: 'high' })).message,
@@ -90,7 +100,7 @@ t.test('X-03: unknown options, with the nearest name', async (test) => {
     test.match(message, given);
     test.equal(hint, `Did you mean "${near}"?`);
   }
-  for (const later of ['init', 'hires', 'freeU', 'preview']) {
+  for (const later of ['hires', 'freeU', 'preview']) {
     test.match(
       failure(() => settingsOf({ [later]: {} })),
       { code: 'OPTION_UNKNOWN', message: 'is not in this version' },

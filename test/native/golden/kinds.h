@@ -39,6 +39,7 @@ void add_adapters(Kinds& kinds);
 void add_loras(Kinds& kinds);
 void add_onnx(Kinds& kinds);
 void add_images(Kinds& kinds);
+void add_inpainting(Kinds& kinds);
 void add_random(Kinds& kinds);
 void add_text(Kinds& kinds);
 void add_files(Kinds& kinds);

@@ -25,7 +25,7 @@ using namespace ipa::golden;
 Kinds all_kinds() {
   Kinds kinds;
   for (const auto add : {add_modules, add_networks, add_controls, add_projectors, add_adapters, add_loras, add_onnx,
-                         add_images, add_random, add_text, add_files})
+                         add_images, add_inpainting, add_random, add_text, add_files})
     add(kinds);
   return kinds;
 }

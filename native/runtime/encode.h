@@ -1,0 +1,16 @@
+#pragma once
+#include <span>
+
+#include "image/image.h"
+#include "runtime/network.h"
+#include "runtime/start.h"
+
+namespace ipa {
+
+// RGB picture / 127.5 - 1 through the VAE -> mean and spread of its latents [1, h, w, C], times scaling_factor. Pixels
+// where `hidden` [H * W] is not 0 are shown as 0, the middle grey of an inpainting UNet; empty: none. Sides are
+// multiples of the VAE's factor.
+Posterior encode(Network& vae, const Image8& image, std::span<const uint8_t> hidden, double scaling_factor,
+                 const StopFlag& stop);
+
+}  // namespace ipa
