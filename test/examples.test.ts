@@ -7,16 +7,18 @@ import t from 'tap';
 import { adapterFile, encoderFolder, modelFolder } from './lib/made/models.js';
 import { program } from './lib/sketch.js';
 
-const folder = fileURLToPath(new URL('../examples/adapters', import.meta.url));
+const root = fileURLToPath(new URL('../examples', import.meta.url));
+const folders = ['adapters', 'pipelines'];
+const stage = join(root, 'adapters/stage.mjs');
 const out = mkdtempSync(join(tmpdir(), 'ipa-examples-'));
 t.teardown(() => rmSync(out, { recursive: true, force: true }));
 process.env.EXAMPLES_OUT = out;
 process.env.IPA_DEVICE ||= 'cpu';
 
-const examples = readdirSync(folder).filter((name) => name.endsWith('.mjs') && name !== 'stage.mjs');
-const listed = [...readFileSync(join(folder, 'README.md'), 'utf8').matchAll(/^\| `(.+\.mjs)`/gm)].map(
-  ([, name]) => name,
-);
+const examplesOf = (folder: string): string[] =>
+  readdirSync(join(root, folder)).filter((name) => name.endsWith('.mjs') && name !== 'stage.mjs');
+const listedIn = (folder: string): string[] =>
+  [...readFileSync(join(root, folder, 'README.md'), 'utf8').matchAll(/^\| `(.+\.mjs)`/gm)].map(([, name]) => name!);
 
 /** Files of the user's that an example takes: small ones with made weights stand in for them. */
 const given: Readonly<Record<string, readonly string[]>> = {
@@ -28,18 +30,22 @@ const given: Readonly<Record<string, readonly string[]>> = {
   ],
 };
 
-t.test('README.md lists what there is', async (test) => test.same(listed.sort(), examples.sort()));
+for (const folder of folders)
+  t.test(`${folder}/README.md lists what there is`, async (test) =>
+    test.same(listedIn(folder).sort(), examplesOf(folder).sort()),
+  );
 
-for (const name of examples)
-  t.test(name, async (test) => {
-    const { code, out: said, err } = await program([join(folder, name), ...(given[name] ?? [])]);
+const examples = folders.flatMap((folder) => examplesOf(folder).map((name) => [folder, name] as const));
+for (const [folder, name] of examples)
+  t.test(`${folder}/${name}`, async (test) => {
+    const { code, out: said, err } = await program([join(root, folder, name), ...(given[name] ?? [])]);
     test.equal(code, 0, err || said);
     test.match(said, /grey levels away/);
     test.ok(readFileSync(join(out, name.replace('.mjs', '.png'))).length > 1000, 'a sheet of pictures');
   });
 
 t.test('an example whose effect is not there fails', async (test) => {
-  const script = `import { expectUnlike } from ${JSON.stringify(join(folder, 'stage.mjs'))}; const a = { data: [1, 2, 3] }; expectUnlike(a, a, 'nothing')`;
+  const script = `import { expectUnlike } from ${JSON.stringify(stage)}; const a = { data: [1, 2, 3] }; expectUnlike(a, a, 'nothing')`;
   const { code, err } = await program(['--input-type=module', '-e', script]);
   test.equal(code, 1);
   test.match(err, /nothing: mean difference 0\.00/);
