@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { namesIn } from '../schedulers/names.js';
 import { encodedBytes } from './decode.js';
 import { isPng, type PngText, readTexts } from './png.js';
 import { type CapturedImage, captureImage, type ImageSource } from './source.js';
@@ -58,6 +59,7 @@ export interface RunRecord {
   readonly schedule?: string;
   readonly spacing?: string;
   readonly prediction?: string;
+  readonly zeroSnr?: boolean;
   readonly eta?: number;
   readonly clipSkip: readonly [number, number];
   /** What SDXL was told of sizes, where that was not the picture's. */
@@ -149,10 +151,11 @@ const parametersText = (record: RunRecord): string => {
   const references = record.references.map((reference, i) =>
     field(`IP-Adapter ${i}`, `${reference.adapter}, scale ${scaleText(reference.scale)}`),
   );
+  const { sampler, schedule } = namesIn('a1111', record.sampler, record.schedule);
   const fields = [
     field('Steps', record.steps),
-    field('Sampler', record.sampler),
-    ...(record.schedule === undefined ? [] : [field('Schedule type', record.schedule)]),
+    field('Sampler', sampler ?? record.sampler), // our name where it has none
+    ...(record.schedule === undefined ? [] : [field('Schedule type', schedule ?? record.schedule)]),
     field('CFG scale', record.guidanceScale),
     field('Seed', record.seed),
     field('Size', `${record.width}x${record.height}`),

@@ -56,7 +56,12 @@ export interface GenerateOptions {
   readonly spacing?: Spacing;
   /** What the network predicts. Default: the model's. */
   readonly prediction?: Prediction;
-  /** DDIM's η and TCD's γ, 0…1. Default: 0 for DDIM, 0.3 for TCD. */
+  /**
+   * The noise of training is stretched to end without signal. For models trained so, with prediction `v` and spacing
+   * `trailing`. Default: the model's.
+   */
+  readonly zeroSnr?: boolean;
+  /** η, of TCD γ: how much fresh noise each step gets, 0…1. Default: 0 for DDIM, 0.3 for TCD, 1 for ancestral and SDE samplers. */
   readonly eta?: number;
   /** Layers of the text encoder left out, for both prompts or as `[prompt, negativePrompt]`. Default 0. */
   readonly clipSkip?: number | readonly [number, number];
@@ -118,6 +123,7 @@ export interface RunSettings {
   readonly schedule: SigmaSchedule | undefined;
   readonly spacing: Spacing | undefined;
   readonly prediction: Prediction | undefined;
+  readonly zeroSnr: boolean | undefined;
   readonly eta: number | undefined;
   readonly clipSkip: readonly [number, number];
   readonly size: SizeOptions | undefined;
@@ -212,6 +218,7 @@ export const runSettings = (
     schedule: given.schedule ?? (ownSampler ? defaults.schedule : undefined),
     spacing: given.spacing,
     prediction: given.prediction,
+    zeroSnr: given.zeroSnr,
     eta: given.eta,
     clipSkip: typeof skip === 'number' ? [skip, skip] : skip,
     size: sizesOf(given.size),

@@ -14,7 +14,7 @@ import type { Model } from '../models/model.js';
 import { type Choice, chosenOne } from '../options/attached.js';
 import { expectedFor } from '../options/check.js';
 import { type LoraUse, type ParsedPrompt, type PromptWord, parsePrompt } from '../prompt/index.js';
-import { schedule } from '../schedulers/index.js';
+import { schedule, traitsOf } from '../schedulers/index.js';
 import { type Logger, type Warn, type Warning, warner } from '../warnings.js';
 import type { RunSettings } from './options.js';
 import type { Run } from './request.js';
@@ -43,8 +43,8 @@ const controlChoice = (attached: ReadonlyMap<string, ControlNet>): Choice<Contro
   attached,
 });
 
-/** Samplers whose schedule is their own. */
-const FIXED_SCHEDULE: readonly string[] = ['ddim', 'pndm', 'lcm', 'tcd'];
+/** σ above which nothing of a picture is left; training without zeroSnr ends at 15. */
+const WITHOUT_SIGNAL = 1000;
 
 /** A control whose mode has nothing to act on is warned of. */
 const checkControl = ({ option, mode }: ControlSettings, net: ControlNet, guided: boolean, warn: Warn): void => {
@@ -120,10 +120,10 @@ export const checkedRun = (
   const { model, adapters, controlNets, loras, companions } = attached;
   const warnings: Warning[] = [];
   const warn = warner((warning) => warnings.push(warning), how.logger, how.strict);
-  const { sampler, schedule: sigmas, spacing, prediction, eta } = settings;
-  if (eta !== undefined && sampler !== 'ddim' && sampler !== 'tcd')
-    warn('OPTION_CONFLICT', `eta has no effect: sampler ${sampler} does not know it`);
-  if (sigmas !== undefined && sigmas !== 'default' && FIXED_SCHEDULE.includes(sampler)) {
+  const { sampler, schedule: sigmas, spacing, prediction, zeroSnr, eta } = settings;
+  const acts = traitsOf(sampler);
+  if (eta !== undefined && !acts.eta) warn('OPTION_CONFLICT', `eta has no effect: sampler ${sampler} does not know it`);
+  if (sigmas !== undefined && sigmas !== 'default' && !acts.schedule) {
     warn('OPTION_CONFLICT', `schedule has no effect: sampler ${sampler} has its own`);
   }
   checkClipSkip(settings, model);
@@ -146,14 +146,17 @@ export const checkedRun = (
   const asked = { loras: settings.loras, uses: lorasOf(prompts), references };
   const plan = loraPlan({ loras, adapters, companions }, asked, warn);
   const strength = strengthOf(settings.init, model.isXl);
-  const options = { schedule: sigmas, spacing, prediction, eta };
+  const options = { schedule: sigmas, spacing, prediction, zeroSnr, eta };
+  const table = scheduleAt(strength, (share) =>
+    schedule(sampler, model.scheduler, settings.steps, { ...options, strength: share }),
+  );
+  if (zeroSnr && strength === 1 && table.sigmas[0]! < WITHOUT_SIGNAL)
+    warn('OPTION_CONFLICT', 'zeroSnr hardly acts: these steps begin with signal left; give spacing "trailing"');
   return {
     settings,
     ...prompts,
     words: settings.promptSyntax === 'plain' ? [] : attached.words,
-    schedule: scheduleAt(strength, (share) =>
-      schedule(sampler, model.scheduler, settings.steps, { ...options, strength: share }),
-    ),
+    schedule: table,
     strength,
     faces: facesOf(settings, references, adapters),
     references,

@@ -2,13 +2,20 @@ import { z } from 'zod';
 import { ModelFileError, OptionError, quoted } from '../errors.js';
 
 export type Spacing = 'leading' | 'trailing' | 'linspace';
-export type SigmaSchedule = 'default' | 'karras' | 'exponential' | 'beta';
+/** Schedules of A1111 and ComfyUI, from σ of the whole training schedule: spacing and spaced bounds have no part in them. */
+export type FieldSchedule = 'normal' | 'simple' | 'sgm_uniform' | 'ddim_uniform';
+export type SigmaSchedule = 'default' | 'karras' | 'exponential' | 'beta' | FieldSchedule;
 export type Prediction = 'epsilon' | 'v' | 'sample';
 
 /** The names that the options spacing, schedule and prediction take. */
 export const spacings = ['leading', 'trailing', 'linspace'] as const satisfies readonly Spacing[];
-export const schedules = ['default', 'karras', 'exponential', 'beta'] as const satisfies readonly SigmaSchedule[];
+const fieldSchedules = ['normal', 'simple', 'sgm_uniform', 'ddim_uniform'] as const satisfies readonly FieldSchedule[];
+export const schedules = ['default', 'karras', 'exponential', 'beta', ...fieldSchedules] as const;
 export const predictions = ['epsilon', 'v', 'sample'] as const satisfies readonly Prediction[];
+
+/** Whether a schedule is one that only A1111 and ComfyUI have. */
+export const isFieldSchedule = (schedule: SigmaSchedule): schedule is FieldSchedule =>
+  (fieldSchedules as readonly string[]).includes(schedule);
 
 // Every field may be absent or null: then the sampler's own default holds, as in the reference.
 const flag = z.boolean().nullish();
@@ -121,14 +128,19 @@ export const readSchedulerConfig = (text: string, path: string): SchedulerConfig
   return schedulerConfig(value, path);
 };
 
+/** Whose rule the level of the initial noise follows: the sampler's class in diffusers, A1111, ComfyUI. */
+export type InitialNoise = 'reference' | 'sigma' | 'whole';
+
 /** What a run may say about its schedule; anything left out comes from the model's configuration. */
 export interface ScheduleOptions {
   readonly schedule?: SigmaSchedule | undefined;
   readonly spacing?: Spacing | undefined;
   readonly prediction?: Prediction | undefined;
   readonly zeroSnr?: boolean | undefined;
-  /** DDIM's η (default 0) and TCD's γ (default 0.3), 0…1. */
+  /** How much fresh noise a step gets, 0…1: DDIM's η (default 0), TCD's γ (0.3), η of ancestral and SDE samplers (1). */
   readonly eta?: number | undefined;
+  /** What the initial normal numbers are multiplied by (`initialSigma` of spacing.ts). Default `reference`. */
+  readonly initial?: InitialNoise | undefined;
   /** img2img: the share of the steps that is run, 0…1, default 1. */
   readonly strength?: number | undefined;
   /** Euler with churn, Karras et al. 2022 alg. 2: S_churn, S_noise and the range of σ where it acts. */
@@ -159,6 +171,7 @@ export interface Settings {
   readonly sigmaMax: number | undefined;
   readonly setAlphaToOne: boolean;
   readonly eta: number | undefined;
+  readonly initial: InitialNoise;
   readonly churn: { readonly amount: number; readonly noise: number; readonly min: number; readonly max: number };
   readonly solverOrder: number;
   readonly solverType: string | undefined;
@@ -172,6 +185,8 @@ export interface Settings {
 export interface SamplerDefaults {
   readonly spacing: Spacing;
   readonly setAlphaToOne?: boolean;
+  /** Of the schedule `default`; the others end at 0. */
+  readonly finalSigma?: Settings['finalSigma'];
   readonly betas?: Settings['betas'];
 }
 
@@ -211,6 +226,7 @@ export const settingsOf = (
   }
   // Betas of the reference classes where the file says nothing (source: DDPM, arXiv 2006.11239)
   const betas = defaults.betas ?? { kind: 'linear', start: 0.0001, end: 0.02 };
+  const schedule = options.schedule ?? scheduleOf(config);
   const inFile = { epsilon: 'epsilon', v_prediction: 'v', sample: 'sample' } as const;
   return {
     steps,
@@ -225,13 +241,14 @@ export const settingsOf = (
     zeroSnr: options.zeroSnr ?? config.rescale_betas_zero_snr ?? false,
     spacing: options.spacing ?? config.timestep_spacing ?? defaults.spacing,
     stepsOffset: config.steps_offset ?? 0,
-    schedule: options.schedule ?? scheduleOf(config),
+    schedule,
     prediction: options.prediction ?? inFile[config.prediction_type ?? 'epsilon'],
-    finalSigma: config.final_sigmas_type ?? 'zero',
+    finalSigma: config.final_sigmas_type ?? (schedule === 'default' ? defaults.finalSigma : undefined) ?? 'zero',
     sigmaMin: config.sigma_min ?? undefined,
     sigmaMax: config.sigma_max ?? undefined,
     setAlphaToOne: config.set_alpha_to_one ?? defaults.setAlphaToOne ?? false,
     eta: options.eta,
+    initial: options.initial ?? 'reference',
     churn: {
       amount: options.churn?.amount ?? 0,
       noise: options.churn?.noise ?? 1,

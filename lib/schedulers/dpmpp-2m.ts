@@ -1,17 +1,10 @@
 import { ModelFileError } from '../errors.js';
 import type { Settings } from './config.js';
 import { type Schedule, update } from './row.js';
-import { type SolverStep, solverSchedule } from './solver.js';
-
-const orderOf = (settings: Settings, { done, left }: SolverStep): number => {
-  const fewSteps = settings.lowerOrderFinal && settings.steps < 15;
-  if (left === 1 && (settings.eulerAtFinal || fewSteps || settings.finalSigma === 'zero')) return 1;
-  const final = left === 2 && fewSteps ? 2 : settings.solverOrder;
-  return Math.min(settings.solverOrder, final, done + 1);
-};
+import { orderOf, type SolverStep, solverSchedule } from './solver.js';
 
 /** Slopes of the history in units of the step h: D₁ and, with three points, D₂, as weights of the kept outputs. */
-const slopes = (step: SolverStep, order: number, h: number): { first: number[]; second: number[] } => {
+export const slopes = (step: SolverStep, order: number, h: number): { first: number[]; second: number[] } => {
   const between = (newer: number): number => (step.point(newer).lambda - step.point(newer + 1).lambda) / h;
   const r0 = between(0);
   const newest = [1 / r0, -1 / r0, 0];
@@ -44,29 +37,36 @@ export const dpmpp2m = (settings: Settings): Schedule =>
   });
 
 /**
- * SDE-DPM-Solver++ multistep, arXiv 2211.01095 app. E, G = 1 − e^{−2h}:
- * x' = (s'/s)·e^{−h}·x + α'G·m + ½α'G·D₁ (midpoint) or + α'(1 − G/2h)·D₁ (heun) + s'√G·ε. Noise is drawn at every step.
+ * SDE-DPM-Solver++ multistep, arXiv 2211.01095 app. E, with H = (1+η)h and G = 1 − e^{−H}:
+ * x' = (s'/s)·e^{−ηh}·x + α'G·m + ½α'G·D₁ (midpoint) or + α'(1 − G/H)·D₁ (heun) + s'√(1 − e^{−2ηh})·ε. Noise is drawn at every
+ * step. source of η, 1 in the paper: k-diffusion sample_dpmpp_2m_sde
+ *
+ * trap: ε are successive draws of the run's generator, as diffusers draws them; k-diffusion takes them from a Brownian tree.
  */
 export const dpmpp2mSde = (settings: Settings): Schedule => {
   if (settings.solverOrder > 2) {
     throw new ModelFileError(
       'MODEL_FORMAT_UNSUPPORTED',
       `solver_order is ${settings.solverOrder}, sampler "dpmpp_2m_sde" has orders 1 and 2`,
-      'Use sampler "dpmpp_2m", or set solver_order 2 in scheduler_config.json',
+      'Use sampler "dpmpp_2m" or "dpmpp_3m_sde", or set solver_order 2 in scheduler_config.json',
       { details: { field: 'solver_order' } },
     );
   }
+  const eta = settings.eta ?? 1;
   return solverSchedule(settings, (step) => {
     const [here, next] = [step.point(0), step.point(-1)];
     const h = next.lambda - here.lambda;
-    const gain = -Math.expm1(-2 * h);
+    const gain = -Math.expm1(-(1 + eta) * h);
     const outputs = [next.alpha * gain];
     if (orderOf(settings, step) > 1) {
       const { first } = slopes(step, 2, h);
-      const ofFirst = next.alpha * (settings.solverType === 'heun' ? 1 - gain / (2 * h) : gain / 2);
+      const ofFirst = next.alpha * (settings.solverType === 'heun' ? 1 - gain / ((1 + eta) * h) : gain / 2);
       outputs[0]! += ofFirst * first[0]!;
       outputs[1] = ofFirst * first[1]!;
     }
-    return [update({ x: (next.s / here.s) * Math.exp(-h), outputs, noise: next.s * Math.sqrt(gain), draws: true })];
+    // trap: with η 0 and a last σ of 0, e^{−ηh} would be 0 · ∞
+    const decay = eta === 0 ? 1 : Math.exp(-eta * h);
+    const noise = eta === 0 ? 0 : next.s * Math.sqrt(-Math.expm1(-2 * eta * h));
+    return [update({ x: (next.s / here.s) * decay, outputs, noise, draws: eta > 0 })];
   });
 };

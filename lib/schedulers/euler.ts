@@ -1,26 +1,31 @@
-import type { Settings } from './config.js';
+import { isFieldSchedule, type Settings } from './config.js';
 import { alphasCumprod } from './noise-schedule.js';
 import { denoisedSigma } from './prediction.js';
 import { type Schedule, type StepRow, update } from './row.js';
-import { type SigmaTable, sigmaTable, skippedSteps } from './spacing.js';
+import { initialSigma, type SigmaTable, sigmaTable, skippedSteps } from './spacing.js';
 
 /** ᾱ that takes the place of 0 with zero terminal SNR: σ 4095.99976. source: diffusers EulerDiscreteScheduler */
 export const LAST_ALPHA = 2 ** -24;
+
+/** source: diffusers init_noise_sigma; schedules that no class of it has begin at their first σ, whatever the spacing says */
+const eulerInitial = ({ spacing, schedule }: Settings, { sigmas }: SigmaTable): number => {
+  const max = Math.max(...sigmas);
+  return spacing === 'leading' && !isFieldSchedule(schedule) ? Math.sqrt(max * max + 1) : max;
+};
 
 /** What the samplers on x = x₀ + σ·ε have in common: input scale, initial noise, noising. */
 export const sigmaSpaceSchedule = (settings: Settings, rowsOf: (table: SigmaTable) => readonly StepRow[]): Schedule => {
   const full = sigmaTable(settings, alphasCumprod(settings, LAST_ALPHA), 'euler');
   const skip = skippedSteps(settings);
-  const table = { timesteps: full.timesteps.slice(skip), sigmas: full.sigmas.slice(skip) };
+  const table = { ...full, timesteps: full.timesteps.slice(skip), sigmas: full.sigmas.slice(skip) };
   const rows = rowsOf(table);
-  const max = Math.max(...full.sigmas);
   const levels = rows.map((row) => Math.sqrt(1 / row.inputScale ** 2 - 1)); // σ back from 1/√(σ²+1)
   return {
     rows,
     timesteps: rows.map((row) => row.timestep),
     sigmas: [...levels, table.sigmas.at(-1)!],
     steps: table.timesteps.length,
-    initNoiseSigma: settings.spacing === 'leading' ? Math.sqrt(max * max + 1) : max,
+    initNoiseSigma: initialSigma(settings, full, eulerInitial(settings, full)),
     addNoise: (index) => ({ signal: 1, noise: levels[index]! }),
   };
 };

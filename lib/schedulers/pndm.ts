@@ -20,11 +20,6 @@ const WEIGHTS: readonly (readonly number[])[] = [
  * mean of both outputs. That output is left out of the history: the third row replaces it.
  */
 export const pndm = (settings: Settings): Schedule => {
-  if (settings.prediction === 'sample') {
-    throw new OptionError('OPTION_CONFLICT', 'sampler "pndm" cannot use prediction "sample"', 'Use sampler "ddim"', {
-      details: { option: 'sampler' },
-    });
-  }
   const alphas = alphasCumprod(settings, 0);
   const stride = Math.floor(settings.trainSteps / settings.steps);
   const final = settings.setAlphaToOne ? 1 : alphas[0]!;
@@ -50,8 +45,15 @@ export const pndm = (settings: Settings): Schedule => {
     return { x: Math.sqrt(next / now) + factor * ofX, outputs: weights.map((w) => factor * ofOutput * w) };
   };
 
+  /** What of a call is kept for combining: the output itself, or e = (x − √ᾱ·x₀)/√(1−ᾱ) of a predicted x₀. */
+  const kept = (t: number): { keepX: number; keepOut: number } => {
+    if (settings.prediction !== 'sample') return { keepX: 0, keepOut: 1 };
+    const alpha = alphas[t]!;
+    return { keepX: 1 / Math.sqrt(1 - alpha), keepOut: -Math.sqrt(alpha / (1 - alpha)) };
+  };
+
   const rows = timesteps.map((timestep, call): StepRow => {
-    const shared = { timestep, inputScale: 1, keepX: 0, keepOut: 1 };
+    const shared = { timestep, inputScale: 1, ...kept(timestep) };
     if (call === 1) {
       const again = transfer(timestep + stride, [1 / 2, 1 / 2]);
       return { ...shared, step: 0, store: 'push', updates: [update({ saved: again.x, outputs: again.outputs })] };

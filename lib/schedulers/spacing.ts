@@ -1,6 +1,6 @@
 import { OptionError } from '../errors.js';
 import { betaQuantile } from './beta-quantile.js';
-import type { Settings } from './config.js';
+import { type FieldSchedule, isFieldSchedule, type Settings } from './config.js';
 import { sigmaOf } from './noise-schedule.js';
 
 /** Rounds to a whole number, halves to the even one, as the reference does. */
@@ -113,7 +113,7 @@ const timestepOf = (logSigmas: readonly number[], sigma: number): number => {
   return low + Math.min(Math.max(along, 0), 1);
 };
 
-const spread = (schedule: Exclude<Settings['schedule'], 'default'>, max: number, min: number, n: number): number[] => {
+const spread = (schedule: 'karras' | 'exponential' | 'beta', max: number, min: number, n: number): number[] => {
   const ramp = linspace(0, 1, n);
   switch (schedule) {
     case 'karras': {
@@ -128,11 +128,30 @@ const spread = (schedule: Exclude<Settings['schedule'], 'default'>, max: number,
   }
 };
 
+/** Timesteps of the schedules that A1111 and ComfyUI name; σ lies between neighbours of the table by its logarithm. */
+const fieldTimesteps = (schedule: FieldSchedule, settings: Settings): number[] => {
+  const { steps, trainSteps } = settings;
+  switch (schedule) {
+    case 'normal':
+      return linspace(trainSteps - 1, 0, steps);
+    case 'sgm_uniform':
+      return linspace(trainSteps - 1, 0, steps + 1).slice(0, -1);
+    case 'simple':
+      return count(steps).map((k) => trainSteps - 1 - Math.trunc((k * trainSteps) / steps));
+    case 'ddim_uniform':
+      return withinTable(leading(Math.floor(trainSteps / steps), steps, 1), settings);
+  }
+};
+
 export interface SigmaTable {
   /** One per step. */
   readonly timesteps: readonly number[];
   /** One per step, then the final one. */
   readonly sigmas: readonly number[];
+  /** What the network is given at a σ between those of the steps. */
+  readonly timestepAt: (sigma: number) => number;
+  /** The highest σ of the training schedule. */
+  readonly most: number;
 }
 
 /**
@@ -141,14 +160,33 @@ export interface SigmaTable {
  */
 export const sigmaTable = (settings: Settings, alphas: readonly number[], family: 'euler' | 'solver'): SigmaTable => {
   const table = alphas.map(sigmaOf);
-  const spaced = family === 'euler' ? eulerTimesteps(settings) : solverTimesteps(settings);
-  const last = settings.finalSigma === 'zero' ? 0 : table[0]!;
-  const sigmas = spaced.map((t) => interpolated(table, t));
-  if (settings.schedule === 'default') return { timesteps: spaced, sigmas: [...sigmas, last] };
-
-  const [max, min] = family === 'euler' ? [sigmas[0]!, sigmas.at(-1)!] : [table.at(-1)!, table[0]!];
-  const drawn = spread(settings.schedule, settings.sigmaMax ?? max, settings.sigmaMin ?? min, settings.steps);
   const logSigmas = table.map(Math.log);
   const toTimestep = family === 'euler' ? Math.fround : roundHalfEven;
-  return { timesteps: drawn.map((s) => toTimestep(timestepOf(logSigmas, s))), sigmas: [...drawn, last] };
+  const timestepAt = (sigma: number): number => toTimestep(timestepOf(logSigmas, sigma));
+  const last = settings.finalSigma === 'zero' ? 0 : table[0]!;
+  const most = table.at(-1)!;
+  const { schedule } = settings;
+  if (isFieldSchedule(schedule)) {
+    const field = fieldTimesteps(schedule, settings);
+    const sigmas = field.map((t) => Math.exp(interpolated(logSigmas, t)));
+    return { timesteps: field.map(toTimestep), sigmas: [...sigmas, last], timestepAt, most };
+  }
+  const spaced = family === 'euler' ? eulerTimesteps(settings) : solverTimesteps(settings);
+  const sigmas = spaced.map((t) => interpolated(table, t));
+  if (schedule === 'default') return { timesteps: spaced, sigmas: [...sigmas, last], timestepAt, most };
+
+  const [max, min] = family === 'euler' ? [sigmas[0]!, sigmas.at(-1)!] : [most, table[0]!];
+  const drawn = spread(schedule, settings.sigmaMax ?? max, settings.sigmaMin ?? min, settings.steps);
+  return { timesteps: drawn.map(timestepAt), sigmas: [...drawn, last], timestepAt, most };
+};
+
+/**
+ * What the initial normal numbers are multiplied by, in the form x₀ + σ·ε: `reference` as the sampler's class does, `sigma`
+ * by the first σ (A1111), `whole` by √(σ²+1) where that is the highest of training, else as `sigma` (ComfyUI).
+ */
+export const initialSigma = ({ initial }: Settings, { sigmas, most }: SigmaTable, reference: number): number => {
+  const max = Math.max(...sigmas);
+  if (initial === 'reference') return reference;
+  // source: ComfyUI's max_denoise, which allows for rounding
+  return initial === 'whole' && max >= most * (1 - 1e-5) ? Math.sqrt(max * max + 1) : max;
 };

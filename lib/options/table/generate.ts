@@ -165,14 +165,22 @@ export const GENERATE = group({
       says: 'What the network predicts',
       record: true,
     },
+    zeroSnr: {
+      type: 'flag',
+      default: { otherwise: "the model's" },
+      flag: '--zero-snr',
+      acts: 'steps',
+      says: 'The noise of training is stretched to end without signal; for models trained so, with prediction v and spacing trailing',
+      record: true,
+    },
     eta: {
       type: 'number',
       range: [0, 1],
       unit: 'share',
-      default: { otherwise: '0 for DDIM, 0.3 for TCD' },
+      default: { otherwise: '0 for DDIM, 0.3 for TCD, 1 for ancestral and SDE samplers' },
       flag: '--eta <n>',
       acts: 'noise',
-      says: "DDIM's η and TCD's γ: how much fresh noise each step gets",
+      says: 'How much fresh noise each step gets: η, of TCD γ',
       record: true,
     },
     clipSkip: {
@@ -288,5 +296,5 @@ export const GENERATE = group({
       says: 'Called with every event, in order; an error thrown there fails the run',
     },
   },
-  later: ['hires', 'preview', 'freeU', 'zeroSnr', 'noise', 'rngDtype', 'batchNoise'],
+  later: ['hires', 'preview', 'freeU', 'noise', 'rngDtype', 'batchNoise'],
 });

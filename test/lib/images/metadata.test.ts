@@ -47,7 +47,7 @@ t.test('what is written is read back', async (test) => {
   test.same(Object.keys(texts).sort(), ['node-ip-adapter', 'parameters']);
   test.equal(
     parameters,
-    'portrait of a woman\nSteps: 20, Sampler: dpmpp_2m, Schedule type: karras, CFG scale: 3, Seed: 18446744073709551615, Size: 32x16, ' +
+    'portrait of a woman\nSteps: 20, Sampler: DPM++ 2M, Schedule type: Karras, CFG scale: 3, Seed: 18446744073709551615, Size: 32x16, ' +
       'Model: pipeline, IP-Adapter 0: "face, \\"one\\", scale 0.7", Version: node-ip-adapter 0.0.0',
   );
   const { data } = await sharp(file).raw().toBuffer({ resolveWithObject: true });

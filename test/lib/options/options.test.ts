@@ -239,8 +239,11 @@ t.test('what other tools call it is answered with the exact options', async (tes
     ['UniPC', "Give sampler: 'unipc'"],
     ['DPMSolverMultistepScheduler', "Give sampler: 'dpmpp_2m'"],
     ['EulerAncestralDiscreteScheduler', "Give sampler: 'euler_ancestral'"],
-    ['DPM++ SDE Karras', "It is not in this version; the nearest is sampler: 'dpmpp_2m_sde', schedule: 'karras'"],
-    ['LMS', "It is not in this version; the nearest is sampler: 'euler'"],
+    ['DPM++ SDE Karras', "Give sampler: 'dpmpp_sde', schedule: 'karras'"],
+    ['LMS', "Give sampler: 'lms'"],
+    ['DPM2 a Karras', "Give sampler: 'dpm_2_ancestral', schedule: 'karras'"],
+    ['dpmpp_3m_sde_gpu', "Give sampler: 'dpmpp_3m_sde'"],
+    ['DPM fast', "It is not in this version; the nearest is sampler: 'dpmpp_2m'"],
   ] as const)
     test.match(
       failure(() => settingsOf({ sampler })),
@@ -250,6 +253,10 @@ t.test('what other tools call it is answered with the exact options', async (tes
   test.match(
     failure(() => settingsOf({ schedule: 'Karras' })),
     { code: 'OPTION_UNKNOWN', hint: "Give schedule: 'karras'" },
+  );
+  test.match(
+    failure(() => settingsOf({ schedule: 'SGM Uniform' })),
+    { code: 'OPTION_UNKNOWN', hint: "Give schedule: 'sgm_uniform'" },
   );
   test.equal(foreignName('sampler', 'constructor'), undefined);
 });
