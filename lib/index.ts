@@ -60,6 +60,7 @@ export { version } from './run/version.js';
 export { type Prediction, type SigmaSchedule, type Spacing, schedules } from './schedulers/config.js';
 export { type Sampler, samplers } from './schedulers/index.js';
 export { type ForeignName, foreignName } from './schedulers/names.js';
+export type { BatchNoise, NoiseConvention, RngDtype } from './schedulers/noise.js';
 export type { Logger, Warning } from './warnings.js';
 export type { AddTextEmbeddingOptions } from './words/options.js';
 export type { TextEmbedding, TextEmbeddingInfo } from './words/text-embedding.js';

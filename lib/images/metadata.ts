@@ -66,6 +66,10 @@ export interface RunRecord {
   readonly size?: unknown;
   readonly init?: InitRecord;
   readonly noise: string;
+  readonly rngDtype?: string;
+  readonly batchNoise?: string;
+  /** Its place in the one draw of all pictures of the run. */
+  readonly batch?: { readonly index: number; readonly count: number };
   /** `cpu`, `cuda:0` … */
   readonly device: string;
   readonly dtype: string;

@@ -2,6 +2,7 @@
 import type { ControlInput } from './control-types.js';
 import type { Card, Dtype } from './device-types.js';
 import type { InitEngine, SampleInit } from './init-types.js';
+import type { NoiseBatch, NoiseSpec } from './noise-spec.js';
 import type { DetectedFace } from './picture-types.js';
 import type { RegionMask } from './region-mask.js';
 import type { CallOptions, Pixels, Stop, Tensor } from './values.js';
@@ -145,8 +146,8 @@ export interface SampleSpec extends CallOptions {
   readonly guidanceScale: number;
   readonly guidanceRescale: number;
   readonly seed: bigint;
-  /** Picture `index` of a draw of `count` from one generator; 0 of 1 for a generator of its own. */
-  readonly batch?: { readonly index: number; readonly count: number };
+  readonly noise?: NoiseSpec;
+  readonly batch?: NoiseBatch;
   readonly prompts: readonly {
     readonly adapter: NetworkHandle;
     readonly tokens: Tensor; // [1, 1, T, D]

@@ -15,6 +15,13 @@ import { MAX_PROMPT_CHARS, type PromptSyntax } from '../prompt/index.js';
 import type { Prediction, SigmaSchedule, Spacing } from '../schedulers/config.js';
 import type { Sampler } from '../schedulers/index.js';
 import { foreignNameHint } from '../schedulers/names.js';
+import {
+  type BatchNoise,
+  type NoiseConvention,
+  type NoiseSettings,
+  noiseSettings,
+  type RngDtype,
+} from '../schedulers/noise.js';
 import type { JobEvent } from './job.js';
 import { type SizeOptions, sizesOf } from './sizes.js';
 
@@ -63,6 +70,15 @@ export interface GenerateOptions {
   readonly zeroSnr?: boolean;
   /** η, of TCD γ: how much fresh noise each step gets, 0…1. Default: 0 for DDIM, 0.3 for TCD, 1 for ancestral and SDE samplers. */
   readonly eta?: number;
+  /**
+   * Whose random numbers a seed gives. `comfyui` draws all pictures at once and the noise of steps as a card does; it and
+   * `a1111` also multiply the initial noise as those tools do. Default `torch-cpu`.
+   */
+  readonly noise?: NoiseConvention;
+  /** The number type that noise is drawn in, for parity with runs in half precision. Default `f32`. */
+  readonly rngDtype?: RngDtype;
+  /** `per-image`: picture i has seed + i; `single`: all are one draw. Default: per-image, with noise comfyui single. */
+  readonly batchNoise?: BatchNoise;
   /** Layers of the text encoder left out, for both prompts or as `[prompt, negativePrompt]`. Default 0. */
   readonly clipSkip?: number | readonly [number, number];
   /** What SDXL is told of the picture's size. Default: the picture's. */
@@ -107,7 +123,7 @@ const own = {
 };
 
 /** The options of a run with every default filled in. */
-export interface RunSettings {
+export interface RunSettings extends NoiseSettings {
   readonly prompt: string;
   readonly negativePrompt: string | undefined;
   readonly prompt2: string | undefined;
@@ -199,6 +215,11 @@ export const runSettings = (
     const found = references.length + faces.length;
     throw expectedFor('OPTION_RANGE', 'faces', `at most ${most} entries of references and faces together`, found);
   }
+  const noise = noiseSettings(
+    given.noise ?? defaultOf(GENERATE, 'noise'),
+    given.rngDtype ?? defaultOf(GENERATE, 'rngDtype'),
+    given.batchNoise,
+  );
   const ownSampler = given.sampler === undefined || given.sampler === defaults.sampler;
   return {
     prompt: given.prompt,
@@ -212,7 +233,7 @@ export const runSettings = (
     guidanceScale: given.guidanceScale ?? defaults.guidanceScale,
     guidanceRescale: given.guidanceRescale ?? defaultOf(GENERATE, 'guidanceRescale'),
     seeds: Array.from({ length: given.count ?? defaultOf(GENERATE, 'count') }, (_, i) =>
-      BigInt.asUintN(64, first + BigInt(i)),
+      noise.batchNoise === 'single' ? first : BigInt.asUintN(64, first + BigInt(i)),
     ),
     sampler: given.sampler ?? defaults.sampler,
     schedule: given.schedule ?? (ownSampler ? defaults.schedule : undefined),
@@ -220,6 +241,7 @@ export const runSettings = (
     prediction: given.prediction,
     zeroSnr: given.zeroSnr,
     eta: given.eta,
+    ...noise,
     clipSkip: typeof skip === 'number' ? [skip, skip] : skip,
     size: sizesOf(given.size),
     init: initOf(given.init),

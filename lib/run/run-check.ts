@@ -15,6 +15,7 @@ import { type Choice, chosenOne } from '../options/attached.js';
 import { expectedFor } from '../options/check.js';
 import { type LoraUse, type ParsedPrompt, type PromptWord, parsePrompt } from '../prompt/index.js';
 import { schedule, traitsOf } from '../schedulers/index.js';
+import { initialOf } from '../schedulers/noise.js';
 import { type Logger, type Warn, type Warning, warner } from '../warnings.js';
 import type { RunSettings } from './options.js';
 import type { Run } from './request.js';
@@ -146,7 +147,7 @@ export const checkedRun = (
   const asked = { loras: settings.loras, uses: lorasOf(prompts), references };
   const plan = loraPlan({ loras, adapters, companions }, asked, warn);
   const strength = strengthOf(settings.init, model.isXl);
-  const options = { schedule: sigmas, spacing, prediction, zeroSnr, eta };
+  const options = { schedule: sigmas, spacing, prediction, zeroSnr, eta, initial: initialOf(settings.noise) };
   const table = scheduleAt(strength, (share) =>
     schedule(sampler, model.scheduler, settings.steps, { ...options, strength: share }),
   );

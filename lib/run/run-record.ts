@@ -8,6 +8,7 @@ import { CONTROL } from '../options/table/control.js';
 import { GENERATE } from '../options/table/generate.js';
 import { REFERENCE } from '../options/table/reference.js';
 import type { PromptWord } from '../prompt/index.js';
+import type { RunSettings } from './options.js';
 import type { Run, RunContext } from './request.js';
 import { version } from './version.js';
 
@@ -19,12 +20,16 @@ interface Resolved {
   readonly init: ResolvedInit | undefined;
 }
 
+/** A picture's place in the one draw of all; nothing where each has a generator of its own. */
+export const batchOf = ({ batchNoise, seeds }: RunSettings, index: number) =>
+  batchNoise === 'single' && seeds.length > 1 ? { batch: { index, count: seeds.length } } : {};
+
 /** How one picture was made. */
 export const recordOf = (
   run: Run,
   { host, model }: Pick<RunContext, 'host' | 'model'>,
   { references: resolved, controls, words, init }: Resolved,
-  seed: bigint,
+  { index, seed }: { readonly index: number; readonly seed: bigint },
 ): RunRecord => {
   const { settings } = run;
   const references = run.references.map(({ settings: reference, adapter }, i) => {
@@ -61,7 +66,7 @@ export const recordOf = (
     version: 1,
     package: `node-ip-adapter ${version}`,
     ...fields,
-    noise: 'torch-cpu',
+    ...batchOf(settings, index),
     device: host.device,
     dtype: host.engine.info.dtype,
     model: { name: model.name, family: model.family },

@@ -7,9 +7,10 @@ import { type ResolvedInit, resolveInit } from '../init/resolve.js';
 import { native } from '../native/native.js';
 import type { SampleRow, SampleSpec, Tensor, TextInput } from '../native/types.js';
 import { type Chunk, chunksOf, equalized, type PromptWord } from '../prompt/index.js';
+import { generatorsOf } from '../schedulers/noise.js';
 import type { GenerateResult, JobControl, Timings } from './job.js';
 import type { Run, RunContext } from './request.js';
-import { recordOf } from './run-record.js';
+import { batchOf, recordOf } from './run-record.js';
 import { timeIds } from './sizes.js';
 
 interface Encoded {
@@ -122,7 +123,7 @@ const sampleSpec = (
   text: EncodedPrompts,
   { prompts, controls }: Pick<SampleSpec, 'prompts' | 'controls'>,
   init: ResolvedInit | undefined,
-  seed: bigint,
+  picture: { readonly index: number; readonly seed: bigint },
 ): SampleSpec => {
   const { settings, schedule } = run;
   const { width, height } = settings;
@@ -141,7 +142,9 @@ const sampleSpec = (
     ...(model.isXl && negative ? { negativePooled: negative.pooled!, negativeTimeIds: sizes.negative } : {}),
     guidanceScale: settings.guidanceScale,
     guidanceRescale: settings.guidanceRescale,
-    seed,
+    seed: picture.seed,
+    noise: generatorsOf(settings),
+    ...batchOf(settings, picture.index),
     prompts,
     ...(controls && controls.length > 0 && { controls }),
     stop,
@@ -195,7 +198,7 @@ export const draw = async (run: Run, context: RunContext): Promise<GenerateResul
   for (const [index, seed] of settings.seeds.entries()) {
     const { latents } = await native(
       host.engine.sample(
-        sampleSpec(run, context, text, steering, init, seed),
+        sampleSpec(run, context, text, steering, init, { index, seed }),
         stepEvents(run, index, encoded, control),
       ),
     );
@@ -207,7 +210,7 @@ export const draw = async (run: Run, context: RunContext): Promise<GenerateResul
     const image = new GeneratedImage(
       pixels,
       seed,
-      recordOf(run, context, { references: resolved, controls, words: text.words, init }, seed),
+      recordOf(run, context, { references: resolved, controls, words: text.words, init }, { index, seed }),
       settings.metadata,
     );
     images.push(image);

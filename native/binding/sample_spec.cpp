@@ -101,6 +101,25 @@ void add_controls(const Napi::Object& o, SampleSpec& spec) {
   }
 }
 
+template <typename T>
+T one_of(const Napi::Object& object, const char* name, std::optional<T> (*known)(std::string_view),
+         std::string_view names) {
+  const std::string text = text_of(object, name);
+  const std::optional<T> found = known(text);
+  const std::string option = std::string("noise.") + name;
+  if (!found)
+    fail(Code::OPTION_RANGE, "Expected " + std::string(names) + " for " + option + " but received " + quoted(text),
+         "pass one of them", {{"option", option}});
+  return *found;
+}
+
+NoiseRule to_noise(const Napi::Object& o) {
+  NoiseRule rule{one_of(o, "source", noise_source, kNoiseSources), std::nullopt,
+                 one_of(o, "type", noise_type, kNoiseTypes)};
+  if (!o.Get("steps").IsUndefined()) rule.steps = one_of(o, "steps", noise_source, kNoiseSources);
+  return rule;
+}
+
 // Whatever lib checked is checked again where it would be read out of bounds.
 void check(const SampleSpec& spec) {
   const SampleRequest& r = spec.request;
@@ -164,6 +183,7 @@ SampleSpec to_sample_spec(const Napi::Value& value) {
   if (!seed.IsBigInt()) fail(Code::OPTION_TYPE, "Expected a BigInt for seed", "pass a BigInt", {{"option", "seed"}});
   bool lossless = false;
   r.seed = seed.As<Napi::BigInt>().Uint64Value(&lossless);
+  if (const Napi::Value noise = o.Get("noise"); !noise.IsUndefined()) r.noise = to_noise(object_of(noise, "noise"));
   if (const Napi::Value batch = o.Get("batch"); batch.IsObject()) {
     r.batch_count = whole(batch.As<Napi::Object>(), "count", 1, 64);
     r.batch_index = whole(batch.As<Napi::Object>(), "index", 0, static_cast<double>(r.batch_count - 1));

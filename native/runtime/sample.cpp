@@ -1,7 +1,6 @@
 #include "runtime/sample.h"
 
 #include "core/error.h"
-#include "core/random.h"
 #include "runtime/feed.h"
 
 namespace ipa {
@@ -11,28 +10,35 @@ namespace {
 // Normal numbers for one picture of a draw of `count`, turned from the reference's [C, h, w] order to NHWC.
 class Noise {
  public:
-  Noise(uint64_t seed, int64_t index, int64_t count, const Shape& x)
-      : generator_(seed), index_(index), shape_(x), drawn_(static_cast<size_t>(count * x.size())) {}
-
-  void operator()(std::span<float> out) {
-    generator_.randn(std::span<float>(drawn_));
-    turn(drawn_.data() + index_ * shape_.size(), out);
+  Noise(const SampleRequest& r, const Shape& x)
+      : initial_(normals_of(r.noise.source, r.noise.type, r.seed)),
+        index_(r.batch_index),
+        shape_(x),
+        drawn_(static_cast<size_t>(r.batch_count * x.size())) {
+    if (r.noise.steps) steps_ = normals_of(*r.noise.steps, r.noise.type, r.seed);
   }
+
+  void initial(std::span<float> out) { draw(initial_, out); }
+  void operator()(std::span<float> out) { draw(steps_ ? steps_ : initial_, out); }
   // Of a picture that all of the draw share.
   void alone(std::span<float> out) {
     const std::span<float> one = std::span(drawn_).first(out.size());
-    generator_.randn(one);
+    initial_(one);
     turn(one.data(), out);
   }
 
  private:
+  void draw(const Normals& normals, std::span<float> out) {
+    normals(drawn_);
+    turn(drawn_.data() + index_ * shape_.size(), out);
+  }
   void turn(const float* from, std::span<float> out) const {
     const int64_t pixels = shape_.tokens();
     for (int64_t c = 0; c < shape_.c; ++c)
       for (int64_t p = 0; p < pixels; ++p) out[static_cast<size_t>(p * shape_.c + c)] = from[c * pixels + p];
   }
 
-  TorchCpuGenerator generator_;
+  Normals initial_, steps_;
   int64_t index_;
   Shape shape_;
   std::vector<float> drawn_;
@@ -89,9 +95,9 @@ std::vector<float> scales(const SampleRequest& r, const UNetRun& run, const Cont
 Tensor sample(Network& unet, const UNetConfig& config, const SampleRequest& r, const SampleEvents& events,
               const StopFlag& stop) {
   const Shape latent{1, r.height, r.width, config.out_channels};
-  Noise noise(r.seed, r.batch_index, r.batch_count, latent);
+  Noise noise(r, latent);
   const Start start(r.init, latent,
-                    {[&](std::span<float> out) { noise.alone(out); }, [&](std::span<float> out) { noise(out); }});
+                    {[&](std::span<float> out) { noise.alone(out); }, [&](std::span<float> out) { noise.initial(out); }});
   Tensor x = start.x();
   if (r.rows.empty()) return x;
   UNetRequest told = unet_request(config, r);

@@ -3,6 +3,7 @@
 #include <functional>
 #include <optional>
 
+#include "core/noise.h"
 #include "runtime/control_run.h"
 #include "runtime/start.h"
 #include "runtime/step_row.h"
@@ -28,6 +29,7 @@ struct SampleRequest {
   std::vector<float> time_ids, negative_time_ids;
   double guidance_scale = 1, guidance_rescale = 0;
   uint64_t seed = 0;
+  NoiseRule noise = {};
   // trap: torch's numbers depend on how many are drawn at once; a batch from one generator draws all its pictures.
   int64_t batch_index = 0, batch_count = 1;
   std::vector<SamplePrompt> prompts;

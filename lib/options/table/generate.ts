@@ -1,6 +1,7 @@
 import { promptSyntaxes } from '../../prompt/index.js';
 import { predictions, schedules, spacings } from '../../schedulers/config.js';
 import { samplers } from '../../schedulers/index.js';
+import { batchNoises, noises, rngDtypes } from '../../schedulers/noise.js';
 import { MODEL_DEFAULTS } from '../defaults.js';
 import { group } from '../row.js';
 
@@ -183,6 +184,33 @@ export const GENERATE = group({
       says: 'How much fresh noise each step gets: η, of TCD γ',
       record: true,
     },
+    noise: {
+      type: 'choice',
+      names: noises,
+      default: 'torch-cpu',
+      flag: '--noise <name>',
+      acts: 'noise',
+      says: 'Whose random numbers a seed gives: those of torch on a CPU or an NVIDIA card, of A1111 or of ComfyUI',
+      record: true,
+    },
+    rngDtype: {
+      type: 'choice',
+      names: rngDtypes,
+      default: 'f32',
+      flag: '--rng-dtype <name>',
+      acts: 'noise',
+      says: 'The number type that noise is drawn in; legacy as torch did up to 2025',
+      record: true,
+    },
+    batchNoise: {
+      type: 'choice',
+      names: batchNoises,
+      default: { otherwise: 'per-image, with noise comfyui single' },
+      flag: '--batch-noise <name>',
+      acts: 'noise',
+      says: 'Whether picture i has the seed + i, or all pictures are one draw of the seed',
+      record: true,
+    },
     clipSkip: {
       type: 'special',
       expects: 'a whole number from 0 to 47, or two of them for prompt and negativePrompt',
@@ -296,5 +324,5 @@ export const GENERATE = group({
       says: 'Called with every event, in order; an error thrown there fails the run',
     },
   },
-  later: ['hires', 'preview', 'freeU', 'noise', 'rngDtype', 'batchNoise'],
+  later: ['hires', 'preview', 'freeU'],
 });
