@@ -11,18 +11,19 @@ import type { AddControlNetOptions } from './controls/options.js';
 import { abortError, StateError } from './errors.js';
 import type { FaceNetworks } from './faces/face.js';
 import { stem } from './files/files.js';
+import { PipelineLoras } from './loras/attached.js';
 import { Companions } from './loras/companions.js';
-import { Lora, loraHandle } from './loras/lora.js';
-import { type AddLoraOptions, loraSettings } from './loras/options.js';
+import type { Lora } from './loras/lora.js';
+import type { AddLoraOptions } from './loras/options.js';
 import { ModelWeights } from './loras/weights.js';
-import { changeable, openLora } from './models/lora-file.js';
+import { changeable } from './models/lora-file.js';
 import { loadModel, type Model } from './models/model.js';
 import { type LoadOptions, type LoadSettings, loadSettings } from './models/options.js';
 import { infoOf, type PipelineInfo } from './models/pipeline-info.js';
 import { watched } from './models/watched.js';
 import { Attaching } from './native/attaching.js';
 import { chooseDevice } from './native/choose-device.js';
-import { type EngineHost, type EngineOptions, released, startEngine, unlessAborted } from './native/engine.js';
+import { type EngineHost, type EngineOptions, startEngine, unlessAborted } from './native/engine.js';
 import { Shared } from './native/shared.js';
 import { freeName } from './options/attached.js';
 import { pathOf } from './options/schemas.js';
@@ -74,7 +75,7 @@ export class Pipeline {
   readonly #companions: Companions;
   readonly #queue: RunQueue;
   readonly #adapters = new Map<string, Adapter>();
-  readonly #loras = new Map<string, Lora>();
+  readonly #loras: PipelineLoras;
   readonly #words: AttachedWords;
   readonly #nets: ControlNets;
   readonly #jobs = new Set<JobControl>();
@@ -103,9 +104,20 @@ export class Pipeline {
     this.#attaching = new Attaching(host, this.#closing.signal, closedError);
     this.#warnings = warnings;
     this.#warn = warn;
+    const between = (work: () => Promise<void>): Promise<void> => this.#queue.between(work);
+    const [weights, companions, attaching] = [this.#weights, this.#companions, this.#attaching];
+    this.#loras = new PipelineLoras({
+      host,
+      networks: changeable(model),
+      weights,
+      companions,
+      attaching,
+      warn,
+      between,
+    });
     const { allowNonFinite } = settings;
-    const context = { host, unet: model.unet, allowNonFinite, attaching: this.#attaching, warn };
-    this.#nets = new ControlNets(context, (work) => this.#queue.between(work));
+    const context = { host, unet: model.unet, allowNonFinite, attaching, warn };
+    this.#nets = new ControlNets(context, between);
     parts.set(this, { host, model, weights: this.#weights });
   }
 
@@ -153,7 +165,7 @@ export class Pipeline {
     return infoOf(this.#host, this.#model, this.disposed ? undefined : attached, {
       adapters: [...this.#adapters.keys()],
       controlNets: [...this.#nets.byName.keys()],
-      loras: [...this.#loras.keys()],
+      loras: [...this.#loras.byName.keys()],
       textEmbeddings: this.#words.names,
       warnings: [...this.#warnings],
     });
@@ -218,23 +230,8 @@ export class Pipeline {
    */
   async addLora(file: string, options: AddLoraOptions = {}): Promise<Lora> {
     const path = pathOf(file, 'file');
-    const settings = loraSettings(options);
-    const name = settings.name ?? stem(path);
-    this.#checkName('LoRA', name, this.#loras);
-    return this.#attaching.load(settings.signal, async (stop) => {
-      const handle = await openLora(this.#host, changeable(this.#model), path, stop);
-      for (const { code, message } of handle.info.warnings) this.#warn(code, message);
-      const lora = new Lora(name, settings, handle, (it) => this.#detachLora(it));
-      await this.#companions.join(lora, stop);
-      return {
-        handle: lora,
-        keep: () => {
-          this.#checkName('LoRA', name, this.#loras);
-          this.#loras.set(name, lora);
-        },
-        drop: () => this.#companions.leave(lora),
-      };
-    });
+    if (this.disposed) throw closedError();
+    return this.#loras.add(path, options);
   }
 
   /**
@@ -279,7 +276,7 @@ export class Pipeline {
         model: this.#model,
         adapters: this.#adapters,
         controlNets: this.#nets.byName,
-        loras: this.#loras,
+        loras: this.#loras.byName,
         companions: this.#companions,
         words: this.#words.words,
       };
@@ -333,23 +330,9 @@ export class Pipeline {
     this.#adapters.delete(adapter.name);
     this.#companions.leave(adapter);
     return this.#queue.between(async () => {
-      if (lora && this.#weights.uses(lora.deltas)) await this.#restore();
+      if (lora && this.#weights.uses(lora.deltas)) await this.#weights.restore();
       free();
     });
-  }
-
-  #detachLora(lora: Lora): Promise<void> {
-    this.#loras.delete(lora.name);
-    this.#companions.leave(lora);
-    return this.#queue.between(async () => {
-      if (this.#weights.uses(loraHandle(lora))) await this.#restore();
-    });
-  }
-
-  /** The weights of the file again. */
-  async #restore(): Promise<void> {
-    const stop = this.#host.stop();
-    await this.#weights.set([], stop).finally(() => released(this.#host, stop));
   }
 
   async #end(drain: boolean): Promise<void> {
@@ -358,7 +341,7 @@ export class Pipeline {
     await this.#attaching.ended();
     await this.#queue.idle();
     const nets = this.#nets.byName.values();
-    const all = [...this.#adapters.values(), ...this.#loras.values(), ...this.#words.handles, ...nets];
+    const all = [...this.#adapters.values(), ...this.#loras.byName.values(), ...this.#words.handles, ...nets];
     for (const handle of all) await handle.dispose();
     this.#model.dispose();
     this.#host.close();

@@ -1,6 +1,6 @@
 import { changeable } from '../models/lora-file.js';
 import type { Model } from '../models/model.js';
-import type { EngineHost } from '../native/engine.js';
+import { type EngineHost, released } from '../native/engine.js';
 import { native } from '../native/native.js';
 import type { DeltaSource, NetworkHandle, Stop } from '../native/types.js';
 
@@ -54,7 +54,10 @@ export class ModelWeights {
   readonly #unet: NetworkWeights;
   readonly #text: readonly NetworkWeights[];
 
+  readonly #host: EngineHost;
+
   constructor(host: EngineHost, model: Pick<Model, 'unet' | 'text'>) {
+    this.#host = host;
     const [unet, ...text] = changeable(model).map((network) => new NetworkWeights(host, network));
     this.#unet = unet!;
     this.#text = text;
@@ -68,6 +71,12 @@ export class ModelWeights {
         .filter(({ lora, strength }) => strength !== 0 && changes(lora, isText));
     await this.#unet.set(acting(false), stop);
     for (const text of this.#text) await text.set(acting(true), stop);
+  }
+
+  /** The weights of the files again. */
+  async restore(): Promise<void> {
+    const stop = this.#host.stop();
+    await this.set([], stop).finally(() => released(this.#host, stop));
   }
 
   /** Whether a delta is merged in now, or may be. */
