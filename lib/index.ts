@@ -36,12 +36,15 @@ export {
 } from './errors.js';
 export { type Face, FaceAnalyzer } from './faces/face.js';
 export type { AnalyzerOptions, FaceFiles, IdentityOptions, PickFace } from './faces/options.js';
+export type { PlannedFile, PullEvent, PullOptions, PullPlan } from './hub/options.js';
 export type { GeneratedImage, OutputFormat } from './images/generated-image.js';
 export type { ImageOptions, MoreFormat } from './images/limits.js';
 export { type InitRecord, type Metadata, type NoiseRecord, type RunRecord, readMetadata } from './images/metadata.js';
 export type { ImageSource, RawImage } from './images/source.js';
 export type { InitOptions } from './init/options.js';
+export type { CachedModel } from './inspect/cached.js';
 export { type InspectedVariant, type Inspection, inspect } from './inspect/inspect.js';
+export { models, type NamedModel } from './inspect/models.js';
 export type { Lora, LoraInfo } from './loras/lora.js';
 export type { AddLoraOptions, RunLora } from './loras/options.js';
 export { type DefaultModel, defaultModel } from './models/default-model.js';

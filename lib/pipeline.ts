@@ -11,6 +11,7 @@ import type { AddControlNetOptions } from './controls/options.js';
 import { abortError, StateError } from './errors.js';
 import type { FaceNetworks } from './faces/face.js';
 import { stem } from './files/files.js';
+import { located } from './hub/names.js';
 import { PipelineLoras } from './loras/attached.js';
 import { Companions } from './loras/companions.js';
 import type { Lora } from './loras/lora.js';
@@ -122,7 +123,7 @@ export class Pipeline {
   }
 
   /**
-   * Loads a diffusers folder, or one Stable Diffusion checkpoint file (.safetensors, .ckpt).
+   * Loads a diffusers folder, one checkpoint file (.safetensors, .ckpt), or by its name what `models.pull` has fetched.
    *
    * @example
    * const pipe = await Pipeline.load('/models/sd15', { onProgress: ({ part, bytes, totalBytes }) => console.log(part, bytes / totalBytes) })
@@ -136,9 +137,9 @@ export class Pipeline {
     path: string,
     options: LoadOptions,
   ): Promise<Pipeline> {
-    const file = pathOf(path, 'path');
     const settings = loadSettings(options);
     if (settings.signal?.aborted) throw abortError(settings.signal.reason);
+    const file = await located(pathOf(path, 'path'));
     const warnings: Warning[] = [];
     const warn = warner((warning) => warnings.push(warning), settings.logger, settings.strict);
     const place = await unlessAborted(settings.signal, abortError, chooseDevice(settings.device, warn));
@@ -184,7 +185,7 @@ export class Pipeline {
    */
   async addAdapter(file: string, options: AddAdapterOptions = {}): Promise<Adapter> {
     const path = pathOf(file, 'file');
-    const settings = adapterSettings(options);
+    const settings = adapterSettings(options, stem(path));
     this.#checkName('adapter', settings.name ?? stem(path), this.#adapters);
     return this.#attaching.load(settings.signal, async (stop) => {
       const context = {
@@ -197,7 +198,7 @@ export class Pipeline {
         encoders: this.#encoders,
         faces: this.#faces,
       };
-      const { parts: own, info } = await attach(context, path, settings, stop);
+      const { parts: own, info } = await attach(context, await located(path), settings, stop);
       const adapter = new Adapter(own, info, {
         detach: (it) => this.#detachAdapter(it),
         encode: (it, how) => this.#encode(it, how),
@@ -258,8 +259,7 @@ export class Pipeline {
   }
 
   /**
-   * Draws pictures. The job that is returned can be awaited for the result and followed with `for await`; runs wait for
-   * each other in the order of their calls.
+   * Draws pictures, in the order of the calls. The job can be awaited for the result and followed with `for await`.
    *
    * @example
    * const { images, seeds } = await pipe.generate({ prompt: 'portrait of a man', references: [{ image: 'him.png' }] })

@@ -4,6 +4,8 @@ import { z } from 'zod';
 import { ModelFileError, ModelMismatchError, quoted } from '../errors.js';
 import { isFile, kindAt, readJson } from '../files/files.js';
 import { weightsIn } from '../files/weights.js';
+import { catalogRow } from '../hub/catalog.js';
+import { cached, located, pullCommand } from '../hub/names.js';
 import type { EngineHost } from '../native/engine.js';
 import { native } from '../native/native.js';
 import type { FileInfo, NetworkHandle, Stop } from '../native/types.js';
@@ -25,6 +27,14 @@ const STD = [0.26862954, 0.26130258, 0.27577711];
 
 const MOST_FILES = 50; // of a clip_vision folder
 
+const ENCODERS = ['image-encoder-vit-h', 'image-encoder-vit-bigg'] as const;
+
+/** Encoders that were fetched by name. */
+const fetched = async (): Promise<string[]> => {
+  const found = await Promise.all(ENCODERS.map((name) => cached({ name, row: catalogRow(name) })));
+  return found.filter((place) => place !== undefined);
+};
+
 /** Where encoders are looked for, in order. */
 const places = async (adapter: string, modelFolder: string | undefined): Promise<string[]> => {
   const beside = dirname(adapter);
@@ -39,6 +49,7 @@ const places = async (adapter: string, modelFolder: string | undefined): Promise
       .slice(0, MOST_FILES)
       .map((name) => join(shelf, name)),
     ...(modelFolder === undefined ? [] : [join(modelFolder, 'image_encoder')]),
+    ...(await fetched()),
   ];
   return [...new Set(all)];
 };
@@ -46,12 +57,22 @@ const places = async (adapter: string, modelFolder: string | undefined): Promise
 const shapeOf = (info: FileInfo, names: readonly string[]): readonly number[] | undefined =>
   info.tensors.find((tensor) => names.includes(tensor.name))?.shape;
 
-interface Found {
-  readonly file: string;
+/** Widths of an encoder. */
+export interface EncoderWidths {
   /** Width of the hidden states, undefined when the file is no image encoder. */
   readonly hidden: number | undefined;
   readonly projection: number | undefined;
 }
+
+interface Found extends EncoderWidths {
+  readonly file: string;
+}
+
+/** The widths that a file's tensors tell. */
+export const encoderWidths = (info: FileInfo): EncoderWidths => ({
+  hidden: shapeOf(info, ['vision_model.embeddings.class_embedding', 'visual.class_embedding'])?.[0],
+  projection: shapeOf(info, ['visual_projection.weight'])?.[0] ?? shapeOf(info, ['visual.proj'])?.[1],
+});
 
 const describe = ({ hidden, projection }: Found, need: EncoderNeed): string => {
   if (hidden === undefined) return 'no CLIP image encoder';
@@ -59,7 +80,7 @@ const describe = ({ hidden, projection }: Found, need: EncoderNeed): string => {
   return width === undefined ? 'an encoder without a projection' : encoderName({ output: need.output, width });
 };
 
-const fits = ({ hidden, projection }: Found, need: EncoderNeed): boolean =>
+export const fits = ({ hidden, projection }: EncoderWidths, need: EncoderNeed): boolean =>
   hidden !== undefined && (need.output === 'image_embeds' ? projection : hidden) === need.width;
 
 /** The weights at a place and their widths, undefined when there is nothing. */
@@ -73,9 +94,7 @@ const look = async (host: EngineHost, place: string, stop: Stop): Promise<Found 
         : undefined;
   if (file === undefined) return undefined;
   const info = await native(host.engine.inspect(file, { stop }));
-  const hidden = shapeOf(info, ['vision_model.embeddings.class_embedding', 'visual.class_embedding'])?.[0];
-  const projection = shapeOf(info, ['visual_projection.weight'])?.[0] ?? shapeOf(info, ['visual.proj'])?.[1];
-  return { file, hidden, projection };
+  return { file, ...encoderWidths(info) };
 };
 
 const mismatch = (adapter: string, need: EncoderNeed, found: Found): ModelMismatchError => {
@@ -95,7 +114,7 @@ const chosen = async (
   given: string,
   stop: Stop,
 ): Promise<string> => {
-  const found = await look(host, given, stop);
+  const found = await look(host, await located(given), stop);
   if (!found) {
     throw new ModelMismatchError(
       'ADAPTER_ENCODER_MISSING',
@@ -129,12 +148,13 @@ const searched = async (
     seen.push({ place, found: found ? describe(found, need) : 'nothing' });
   }
   const wanted = encoderName(need);
+  const name = ENCODERS.find((it) => wanted.startsWith(it.endsWith('-h') ? 'ViT-H ' : 'ViT-bigG '));
   const from = dirname(adapter);
   const list = seen.map(({ place, found }) => `${relative(from, place)}: ${found}`).join('; ');
   throw new ModelMismatchError(
     'ADAPTER_ENCODER_MISSING',
     `No image encoder for ${quoted(adapter)} was found, it needs ${wanted}. From its folder, looked at ${list}`,
-    `Give the folder of ${wanted} as encoder`,
+    `Give the folder of ${wanted} as encoder${name ? `, or fetch it: ${pullCommand(name)}` : ''}`,
     { details: { adapter, expected: wanted, searched: seen } },
   );
 };

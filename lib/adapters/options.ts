@@ -13,7 +13,7 @@ import { checkPreset } from './presets.js';
  * await pipe.addAdapter('ip-adapter-plus_sd15.safetensors', { encoder: 'image_encoder', name: 'plus' })
  */
 export interface AddAdapterOptions {
-  /** Folder or file of the CLIP image encoder. Default: looked for beside the adapter and in the model's folder. */
+  /** Folder, file or name of the CLIP image encoder. Default: looked for beside the adapter, in the model's folder, then among fetched ones. */
   readonly encoder?: string;
   /** Face networks, for the FaceID variants and `cropFace`. */
   readonly face?: FaceFiles | FaceAnalyzer;
@@ -59,13 +59,14 @@ export interface AdapterSettings {
 const preset = z.string(ADAPTER.rows.preset.expects);
 const hash = z.string(ADAPTER.rows.sha256.expects).regex(/^[0-9a-f]{64}$/i, ADAPTER.rows.sha256.expects);
 
-export const adapterSettings = (options: unknown = {}): AdapterSettings => {
+/** `name` is the adapter's where the options give none. */
+export const adapterSettings = (options: unknown = {}, name?: string): AdapterSettings => {
   const given = readOptions(ADAPTER, options, { face: z.unknown(), preset, sha256: hash });
   checkPreset(given.preset);
   return {
     encoder: given.encoder,
     face: given.face,
-    name: given.name,
+    name: given.name ?? name,
     lora: given.lora,
     loraScale: given.loraScale ?? defaultOf(ADAPTER, 'loraScale'),
     version: given.version,

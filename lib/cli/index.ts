@@ -7,7 +7,9 @@ import { doctorCommand } from './doctor.js';
 import { generateCommand } from './generate.js';
 import { infoCommand } from './info.js';
 import { metadataCommand } from './metadata.js';
+import { modelsCommand } from './models.js';
 import { exitCodes, say } from './output.js';
+import { pullCommand } from './pull.js';
 
 const program = new Command('node-ip-adapter')
   .description('Portraits steered by text and reference pictures, on your own machine')
@@ -16,6 +18,8 @@ const program = new Command('node-ip-adapter')
   .addCommand(generateCommand())
   .addCommand(infoCommand())
   .addCommand(metadataCommand())
+  .addCommand(pullCommand())
+  .addCommand(modelsCommand())
   .addCommand(devicesCommand())
   .addCommand(doctorCommand())
   .addCommand(buildCommand());

@@ -1,6 +1,6 @@
 import cliProgress from 'cli-progress';
-import type { JobEvent } from '../index.js';
-import { say } from './output.js';
+import type { JobEvent, PullEvent } from '../index.js';
+import { bytesText, say } from './output.js';
 
 /** Shows how far a run is: a bar on a terminal, one line per ten percent elsewhere. */
 export interface Progress {
@@ -8,15 +8,18 @@ export interface Progress {
   readonly end: () => void;
 }
 
-const bar = (steps: number): Progress => {
-  const shown = new cliProgress.SingleBar({
-    format: 'drawing {bar} {value}/{total} steps',
+const emptyBar = (format: string): cliProgress.SingleBar =>
+  new cliProgress.SingleBar({
+    format,
     barCompleteChar: '█',
     barIncompleteChar: '░',
     hideCursor: true,
     clearOnComplete: false,
     stream: process.stderr,
   });
+
+const bar = (steps: number): Progress => {
+  const shown = emptyBar('drawing {bar} {value}/{total} steps');
   shown.start(steps, 0);
   return {
     event: (e) => {
@@ -40,6 +43,42 @@ const lines = (steps: number): Progress => {
   };
 };
 
+const hasBar = (): boolean => process.stderr.isTTY && !process.env.CI;
+
 /** `steps`: of all pictures together. */
-export const progress = (steps: number): Progress =>
-  process.stderr.isTTY && !process.env.CI ? bar(steps) : lines(steps);
+export const progress = (steps: number): Progress => (hasBar() ? bar(steps) : lines(steps));
+
+/** Shows how far a fetch is. */
+export interface PullProgress {
+  readonly event: (event: PullEvent) => void;
+  readonly end: () => void;
+}
+
+const pullBar = (): PullProgress => {
+  const shown = emptyBar('fetching {bar} {percentage} %, {done} of {all}, {file}');
+  let started = false;
+  return {
+    event: ({ bytes, totalBytes, file }) => {
+      const facts = { file, done: bytesText(bytes), all: bytesText(totalBytes) };
+      if (!started) shown.start(totalBytes, bytes, facts);
+      else shown.update(bytes, facts);
+      started = true;
+    },
+    end: () => shown.stop(),
+  };
+};
+
+const pullLines = (): PullProgress => {
+  let told = -1; // tenths
+  return {
+    event: ({ bytes, totalBytes }) => {
+      const tenths = totalBytes === 0 ? 10 : Math.floor((10 * bytes) / totalBytes);
+      if (tenths <= told) return;
+      told = tenths;
+      say(`fetching: ${told * 10} % of ${bytesText(totalBytes)}`);
+    },
+    end: () => {},
+  };
+};
+
+export const pullProgress = (): PullProgress => (hasBar() ? pullBar() : pullLines());

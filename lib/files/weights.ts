@@ -25,10 +25,14 @@ const compare = (a: Candidate, b: Candidate): number => {
   return at < 0 ? (a.name < b.name ? -1 : 1) : a.rank[at]! - b.rank[at]!;
 };
 
-/** The weight file (or index of shards) of a component's folder, by the names that it may have; undefined for none. */
-export const weightsIn = async (folder: string, bases: readonly string[]): Promise<string | undefined> => {
-  const names = await readdir(folder).catch(() => []);
+/** Of the files of a component's folder the weights (or index of shards), by the names that they may have; undefined for none. */
+export const bestWeights = (names: readonly string[], bases: readonly string[]): string | undefined => {
   const found = names.flatMap((name) => bases.flatMap((base, rank) => candidate(name, base, rank) ?? []));
-  const best = found.sort(compare)[0];
-  return best && join(folder, best.name);
+  return found.sort(compare)[0]?.name;
+};
+
+/** The path of the weights in a component's folder; undefined for none. */
+export const weightsIn = async (folder: string, bases: readonly string[]): Promise<string | undefined> => {
+  const best = bestWeights(await readdir(folder).catch(() => []), bases);
+  return best && join(folder, best);
 };

@@ -1,4 +1,5 @@
 import { stem } from '../files/files.js';
+import { located } from '../hub/names.js';
 import { openLora } from '../models/lora-file.js';
 import type { Attaching } from '../native/attaching.js';
 import type { EngineHost } from '../native/engine.js';
@@ -39,7 +40,7 @@ export class PipelineLoras {
     const name = settings.name ?? stem(path);
     freeName('LoRA', name, this.byName);
     return attaching.load(settings.signal, async (stop) => {
-      const handle = await openLora(host, networks, path, stop);
+      const handle = await openLora(host, networks, await located(path), stop);
       for (const { code, message } of handle.info.warnings) warn(code, message);
       const lora = new Lora(name, settings, handle, (it) => this.#detach(it));
       await companions.join(lora, stop);

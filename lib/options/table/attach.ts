@@ -10,10 +10,10 @@ export const ADAPTER = group({
   rows: {
     encoder: {
       type: 'path',
-      default: { otherwise: "looked for beside the adapter and in the model's folder" },
+      default: { otherwise: "looked for beside the adapter, in the model's folder, then among fetched ones" },
       flag: '--encoder <path>',
       acts: 'reference',
-      says: 'Folder or file of the CLIP image encoder',
+      says: 'Folder, file or name of the CLIP image encoder',
     },
     face: {
       type: 'special',

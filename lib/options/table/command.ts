@@ -10,7 +10,7 @@ export const COMMAND = group({
       default: { otherwise: 'the bundled family' },
       flag: '--model <path>',
       acts: 'load',
-      says: 'A diffusers folder or one .safetensors or .ckpt file',
+      says: 'A diffusers folder, one .safetensors or .ckpt file, or the name of a fetched model',
     },
     lora: {
       type: 'path',

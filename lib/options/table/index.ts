@@ -8,6 +8,7 @@ import { GENERATE } from './generate.js';
 import { INIT } from './init.js';
 import { IMAGES, LOAD, MEMORY } from './load.js';
 import { NEGATIVE_NOISE } from './negative.js';
+import { PULL } from './pull.js';
 import { REFERENCE } from './reference.js';
 import { NEGATIVE_SIZE, SIZE } from './size.js';
 import { INSPECT, TO_FILE } from './small.js';
@@ -38,5 +39,6 @@ export const TABLE = {
   identity: IDENTITY,
   toFile: TO_FILE,
   inspect: INSPECT,
+  pull: PULL,
   command: COMMAND,
 } as const satisfies Record<string, Group>;
