@@ -242,10 +242,19 @@ t.test('answers that are no hub’s', async (test) => {
 });
 
 t.test('the token goes to the hub and to nobody else', async (test) => {
-  const { hub, pull } = await place(test);
+  const { hub, pull, failure } = await place(test);
   process.env.HF_TOKEN = 'of any form';
   hub.repositories.set(REPOSITORY, adapters);
   await pull('plus-sd15');
+  // a list that goes on at another host
+  hub.repositories.set('someone/list', { files: {} });
+  const json = { 'content-type': 'application/json' };
+  hub.faults = [
+    { match: /tree/, times: 1, act: status(200, { ...json, link: `<${hub.storeUrl}/next?page=2>; rel="next"` }, '[]') },
+    { match: /^\/next/, times: 1, act: status(200, json, '[]') },
+  ];
+  test.match(await failure('someone/list'), { code: 'MODEL_FORMAT_UNSUPPORTED' });
+  test.same(hub.asked.at(-1), { url: '/next?page=2', range: undefined, token: undefined, host: 'store' });
   for (const { url, host, token } of hub.asked)
     test.equal(token, host === 'hub' ? 'Bearer of any form' : undefined, url);
   test.ok(hub.asked.some(({ host }) => host === 'store'));

@@ -54,6 +54,10 @@ export class FakeHub {
     return `http://127.0.0.1:${(this.#hub.address() as AddressInfo).port}`;
   }
 
+  get storeUrl(): string {
+    return `http://127.0.0.1:${(this.#store.address() as AddressInfo).port}`;
+  }
+
   /** Requests for bytes of files. */
   get fetched(): Asked[] {
     return this.asked.filter(({ url, host }) => host === 'store' || /\/resolve\/.*\.(?:json|txt)/.test(url));
@@ -110,8 +114,7 @@ export class FakeHub {
         response.statusCode = 404;
         response.end();
       } else if (isLarge(path)) {
-        const { port } = this.#store.address() as AddressInfo;
-        response.writeHead(302, { location: `http://127.0.0.1:${port}/${name}/${path}?signature=secret` });
+        response.writeHead(302, { location: `${this.storeUrl}/${name}/${path}?signature=secret` });
         response.end();
       } else response.end(files[path]);
     }
@@ -119,8 +122,8 @@ export class FakeHub {
 
   #stored(request: IncomingMessage, response: ServerResponse): void {
     this.#note(request, 'store');
-    const [, name, path] = /^\/([^/]+\/[^/]+)\/(.*)\?/.exec(request.url!)!;
-    const bytes = this.repositories.get(name!)!.files[path!]!;
+    const [, name = '', path = ''] = /^\/([^/]+\/[^/]+)\/(.*)\?/.exec(request.url!) ?? [];
+    const bytes = this.repositories.get(name)?.files[path] ?? Buffer.alloc(0);
     if (this.#faulty(request, response, bytes)) return;
     sendPart(request, response, bytes);
   }
