@@ -96,8 +96,9 @@ Tensor sample(Network& unet, const UNetConfig& config, const SampleRequest& r, c
               const StopFlag& stop) {
   const Shape latent{1, r.height, r.width, config.out_channels};
   Noise noise(r, latent);
-  const Start start(r.init, latent,
-                    {[&](std::span<float> out) { noise.alone(out); }, [&](std::span<float> out) { noise.initial(out); }});
+  const Start start(
+      r.init, latent,
+      {[&](std::span<float> out) { noise.alone(out); }, [&](std::span<float> out) { noise.initial(out); }});
   Tensor x = start.x();
   if (r.rows.empty()) return x;
   UNetRequest told = unet_request(config, r);
