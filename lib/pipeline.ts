@@ -146,7 +146,7 @@ export class Pipeline {
     const host = start({ threads: settings.threads, dtype: settings.dtype, place, budget: settings.budget });
     try {
       const model = await watched(host, settings, (onProgress, stop) =>
-        loadModel(host, file, { allowNonFinite: settings.allowNonFinite, onProgress, stop }),
+        loadModel(host, file, { vae: settings.vae, allowNonFinite: settings.allowNonFinite, onProgress, stop }),
       );
       for (const { code, message } of model.warnings) warn(code, message);
       return new Pipeline(host, model, settings, warnings, warn);

@@ -8,7 +8,7 @@ const TAKEN_BY = {
   'Stable Diffusion checkpoint': 'It is a base model: Pipeline.load(file)',
   'SDXL checkpoint': 'It is a base model: Pipeline.load(file)',
   UNet: part('unet'),
-  VAE: part('vae'),
+  VAE: 'It is one part of a model: Pipeline.load(model, { vae: file })',
   'text encoder': part('text_encoder'),
   'image encoder': 'It belongs to an adapter: pipe.addAdapter(file, { encoder })',
   'IP-Adapter': 'Attach it to a base model: pipe.addAdapter(file)',
@@ -22,11 +22,16 @@ type Kind = keyof typeof TAKEN_BY;
 
 type Refusal = [message: string, hint: string, more: { details: Record<string, unknown> }];
 
-/** What each of the four calls takes, and its error for anything else. */
+/** What each call and option takes, and its error for anything else. */
 const CALLS = {
   load: {
     what: 'base model',
     kinds: ['Stable Diffusion checkpoint', 'SDXL checkpoint'],
+    refuse: (...given: Refusal) => new ModelFileError('MODEL_FORMAT_UNSUPPORTED', ...given),
+  },
+  vae: {
+    what: 'VAE',
+    kinds: ['VAE', 'Stable Diffusion checkpoint', 'SDXL checkpoint'],
     refuse: (...given: Refusal) => new ModelFileError('MODEL_FORMAT_UNSUPPORTED', ...given),
   },
   addAdapter: {

@@ -9,7 +9,8 @@ import { GENERATE } from '../options/table/generate.js';
 import { REFERENCE } from '../options/table/reference.js';
 import type { ClipTokenizer } from '../prompt/index.js';
 import { type SchedulerConfig, samplerOf } from '../schedulers/index.js';
-import { modelFiles, type Part } from './model-files.js';
+import { externalVae } from './external-vae.js';
+import { type ModelFiles, modelFiles, type Part } from './model-files.js';
 import type { LoadEvent, ModelDefaults } from './options.js';
 
 /** A text encoder with its tokenizer. */
@@ -45,10 +46,27 @@ export interface Model {
 const SCALING = { sd15: 0.18215, sdxl: 0.13025 }; // source: diffusers, where a file does not say
 
 export interface LoadModelOptions {
+  /** Path of another VAE. */
+  readonly vae?: string | undefined;
   readonly allowNonFinite: boolean;
   readonly onProgress: ((event: LoadEvent) => void) | undefined;
   readonly stop: Stop;
 }
+
+/** What latents are divided by before the VAE: a tiny autoencoder takes them as they are. */
+const scalingOf = (vae: NetworkInfo, part: Part, files: ModelFiles, family: keyof typeof SCALING): number => {
+  if (vae.tiny) return 1;
+  const own = part === files.vae ? files.scalingFactor : part.config?.scaling_factor;
+  return typeof own === 'number' && own > 0 ? own : SCALING[family];
+};
+
+const encoderAlone = (path: string): ModelFileError =>
+  new ModelFileError(
+    'MODEL_FORMAT_UNSUPPORTED',
+    `${quoted(path)} is the encoder of a tiny autoencoder alone`,
+    'Give its decoder (taesd_decoder), or the file that has both',
+    { details: { path } },
+  );
 
 /** Whether the UNet reads a mask and the masked picture beside the latents, as inpainting models do. */
 const readsMask = (path: string, { inChannels }: NetworkInfo, latents: number): boolean => {
@@ -78,7 +96,9 @@ export const loadModel = async (host: EngineHost, path: string, options: LoadMod
   };
   try {
     const unet = await open('unet', files.unet);
-    const vae = await open('vae', files.vae);
+    const vaePart = options.vae === undefined ? files.vae : await externalVae(host, options.vae, stop);
+    const vae = await open('vae', vaePart);
+    if (vae.info.decodes === false) throw encoderAlone(options.vae ?? path);
     const isInpainting = readsMask(path, unet.info, vae.info.latentChannels ?? 4);
     const isXl = (unet.info.pooledWidth ?? 0) > 0;
     const text: TextTower[] = [];
@@ -103,7 +123,7 @@ export const loadModel = async (host: EngineHost, path: string, options: LoadMod
       vae,
       text,
       scheduler,
-      scalingFactor: files.scalingFactor ?? SCALING[family],
+      scalingFactor: scalingOf(vae.info, vaePart, files, family),
       factor,
       zeroNegative: isXl && files.zeroNegative,
       readsMask: isInpainting,

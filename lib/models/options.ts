@@ -52,6 +52,11 @@ export interface LoadOptions {
   readonly memory?: MemoryOptions;
   /** How pictures that come in are read. */
   readonly images?: ImageOptions;
+  /**
+   * File or folder of another VAE, in the names of diffusers or of a checkpoint file; or of a tiny autoencoder (TAESD, TAESDXL),
+   * which decodes in a fraction of the time, less finely. Default: the model's own.
+   */
+  readonly vae?: string;
   /** Some warnings become errors. Default false. */
   readonly strict?: boolean;
   /** Load weights with NaN or infinity in them. Default false. */
@@ -82,6 +87,7 @@ export interface LoadSettings {
   /** Bytes, or undefined: as many as the device has. */
   readonly budget: number | undefined;
   readonly images: ImageLimits;
+  readonly vae: string | undefined;
   readonly strict: boolean;
   readonly allowNonFinite: boolean;
   readonly logger: Logger | undefined;
@@ -108,6 +114,7 @@ export const loadSettings = (options: unknown = {}): LoadSettings => {
     maxPromptChars: given.maxPromptChars ?? defaultOf(LOAD, 'maxPromptChars'),
     budget: budgetOf(given.memory),
     images: imageLimitsOf(given.images),
+    vae: given.vae,
     strict: given.strict ?? defaultOf(LOAD, 'strict'),
     allowNonFinite: given.allowNonFinite ?? defaultOf(LOAD, 'allowNonFinite'),
     logger: given.logger,

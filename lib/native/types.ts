@@ -68,6 +68,9 @@ export interface NetworkInfo {
   /** vae, control */
   readonly factor?: number;
   readonly latentChannels?: number;
+  /** A tiny autoencoder: its latents are the scaled ones. */
+  readonly tiny?: boolean;
+  readonly decodes?: boolean;
   /** clip_text, clip_vision */
   readonly width?: number;
   readonly layers?: number;

@@ -42,7 +42,9 @@ Napi::Value EngineHandle::decode(const Napi::CallbackInfo& info) {
     const double factor = number_of(object_of(info[2], "options"), "scalingFactor");
     return post(info.Env(), info[2], info.Env().Undefined(),
                 [vae, latents = to_tensor(info[1], "latents"), factor](Job& job) -> Finish {
-                  auto image = std::make_shared<Image8>(ipa::decode(*vae->network, latents, factor, job.stop()));
+                  auto image =
+                      std::make_shared<Image8>(vae->tiny ? decode_tiny(*vae->network, latents, job.stop())
+                                                         : ipa::decode(*vae->network, latents, factor, job.stop()));
                   return [image](Napi::Env env) -> Napi::Value { return from_image(env, *image); };
                 });
   });

@@ -130,7 +130,10 @@ Napi::Value EngineHandle::encode(const Napi::CallbackInfo& info) {
     network_of(vae, NetworkKind::vae, "vae");
     const Napi::Object o = object_of(info[2], "options");
     Image8 image = to_image(info[1], "image");
-    const int factor = vae->vae.factor();
+    const int factor = vae->tiny ? TinyAutoencoderConfig::kFactor : vae->vae.factor();
+    if (vae->tiny && !vae->tiny->encodes)
+      fail(Code::MODEL_FORMAT_UNSUPPORTED, "the tiny autoencoder that was loaded has a decoder alone",
+           "begin with noise, or load the file that has both halves", {{"option", "init"}});
     if (image.width % factor != 0 || image.height % factor != 0)
       fail(Code::OPTION_RANGE,
            "Expected sides that are multiples of " + std::to_string(factor) + " but received " +
@@ -148,8 +151,9 @@ Napi::Value EngineHandle::encode(const Napi::CallbackInfo& info) {
     return post(info.Env(), o, info.Env().Undefined(),
                 [vae, image = std::move(image), hidden = std::move(hidden),
                  scaling = number_of(o, "scalingFactor")](Job& job) -> Finish {
-                  auto out =
-                      std::make_shared<Posterior>(ipa::encode(*vae->network, image, hidden, scaling, job.stop()));
+                  auto out = std::make_shared<Posterior>(
+                      vae->tiny ? encode_tiny(*vae->network, image, hidden, job.stop())
+                                : ipa::encode(*vae->network, image, hidden, scaling, job.stop()));
                   return [out](Napi::Env env) -> Napi::Value {
                     Napi::Object object = Napi::Object::New(env);
                     object.Set("mean", from_tensor(env, out->mean));

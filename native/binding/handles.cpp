@@ -103,8 +103,9 @@ Napi::Object network_info(Napi::Env env, const Loaded& loaded) {
       unet_info(env, loaded.unet, out);
       break;
     case NetworkKind::vae:
-      out.Set("factor", loaded.vae.factor());
-      out.Set("latentChannels", loaded.vae.latent_channels);
+      out.Set("factor", loaded.tiny ? TinyAutoencoderConfig::kFactor : loaded.vae.factor());
+      out.Set("latentChannels", loaded.tiny ? loaded.tiny->latent_channels : loaded.vae.latent_channels);
+      if (loaded.tiny) out.Set("tiny", true), out.Set("decodes", loaded.tiny->decodes);
       break;
     case NetworkKind::clip_text:
       out.Set("width", loaded.clip_text.width);

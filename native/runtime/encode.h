@@ -13,4 +13,7 @@ namespace ipa {
 Posterior encode(Network& vae, const Image8& image, std::span<const uint8_t> hidden, double scaling_factor,
                  const StopFlag& stop);
 
+// The same of a tiny autoencoder: its latents are the scaled ones, and have no spread.
+Posterior encode_tiny(Network& vae, const Image8& image, std::span<const uint8_t> hidden, const StopFlag& stop);
+
 }  // namespace ipa

@@ -26,6 +26,7 @@ TensorSource named(NetworkKind kind, const LoadRequest& request, TensorSource so
     case NetworkKind::unet:
       return request.ldm ? ldm_unet(std::move(source)) : std::move(source);
     case NetworkKind::vae:
+      if (is_tiny_autoencoder(source.index)) return tiny_autoencoder(std::move(source));
       return request.ldm ? ldm_vae(std::move(source)) : diffusers_vae(std::move(source));
     case NetworkKind::clip_text:
       return transformers_text(request.ldm ? ldm_text(std::move(source), request.encoder) : std::move(source));
@@ -72,6 +73,8 @@ std::map<std::string, PlanKind> plans_of(Loaded& loaded, const LoadRequest& requ
       loaded.unet = detect_unet(source.index, request.facts);
       return unet_plans(loaded.unet, request.compute);
     case NetworkKind::vae:
+      loaded.tiny = detect_tiny_autoencoder(source.index);
+      if (loaded.tiny) return tiny_autoencoder_plans(*loaded.tiny, request.compute);
       loaded.vae = detect_vae(source.index, request.facts);
       // trap: the decoder of SDXL makes numbers that f16 does not have.
       return vae_plans(loaded.vae, wide_of(backend, request.compute));

@@ -1,6 +1,7 @@
 #pragma once
 // A file (or generated weights) -> a network of a known kind, checked and ready to run.
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <variant>
@@ -8,6 +9,7 @@
 
 #include "models/adapters.h"
 #include "models/configs.h"
+#include "models/tiny_autoencoder.h"
 #include "runtime/network.h"
 #include "runtime/onnx_network.h"
 #include "weights/lora.h"
@@ -25,6 +27,7 @@ struct Loaded {
   NetworkKind kind;
   UNetConfig unet;
   VaeConfig vae;
+  std::optional<TinyAutoencoderConfig> tiny;  // of a vae: it is one of these
   ClipTextConfig clip_text;
   ClipVisionConfig clip_vision;
   AdapterInfo adapter;

@@ -148,6 +148,26 @@ std::map<std::string, PlanKind> vae_plans(const VaeConfig& vae, Compute compute)
   return {{"encode", std::move(encode)}, {"decode", std::move(decode)}, {"posterior", std::move(posterior)}};
 }
 
+std::map<std::string, PlanKind> tiny_autoencoder_plans(const TinyAutoencoderConfig& tiny, Compute compute) {
+  constexpr int64_t kFactor = TinyAutoencoderConfig::kFactor;
+  std::map<std::string, PlanKind> plans;
+  if (tiny.encodes)
+    plans["encode"] = {[tiny](Builder& b, const RecordRequest& r) {
+                         const Shape& image = shape_of(r, "image");
+                         record_tiny_encode(b, tiny, image.n, image.h, image.w);
+                       },
+                       {{{"image", {1, kFactor, kFactor, tiny.image_channels}}}, {}, {}},
+                       compute};
+  if (tiny.decodes)
+    plans["decode"] = {[tiny](Builder& b, const RecordRequest& r) {
+                         const Shape& z = shape_of(r, "z");
+                         record_tiny_decode(b, tiny, z.n, z.h, z.w);
+                       },
+                       {{{"z", {1, 1, 1, tiny.latent_channels}}}, {}, {}},
+                       compute};
+  return plans;
+}
+
 std::map<std::string, PlanKind> clip_text_plans(const ClipTextConfig& clip, Compute compute) {
   PlanKind hidden{[clip](Builder& b, const RecordRequest& r) {
                     const Shape& ids = shape_of(r, "ids");

@@ -8,6 +8,7 @@
 #include "models/conditioning.h"
 #include "models/configs.h"
 #include "models/image_projection.h"
+#include "models/tiny_autoencoder.h"
 #include "runtime/network.h"
 
 namespace ipa {
@@ -30,6 +31,9 @@ std::map<std::string, PlanKind> t2i_adapter_plans(const T2iAdapterConfig& adapte
 
 // "encode" input "image" [n,h,w,3]; "decode" input "z" [n,h,w,latent]
 std::map<std::string, PlanKind> vae_plans(const VaeConfig& vae, Compute compute = Compute::f32);
+// "encode" input "image" [n,h,w,3] in [0, 1]; "decode" input "z" [n,h,w,latent]: what the file has of both
+std::map<std::string, PlanKind> tiny_autoencoder_plans(const TinyAutoencoderConfig& tiny,
+                                                       Compute compute = Compute::f32);
 // "hidden" inputs "ids" [n,1,T,1] (with number "pooled" also "end"); numbers skip, final_norm, pooled
 std::map<std::string, PlanKind> clip_text_plans(const ClipTextConfig& clip, Compute compute = Compute::f32);
 // "image_embeds", "hidden" input "pixels" [n,S,S,3]

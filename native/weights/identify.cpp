@@ -7,6 +7,7 @@
 #include "weights/names/ip_adapter.h"
 #include "weights/names/ldm.h"
 #include "weights/names/lora_keys.h"
+#include "weights/names/transformers.h"
 #include "weights/rename.h"
 
 namespace ipa {
@@ -204,7 +205,7 @@ FileIdentity identify(const TensorIndex& index) {
       return with_family(FileKind::controlnet, unet_facts(index, prefix));
   if (is_lora(index)) return lora_identity(index);
   if (is_t2i_adapter(index)) return {FileKind::t2i_adapter, "", true};
-  if (holds(index, Component::vae)) return {FileKind::vae, "", true};
+  if (holds(index, Component::vae) || is_tiny_autoencoder(index)) return {FileKind::vae, "", true};
   if (is_image_encoder(index)) return {FileKind::image_encoder, "", true};
   if (holds(index, Component::text)) return {FileKind::text_encoder, "", true};
   return text_embedding_identity(index);

@@ -62,6 +62,13 @@ export const LOAD = group({
       acts: 'load',
       says: 'Some warnings become errors',
     },
+    vae: {
+      type: 'path',
+      default: { otherwise: "the model's own" },
+      flag: '--vae <path>',
+      acts: 'picture',
+      says: 'File or folder of another VAE, or of a tiny autoencoder (TAESD)',
+    },
     allowNonFinite: {
       type: 'flag',
       default: false,
@@ -86,7 +93,7 @@ export const LOAD = group({
     },
     signal: LOAD_SIGNAL,
   },
-  later: ['vae', 'sha256'],
+  later: ['sha256'],
 });
 
 /** How much memory networks may take. */

@@ -9,6 +9,9 @@ namespace ipa {
 
 TensorSource transformers_text(TensorSource source);    // also without `text_model.`; open_clip text
 TensorSource transformers_vision(TensorSource source);  // also without `vision_model.`; open_clip `visual.`
-TensorSource diffusers_vae(TensorSource source);        // query, key, value, proj_attn -> to_q, to_k, to_v, to_out.0
+// The authors' taesd_encoder and taesd_decoder under diffusers' names; anything else as it is.
+TensorSource tiny_autoencoder(TensorSource source);
+bool is_tiny_autoencoder(const TensorIndex& index);  // in diffusers' names or the authors'
+TensorSource diffusers_vae(TensorSource source);     // query, key, value, proj_attn -> to_q, to_k, to_v, to_out.0
 
 }  // namespace ipa
