@@ -103,13 +103,13 @@ t.test('a file of another kind is told what it is and which call takes it', asyn
     ],
     [sketch.adapters.base!, 'an IP-Adapter', 'pipe.addAdapter(file)'],
     [join(sketch.encoder!, 'model.safetensors'), 'an image encoder', 'pipe.addAdapter(file, { encoder })'],
-    [join(sketch.path, 'vae/diffusion_pytorch_model.safetensors'), 'a VAE', 'the vae folder'],
+    [join(sketch.path, 'vae/diffusion_pytorch_model.safetensors'), 'a VAE', 'Pipeline.load(model, { vae: file })'],
     [join(sketch.path, 'unet/diffusion_pytorch_model.safetensors'), 'a UNet', 'the unet folder'],
     [join(sketch.path, 'text_encoder/model.safetensors'), 'a text encoder', 'the text_encoder folder'],
     [
       written('control.safetensors', new Map([['control_model.input_hint_block.0.weight', zeros(16, 3, 3, 3)]])),
       'a ControlNet',
-      'not in this version',
+      'pipe.addControlNet(file)',
     ],
   ];
   const calls = {
