@@ -1,8 +1,9 @@
 import { OptionError } from '../errors.js';
 import type { Settings } from './config.js';
-import { alphasCumprod, sigmaOf } from './noise-schedule.js';
+import { alphasCumprod } from './noise-schedule.js';
 import { denoisedVp } from './prediction.js';
 import { type Schedule, type Update, update } from './row.js';
+import { onWholeTimesteps } from './whole-steps.js';
 
 /** Timesteps of a distilled model: n of the list it was trained on, of which `strength` leaves the lower part. */
 const distilledTimesteps = ({ steps, strength, originalSteps, trainSteps }: Settings): number[] => {
@@ -31,17 +32,7 @@ const distilledSchedule = (
     const updates = [updateOf(timestep, timesteps[step + 1])];
     return { step, timestep, inputScale: 1, keepX: x, keepOut: out, store: 'push' as const, updates };
   });
-  return {
-    rows,
-    timesteps,
-    sigmas: [...timesteps.map((t) => sigmaOf(alphas[t]!)), 0],
-    steps: rows.length,
-    initNoiseSigma: 1,
-    addNoise: (index) => {
-      const alpha = alphas[timesteps[index]!]!;
-      return { signal: Math.sqrt(alpha), noise: Math.sqrt(1 - alpha) };
-    },
-  };
+  return onWholeTimesteps(rows, timesteps, alphas, 1);
 };
 
 const denoisedAt = (settings: Settings, alpha: number) =>

@@ -1,8 +1,9 @@
 import type { Settings } from './config.js';
-import { alphasCumprod, sigmaOf } from './noise-schedule.js';
+import { alphasCumprod } from './noise-schedule.js';
 import { denoisedVp } from './prediction.js';
 import { type Schedule, update } from './row.js';
 import { skippedSteps, wholeTimesteps } from './spacing.js';
+import { onWholeTimesteps } from './whole-steps.js';
 
 /**
  * DDIM, arXiv 2010.02502 eq. 12, on D (denoised):
@@ -34,15 +35,5 @@ export const ddim = (settings: Settings): Schedule => {
       updates: [update({ x: direction, outputs, noise, draws: eta > 0 })],
     };
   });
-  return {
-    rows,
-    timesteps,
-    sigmas: [...timesteps.map((t) => sigmaOf(alphas[t]!)), sigmaOf(after(timesteps.at(-1)!))],
-    steps: rows.length,
-    initNoiseSigma: 1,
-    addNoise: (index) => {
-      const alpha = alphas[timesteps[index]!]!;
-      return { signal: Math.sqrt(alpha), noise: Math.sqrt(1 - alpha) };
-    },
-  };
+  return onWholeTimesteps(rows, timesteps, alphas, after(timesteps.at(-1)!));
 };

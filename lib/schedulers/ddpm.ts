@@ -1,8 +1,9 @@
 import type { Settings } from './config.js';
-import { alphasCumprod, sigmaOf } from './noise-schedule.js';
+import { alphasCumprod } from './noise-schedule.js';
 import { denoisedVp } from './prediction.js';
 import { type Schedule, update } from './row.js';
 import { skippedSteps, wholeTimesteps } from './spacing.js';
+import { onWholeTimesteps } from './whole-steps.js';
 
 /**
  * DDPM, arXiv 2006.11239 eq. 7, on D (denoised), with a = ᾱ/ᾱ':
@@ -32,15 +33,5 @@ export const ddpm = (settings: Settings): Schedule => {
       updates: [update({ x: ofX, outputs: [ofDenoised], noise, draws: timestep > 0 })],
     };
   });
-  return {
-    rows,
-    timesteps,
-    sigmas: [...timesteps.map((t) => sigmaOf(alphas[t]!)), sigmaOf(after(timesteps.at(-1)!))],
-    steps: rows.length,
-    initNoiseSigma: 1,
-    addNoise: (index) => {
-      const alpha = alphas[timesteps[index]!]!;
-      return { signal: Math.sqrt(alpha), noise: Math.sqrt(1 - alpha) };
-    },
-  };
+  return onWholeTimesteps(rows, timesteps, alphas, after(timesteps.at(-1)!));
 };

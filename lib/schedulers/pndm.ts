@@ -1,8 +1,9 @@
 import { OptionError } from '../errors.js';
 import type { Settings } from './config.js';
-import { alphasCumprod, sigmaOf } from './noise-schedule.js';
+import { alphasCumprod } from './noise-schedule.js';
 import { type Schedule, type StepRow, update } from './row.js';
 import { skippedSteps, wholeTimesteps } from './spacing.js';
+import { onWholeTimesteps } from './whole-steps.js';
 
 /** Weights of the newest outputs by length of history: Adams–Bashforth of order 1 to 4. */
 const WEIGHTS: readonly (readonly number[])[] = [
@@ -63,15 +64,5 @@ export const pndm = (settings: Settings): Schedule => {
     return { ...shared, step: Math.max(call - 1, 0), store: call === 2 ? 'replace' : 'push', updates };
   });
   const last = timesteps.at(-1)!;
-  return {
-    rows,
-    timesteps,
-    sigmas: [...timesteps.map((t) => sigmaOf(alphas[t]!)), sigmaOf(last >= stride ? alphas[last - stride]! : final)],
-    steps: rows.at(-1)!.step + 1,
-    initNoiseSigma: 1,
-    addNoise: (index) => {
-      const alpha = alphas[timesteps[index]!]!;
-      return { signal: Math.sqrt(alpha), noise: Math.sqrt(1 - alpha) };
-    },
-  };
+  return onWholeTimesteps(rows, timesteps, alphas, last >= stride ? alphas[last - stride]! : final);
 };
