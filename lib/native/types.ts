@@ -5,6 +5,7 @@ import type { InitEngine, SampleInit } from './init-types.js';
 import type { NoiseBatch, NoiseSpec } from './noise-spec.js';
 import type { DetectedFace } from './picture-types.js';
 import type { RegionMask } from './region-mask.js';
+import type { FadedPiece, SampleTexts } from './text-types.js';
 import type { CallOptions, Pixels, Stop, Tensor } from './values.js';
 
 export type { Card, Dtype } from './device-types.js';
@@ -104,6 +105,10 @@ export interface TextInput {
   readonly weights?: readonly (readonly number[])[];
   /** Rows [n, width] in place of tokens of a chunk, `at` the first one. */
   readonly vectors?: readonly { readonly chunk: number; readonly at: number; readonly data: Float32Array }[];
+  /** The chunk of an empty prompt, for emphasis from-empty. */
+  readonly empty?: readonly number[];
+  /** Pieces that weigh less than 1: encodings in which nothing sees their tokens are mixed in. Runs of tokens, one per chunk. */
+  readonly faded?: readonly FadedPiece[];
   /** How many layers from the end are left out. */
   readonly skip: number;
   /** last: after the final LayerNorm (SD1.5); penultimate: the last but one layer without it (SDXL). */
@@ -138,14 +143,16 @@ export interface SampleSpec extends CallOptions {
   readonly initNoiseSigma: number;
   /** A picture to begin with, in place of noise alone. */
   readonly init?: SampleInit | undefined;
-  /** [1, 1, T, D]; with guidance both, of equal T. */
-  readonly context: Tensor;
+  /** [1, 1, T, D]; with guidance both, of equal T. Absent where there are `texts`. */
+  readonly context?: Tensor;
   readonly negativeContext?: Tensor;
   /** SDXL: [1, 1, 1, P] and six numbers. */
   readonly pooled?: Tensor;
   readonly negativePooled?: Tensor;
   readonly timeIds?: readonly number[];
   readonly negativeTimeIds?: readonly number[];
+  /** Texts that change with the steps, or that are summed. */
+  readonly texts?: SampleTexts;
   readonly guidanceScale: number;
   readonly guidanceRescale: number;
   readonly seed: bigint;
@@ -192,7 +199,7 @@ export interface Engine extends InitEngine<NetworkHandle> {
   /** Context of one prompt: the encoders' states side by side (SDXL), chunks one after another, weights applied. */
   encodeText(
     inputs: readonly TextInput[],
-    options: CallOptions & { readonly emphasis: 'original' | 'no-norm' | 'none' },
+    options: CallOptions & { readonly emphasis: 'original' | 'no-norm' | 'from-empty' | 'none' },
   ): Promise<{ readonly context: Tensor; readonly pooled?: Tensor }>;
   /**
    * CLIP features of pictures: resized (shortest side, bicubic), cropped, normalised; or of an all-zero pixel tensor

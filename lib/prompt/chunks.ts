@@ -8,25 +8,49 @@ export interface Chunk {
   readonly ids: readonly number[];
   /** [maxLength], 1 at start, end and padding */
   readonly weights: readonly number[];
-  /** Words that stand for vectors, each at the place of its first one; the ids there say nothing. */
-  readonly words: readonly { readonly word: PromptWord; readonly at: number }[];
+  readonly words: readonly PlacedWord[];
+}
+
+/** A word that stands for vectors, or the part of one that lies in a window; the ids there say nothing. */
+export interface PlacedWord {
+  readonly word: PromptWord;
+  /** The place of its first vector there. */
+  readonly at: number;
+  /** Which of its vectors that is, and how many follow one another. */
+  readonly first: number;
+  readonly count: number;
 }
 
 /** How many tokens before a full chunk's end a comma may lie to end the chunk there. source: A1111 comma_padding_backtrack */
 const COMMA_BACKTRACK = 20;
 
-interface Token {
+export interface Token {
   readonly id: number;
   readonly weight: number;
-  /** The word whose first vector stands here. */
+  /** The word of which a vector stands here, and which. */
   readonly word?: PromptWord;
+  readonly vector?: number;
 }
 
 /** What a word takes: one place for each of its vectors. */
-const tokensOf = (word: PromptWord, weight: number): Token[] =>
-  Array.from({ length: word.count }, (_, i) => ({ id: 0, weight, ...(i === 0 && { word }) }));
+export const tokensOf = (word: PromptWord, weight: number): Token[] =>
+  Array.from({ length: word.count }, (_, vector) => ({ id: 0, weight, word, vector }));
 
-const chunkOf = (tokenizer: ClipTokenizer, content: readonly Token[]): Chunk => {
+/** Words among tokens, run by run: a window may begin or end inside of one. */
+const wordsIn = (content: readonly Token[]): PlacedWord[] => {
+  const runs: { word: PromptWord; at: number; first: number; count: number }[] = [];
+  for (const [i, { word, vector }] of content.entries()) {
+    const last = runs.at(-1);
+    if (word === undefined || vector === undefined) continue;
+    const isNext = last?.word === word && last.at + last.count === i + 1 && last.first + last.count === vector;
+    if (isNext) last.count += 1;
+    else runs.push({ word, at: i + 1, first: vector, count: 1 });
+  }
+  return runs;
+};
+
+/** One window with this content, at most two tokens fewer than it holds. */
+export const chunkOf = (tokenizer: ClipTokenizer, content: readonly Token[]): Chunk => {
   const { bos, eos, pad, maxLength } = tokenizer;
   const ids = [bos, ...content.map((token) => token.id), eos];
   while (ids.length < maxLength) ids.push(pad);
@@ -34,8 +58,7 @@ const chunkOf = (tokenizer: ClipTokenizer, content: readonly Token[]): Chunk => 
   const end = ids.indexOf(eos);
   const weights = [1, ...content.map((token) => token.weight)];
   while (weights.length < maxLength) weights.push(1);
-  const words = content.flatMap(({ word }, i) => (word ? [{ word, at: i + 1 }] : []));
-  return { ids: pad === eos ? ids : ids.map((id, i) => (i > end ? pad : id)), weights, words };
+  return { ids: pad === eos ? ids : ids.map((id, i) => (i > end ? pad : id)), weights, words: wordsIn(content) };
 };
 
 /** The window of an empty prompt. */
@@ -83,15 +106,4 @@ export const chunksOf = (
   }
   if (content.length > 0 || chunks.length === 0) close(content.length);
   return chunks;
-};
-
-/** Adds empty windows until all prompts (positive, negative, of every tokenizer) have as many as the longest. */
-export const equalized = (
-  prompts: readonly { readonly tokenizer: ClipTokenizer; readonly chunks: readonly Chunk[] }[],
-): Chunk[][] => {
-  const count = Math.max(...prompts.map((prompt) => prompt.chunks.length));
-  return prompts.map(({ tokenizer, chunks }) => {
-    const missing = Array.from({ length: count - chunks.length }, () => emptyChunk(tokenizer));
-    return [...chunks, ...missing];
-  });
 };

@@ -32,6 +32,10 @@ const spaced = (words: readonly PromptWord[]): ((text: string) => string) => {
   return (text) => text.replaceAll(any, ' $& ');
 };
 
+/** The word of a name, whose capitals make no difference. */
+export const wordNamed = (words: readonly PromptWord[], name: string): PromptWord | undefined =>
+  words.find((word) => word.name.toLowerCase() === name.toLowerCase());
+
 /** Whether two names are one to a tokenizer: it knows no capitals. */
 export const sameWord = (tokenizer: ClipTokenizer, a: string, b: string): boolean =>
   tokenizer.ids(a).join() === tokenizer.ids(b).join();

@@ -39,7 +39,7 @@ export interface GenerateOptions {
   readonly prompt2?: string;
   /** The same of negativePrompt. Default: as negativePrompt. */
   readonly negativePrompt2?: string;
-  /** `a1111`: emphasis, BREAK and `<lora:name:w>`; `plain`: the text as it stands. Default `a1111`. */
+  /** How prompts are read: docs/prompts.md. `plain`: the text as it stands. Default `a1111`. */
   readonly promptSyntax?: PromptSyntax;
   /** In pixels, 64…4,096, a multiple of 8. Default: the model's size. */
   readonly width?: number;

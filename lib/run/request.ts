@@ -9,7 +9,7 @@ import type { ModelWeights } from '../loras/weights.js';
 import type { Model } from '../models/model.js';
 import type { EngineHost } from '../native/engine.js';
 import type { Stop } from '../native/types.js';
-import type { ParsedPrompt, PromptWord } from '../prompt/index.js';
+import type { PromptWord, Wording } from '../prompt/index.js';
 import type { Schedule } from '../schedulers/index.js';
 import type { Warn, Warning } from '../warnings.js';
 import type { JobControl } from './job.js';
@@ -18,10 +18,9 @@ import type { RunSettings } from './options.js';
 /** A run that has passed every check at the door. */
 export interface Run extends LoraPlan {
   readonly settings: RunSettings;
-  readonly prompt: ParsedPrompt;
-  readonly negative: ParsedPrompt | undefined;
-  /** The same for SDXL's second text encoder. */
-  readonly second: { readonly prompt: ParsedPrompt; readonly negative: ParsedPrompt | undefined };
+  /** For all text encoders. */
+  readonly prompt: Wording;
+  readonly negative: Wording | undefined;
   /** Text embeddings that the prompts may name. */
   readonly words: readonly PromptWord[];
   readonly schedule: Schedule;

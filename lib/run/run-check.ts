@@ -13,7 +13,7 @@ import type { Lora } from '../loras/lora.js';
 import type { Model } from '../models/model.js';
 import { type Choice, chosenOne } from '../options/attached.js';
 import { expectedFor } from '../options/check.js';
-import { type LoraUse, type ParsedPrompt, type PromptWord, parsePrompt } from '../prompt/index.js';
+import { type PromptWord, paired, type Reading, type Wording, wordingOf } from '../prompt/index.js';
 import { schedule, traitsOf } from '../schedulers/index.js';
 import { initialOf } from '../schedulers/noise.js';
 import { type Logger, type Warn, type Warning, warner } from '../warnings.js';
@@ -64,24 +64,33 @@ const checkClipSkip = ({ clipSkip }: RunSettings, model: Model): void => {
   }
 };
 
-/** All prompts of a run; a second one that is not given is the first. */
-const parsedPrompts = (
-  settings: RunSettings,
-  names: readonly string[],
-): Pick<Run, 'prompt' | 'negative' | 'second'> => {
-  const parsed = (text: string): ParsedPrompt => parsePrompt(text, settings.promptSyntax, names);
-  const { prompt, negativePrompt, prompt2 = prompt, negativePrompt2 = negativePrompt } = settings;
+/** What the prompts of a run say, for all text encoders; a second one that is not given is the first. */
+const wordings = (settings: RunSettings, reading: Omit<Reading, 'isNegative'>): Pick<Run, 'prompt' | 'negative'> => {
+  const { prompt, prompt2, negativePrompt, negativePrompt2 } = settings;
+  const both = (first: string, second: string | undefined, isNegative: boolean): Wording => {
+    const [one, ...other] = [first, ...(second === undefined ? [] : [second])].map((text) =>
+      wordingOf(text, settings.promptSyntax, { ...reading, isNegative }),
+    );
+    return other.length > 0 ? paired(one!, other[0]!) : one!;
+  };
   // one negative prompt alone: the other encoder reads an empty one
   const isNegative = negativePrompt !== undefined || negativePrompt2 !== undefined;
   return {
-    prompt: parsed(prompt),
-    negative: isNegative ? parsed(negativePrompt ?? '') : undefined,
-    second: { prompt: parsed(prompt2), negative: isNegative ? parsed(negativePrompt2 ?? '') : undefined },
+    prompt: both(prompt, prompt2, false),
+    negative: isNegative ? both(negativePrompt ?? '', negativePrompt2, true) : undefined,
   };
 };
 
-const lorasOf = ({ prompt, negative, second }: ReturnType<typeof parsedPrompts>): LoraUse[] =>
-  [prompt, second.prompt, negative, second.negative].flatMap((one) => one?.loras ?? []);
+/** Sums of texts are sums of differences from the negative one. */
+const checkParts = ({ guidanceScale }: RunSettings, { parts }: Wording): void => {
+  if (guidanceScale > 1 || (parts.length === 1 && parts[0]!.weight === 1)) return;
+  throw new OptionError(
+    'OPTION_CONFLICT',
+    'AND and weights of whole prompts need guidance, which is off',
+    'Give guidanceScale more than 1, or write one prompt without a weight at its end',
+    { details: { option: 'guidanceScale', found: guidanceScale } },
+  );
+};
 
 /** The face networks that find the face of `init.mask`: those of the first adapter that has some, references first. */
 const facesOf = (
@@ -132,7 +141,19 @@ export const checkedRun = (
   if (settings.init) warnOfInit(settings.init, warn);
   for (const name of ['prompt2', 'negativePrompt2', 'size'] as const)
     if (settings[name] !== undefined && !model.isXl) warn('OPTION_CONFLICT', `${name} has no effect: it is SDXL's`);
-  const prompts = parsedPrompts(settings, [...loras.keys(), ...companionNames(adapters.values())]);
+  const strength = strengthOf(settings.init, model.isXl);
+  const options = { schedule: sigmas, spacing, prediction, zeroSnr, eta, initial: initialOf(settings.noise) };
+  const table = scheduleAt(strength, (share) =>
+    schedule(sampler, model.scheduler, settings.steps, { ...options, strength: share }),
+  );
+  const prompts = wordings(settings, {
+    steps: Math.max(table.steps, 1), // where none is done, the prompts are still read
+    attached: [...loras.keys(), ...companionNames(adapters.values())],
+    words: attached.words,
+  });
+  checkParts(settings, prompts.prompt);
+  const remarks = [prompts.prompt, prompts.negative].flatMap((one) => one?.remarks ?? []);
+  for (const remark of new Set(remarks)) warn('PROMPT_SYNTAX', remark);
   const references = settings.references.map((reference) => {
     const adapter = chosenOne(reference.adapter, reference.option, 'adapter', adapterChoice(adapters));
     checkReference(reference, adapterParts(adapter), settings.guidanceScale > 1, warn);
@@ -144,13 +165,12 @@ export const checkedRun = (
     checkControl(control, net, settings.guidanceScale > 1, warn);
     return { settings: control, net };
   });
-  const asked = { loras: settings.loras, uses: lorasOf(prompts), references };
+  const asked = {
+    loras: settings.loras,
+    uses: [prompts.prompt, prompts.negative].flatMap((one) => one?.loras ?? []),
+    references,
+  };
   const plan = loraPlan({ loras, adapters, companions }, asked, warn);
-  const strength = strengthOf(settings.init, model.isXl);
-  const options = { schedule: sigmas, spacing, prediction, zeroSnr, eta, initial: initialOf(settings.noise) };
-  const table = scheduleAt(strength, (share) =>
-    schedule(sampler, model.scheduler, settings.steps, { ...options, strength: share }),
-  );
   if (zeroSnr && strength === 1 && table.sigmas[0]! < WITHOUT_SIGNAL)
     warn('OPTION_CONFLICT', 'zeroSnr hardly acts: these steps begin with signal left; give spacing "trailing"');
   return {

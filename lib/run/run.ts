@@ -5,78 +5,12 @@ import { type ResolvedControl, resolveControl } from '../controls/resolve.js';
 import { GeneratedImage, seedValue } from '../images/generated-image.js';
 import { type ResolvedInit, resolveInit } from '../init/resolve.js';
 import { native } from '../native/native.js';
-import type { SampleRow, SampleSpec, Tensor, TextInput } from '../native/types.js';
-import { type Chunk, chunksOf, equalized, type PromptWord } from '../prompt/index.js';
+import type { SampleRow, SampleSpec } from '../native/types.js';
 import { generatorsOf } from '../schedulers/noise.js';
+import { encodePrompts, type TextSpec } from './encode-prompts.js';
 import type { GenerateResult, JobControl, Timings } from './job.js';
 import type { Run, RunContext } from './request.js';
 import { batchOf, recordOf } from './run-record.js';
-import { timeIds } from './sizes.js';
-
-interface Encoded {
-  readonly context: Tensor;
-  readonly pooled?: Tensor;
-}
-
-/** Both prompts as the UNet reads them. */
-interface EncodedPrompts {
-  readonly positive: Encoded;
-  readonly negative: Encoded | undefined;
-  /** Text embeddings that stand in them. */
-  readonly words: readonly PromptWord[];
-}
-
-/** Where words stand in the chunks of one text encoder, and their vectors for it. */
-const vectorsIn = (chunks: readonly Chunk[], tower: number): NonNullable<TextInput['vectors']> =>
-  chunks.flatMap(({ words }, chunk) => words.map(({ word, at }) => ({ chunk, at, data: word.towers[tower]! })));
-
-const zerosLike = ({ shape, data }: Tensor): Tensor => ({ shape, data: new Float32Array(data.length) });
-
-/** Both prompts through the text encoders; all of equal length. */
-const encodePrompts = async (run: Run, { host, model, stop }: RunContext): Promise<EncodedPrompts> => {
-  const { settings } = run;
-  const guided = settings.guidanceScale > 1;
-  const empty = { fragments: [{ text: '', weight: 1 }], loras: [] };
-  const isNegative = guided && (run.negative !== undefined || !model.zeroNegative);
-  const prompts = [run, run.second].map(({ prompt, negative = empty }) => [prompt, ...(isNegative ? [negative] : [])]);
-  // one list for all prompts and tokenizers: the longest sets the number of chunks
-  const all = equalized(
-    model.text.flatMap(({ tokenizer }, tower) =>
-      prompts[tower]!.map(({ fragments }) => ({ tokenizer, chunks: chunksOf(tokenizer, fragments, run.words) })),
-    ),
-  );
-  const encode = (which: number): Promise<Encoded> => {
-    const inputs = model.text.map(({ network }, tower): TextInput => {
-      const chunks = all[tower * (isNegative ? 2 : 1) + which]!;
-      return {
-        network,
-        chunks: chunks.map((chunk) => chunk.ids),
-        weights: chunks.map((chunk) => chunk.weights),
-        vectors: vectorsIn(chunks, tower),
-        skip: settings.clipSkip[which]!,
-        state: model.isXl ? 'penultimate' : 'last',
-        ...(model.isXl && tower === model.text.length - 1 ? { pooled: true } : {}),
-      };
-    });
-    return native(
-      host.engine.encodeText(inputs, { emphasis: settings.promptSyntax === 'plain' ? 'none' : 'original', stop }),
-    );
-  };
-  const placed = new Set(all.flat().flatMap((chunk) => chunk.words.map(({ word }) => word)));
-  const words = run.words.filter((word) => placed.has(word));
-  const positive = await encode(0);
-  if (!guided) return { positive, negative: undefined, words };
-  if (isNegative) return { positive, negative: await encode(1), words };
-  // source: diffusers, SDXL's force_zeros_for_empty_prompt
-  return {
-    positive,
-    words,
-    negative: {
-      context: zerosLike(positive.context),
-      ...(positive.pooled ? { pooled: zerosLike(positive.pooled) } : {}),
-    },
-  };
-};
 
 const encodeReferences = async (run: Run, context: RunContext): Promise<ResolvedReference[]> => {
   const { host, model, limits, stop, control } = context;
@@ -120,15 +54,13 @@ const encodeInit = async (run: Run, { host, model, limits, stop, control }: RunC
 const sampleSpec = (
   run: Run,
   { model, stop }: RunContext,
-  text: EncodedPrompts,
+  text: TextSpec,
   { prompts, controls }: Pick<SampleSpec, 'prompts' | 'controls'>,
   init: ResolvedInit | undefined,
   picture: { readonly index: number; readonly seed: bigint },
 ): SampleSpec => {
   const { settings, schedule } = run;
   const { width, height } = settings;
-  const { positive, negative } = text;
-  const sizes = timeIds(settings.size, settings);
   return {
     unet: model.unet,
     width: width / model.factor,
@@ -136,10 +68,7 @@ const sampleSpec = (
     rows: schedule.rows as readonly SampleRow[],
     initNoiseSigma: schedule.initNoiseSigma,
     init: init?.start,
-    context: positive.context,
-    ...(negative ? { negativeContext: negative.context } : {}),
-    ...(model.isXl ? { pooled: positive.pooled!, timeIds: sizes.positive } : {}),
-    ...(model.isXl && negative ? { negativePooled: negative.pooled!, negativeTimeIds: sizes.negative } : {}),
+    ...text,
     guidanceScale: settings.guidanceScale,
     guidanceRescale: settings.guidanceRescale,
     seed: picture.seed,
@@ -198,7 +127,7 @@ export const draw = async (run: Run, context: RunContext): Promise<GenerateResul
   for (const [index, seed] of settings.seeds.entries()) {
     const { latents } = await native(
       host.engine.sample(
-        sampleSpec(run, context, text, steering, init, { index, seed }),
+        sampleSpec(run, context, text.spec, steering, init, { index, seed }),
         stepEvents(run, index, encoded, control),
       ),
     );

@@ -21,6 +21,10 @@ std::array<float, 3> three(const Napi::Value& value, const char* what) {
   return {v[0], v[1], v[2]};
 }
 
+constexpr std::pair<const char*, Emphasis> kEmphases[] = {{"original", Emphasis::original},
+                                                          {"no-norm", Emphasis::no_norm},
+                                                          {"from-empty", Emphasis::from_empty},
+                                                          {"none", Emphasis::none}};
 constexpr std::pair<const char*, Fit> kFits[] = {{"crop", Fit::crop}, {"squash", Fit::squash}, {"pad", Fit::pad}};
 constexpr std::pair<const char*, Anchor> kAnchors[] = {{"center", Anchor::center},
                                                        {"top", Anchor::top},
@@ -64,15 +68,35 @@ std::vector<PromptVectors> to_vectors(const Napi::Value& value, const PromptInpu
   return placed;
 }
 
+// Runs of tokens must lie inside their chunks, the first and the last token outside.
+std::vector<FadedPiece> faded_pieces(const Napi::Object& input, const std::vector<std::vector<float>>& chunks) {
+  std::vector<FadedPiece> pieces;
+  const Napi::Value value = input.Get("faded");
+  if (value.IsUndefined()) return pieces;
+  const Napi::Array list = array_of(value, "faded");
+  for (uint32_t i = 0; i < list.Length(); ++i) {
+    const Napi::Object o = object_of(list.Get(i), "faded");
+    FadedPiece& piece = pieces.emplace_back(number_of(o, "weight"));
+    const Napi::Array runs = array_of(o.Get("runs"), "faded.runs");
+    for (uint32_t k = 0; k < runs.Length(); ++k) {
+      const Napi::Object run = object_of(runs.Get(k), "faded.runs");
+      const double chunk = number_of(run, "chunk"), first = number_of(run, "first"), count = number_of(run, "count");
+      const bool known = chunk >= 0 && chunk < static_cast<double>(chunks.size());
+      if (!known || first < 1 || count < 1 ||
+          first + count >= static_cast<double>(chunks[static_cast<size_t>(chunk)].size()))
+        fail(Code::OPTION_RANGE, "a faded piece of a prompt lies outside its chunk", "pass places inside");
+      piece.runs.push_back({static_cast<size_t>(chunk), static_cast<int64_t>(first), static_cast<int64_t>(count)});
+    }
+  }
+  return pieces;
+}
+
 }  // namespace
 
 Napi::Value EngineHandle::encode_text(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&]() -> Napi::Value {
     const Napi::Array list = array_of(info[0], "inputs");
-    const std::string how = text_of(object_of(info[1], "options"), "emphasis");
-    const Emphasis emphasis = how == "original"  ? Emphasis::original
-                              : how == "no-norm" ? Emphasis::no_norm
-                                                 : Emphasis::none;
+    const Emphasis emphasis = choice_or(object_of(info[1], "options"), "emphasis", kEmphases, Emphasis::none);
     std::vector<std::shared_ptr<Loaded>> encoders;
     std::vector<PromptInput> inputs;
     for (uint32_t i = 0; i < list.Length(); ++i) {
@@ -83,6 +107,8 @@ Napi::Value EngineHandle::encode_text(const Napi::CallbackInfo& info) {
       in.config = &encoders.back()->clip_text;
       in.chunks = to_float_lists(o.Get("chunks"), "chunks");
       in.weights = to_float_lists(o.Get("weights"), "weights");
+      if (const Napi::Value empty = o.Get("empty"); !empty.IsUndefined()) in.empty = to_floats(empty, "empty");
+      in.faded = faded_pieces(o, in.chunks);
       in.skip = static_cast<int>(number_of(o, "skip"));
       in.penultimate = text_of(o, "state") == "penultimate";
       in.pooled = flag_or(o, "pooled", false);
@@ -95,6 +121,9 @@ Napi::Value EngineHandle::encode_text(const Napi::CallbackInfo& info) {
             (!in.weights.empty() && in.weights[c].size() != in.chunks[c].size()))
           fail(Code::OPTION_RANGE, "a prompt chunk is longer than the text encoder's positions", "cut the prompt");
       in.vectors = to_vectors(o.Get("vectors"), in);
+      for (const std::vector<float>& chunk : in.chunks)
+        if (emphasis == Emphasis::from_empty && in.empty.size() != chunk.size())
+          fail(Code::OPTION_TYPE, "Expected the chunk of an empty prompt, as long as the others", "pass empty");
       inputs.push_back(std::move(in));
     }
     if (inputs.empty()) fail(Code::OPTION_TYPE, "Expected at least one text encoder", "pass one");

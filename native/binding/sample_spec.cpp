@@ -120,6 +120,51 @@ NoiseRule to_noise(const Napi::Object& o) {
   return rule;
 }
 
+// The texts of a run whose prompts change or are summed.
+std::optional<SampleTexts> optional_texts(const Napi::Object& object) {
+  const Napi::Value value = object.Get("texts");
+  if (value.IsUndefined()) return std::nullopt;
+  const Napi::Object o = object_of(value, "texts");
+  SampleTexts texts;
+  const Napi::Array conditions = array_of(o.Get("conditions"), "texts.conditions");
+  for (uint32_t i = 0; i < conditions.Length(); ++i) {
+    const Napi::Object c = object_of(conditions.Get(i), "texts.conditions");
+    texts.conditions.push_back(
+        {to_tensor(c.Get("context"), "context"), optional_tensor(c, "pooled"), optional_floats(c, "timeIds")});
+  }
+  for (const std::vector<float>& step : to_float_lists(o.Get("steps"), "texts.steps")) {
+    std::vector<size_t>& rows = texts.steps.emplace_back();
+    for (const float choice : step)  // a number that is no place is beyond the last
+      rows.push_back(choice >= 0 && choice < 65536 ? static_cast<size_t>(choice) : texts.conditions.size());
+  }
+  texts.weights = to_doubles(o.Get("weights"), "texts.weights");
+  return texts;
+}
+
+// Every choice must be there to be read.
+void check_texts(const SampleSpec& spec, int steps) {
+  const SampleTexts& t = *spec.request.texts;
+  const UNetConfig& unet = spec.unet->unet;
+  const auto need = [](bool ok, const char* what) {
+    if (!ok) fail(Code::OPTION_RANGE, std::string("the texts of a run do not fit together: ") + what, "check them");
+  };
+  need(!t.conditions.empty() && !t.weights.empty(), "there are none");
+  need(!t.steps.empty() && static_cast<int>(t.steps.size()) >= steps, "choices for every step");
+  for (const std::vector<size_t>& rows : t.steps) {
+    need(rows.size() == t.steps[0].size(), "one number of rows");
+    for (const size_t choice : rows) need(choice < t.conditions.size(), "a choice beyond the last");
+  }
+  const size_t rows = t.steps[0].size(), weights = t.weights.size();
+  need(rows == weights + 1 || (rows == 1 && weights == 1 && t.weights[0] == 1), "weights need a negative text");
+  for (const Condition& c : t.conditions) {
+    need(c.context.shape == t.conditions[0].context.shape && c.context.shape.n == 1, "contexts of one length");
+    need(c.context.shape.c == unet.context, "the context's width");
+    if (unet.added_conditioning())
+      need(c.pooled.shape.c == unet.pooled_width && c.time_ids.size() == static_cast<size_t>(unet.time_ids),
+           "pooled text and time ids");
+  }
+}
+
 // Whatever lib checked is checked again where it would be read out of bounds.
 void check(const SampleSpec& spec) {
   const SampleRequest& r = spec.request;
@@ -128,13 +173,14 @@ void check(const SampleSpec& spec) {
     if (!ok) fail(Code::OPTION_RANGE, std::string("the sampling request does not fit together: ") + what, "check it");
   };
   check_init(r, spec.unet->unet.in_channels, spec.unet->unet.out_channels);
-  need(r.context.shape.c == spec.unet->unet.context, "the context's width");
+  need(r.texts || r.context.shape.c == spec.unet->unet.context, "the context's width");
   int steps = 0;
   for (const StepRow& row : r.rows) {
     need(row.step >= 0 && row.updates.size() <= 4, "a row");
     steps = std::max(steps, row.step + 1);
     for (const StepUpdate& u : row.updates) need(u.outputs.size() <= 4, "a row keeps at most four outputs");
   }
+  if (r.texts) check_texts(spec, steps);
   for (const SamplePrompt& p : r.prompts) {
     need(p.scales.size() == sites, "one scale per cross-attention");
     need(static_cast<int>(p.window.size()) >= steps, "one window factor per step");
@@ -150,7 +196,7 @@ void check(const SampleSpec& spec) {
     need(c.strengths.size() == strengths_of(c.config), "one strength per residual or feature of a control");
     need(static_cast<int>(c.window.size()) >= steps, "one window factor per step of a control");
   }
-  if (spec.unet->unet.added_conditioning()) {
+  if (spec.unet->unet.added_conditioning() && !r.texts) {
     const size_t ids = static_cast<size_t>(spec.unet->unet.time_ids);
     need(r.pooled.shape.c == spec.unet->unet.pooled_width && r.time_ids.size() == ids, "pooled text and time ids");
     need(!r.guided() || (r.negative_pooled.shape == r.pooled.shape && r.negative_time_ids.size() == ids),
@@ -171,7 +217,8 @@ SampleSpec to_sample_spec(const Napi::Value& value) {
   const Napi::Array rows = array_of(o.Get("rows"), "rows");
   for (uint32_t i = 0; i < rows.Length(); ++i) r.rows.push_back(to_row(object_of(rows.Get(i), "rows")));
   read_init(o, r);
-  r.context = to_tensor(o.Get("context"), "context");
+  r.texts = optional_texts(o);
+  if (!r.texts) r.context = to_tensor(o.Get("context"), "context");
   r.negative_context = optional_tensor(o, "negativeContext");
   r.pooled = optional_tensor(o, "pooled");
   r.negative_pooled = optional_tensor(o, "negativePooled");

@@ -33,7 +33,8 @@ Value with_vectors(Builder& b, Value tokens, const PlacedVectors& placed) {
 
 }  // namespace
 
-ClipText clip_text(Builder& b, const ClipTextConfig& c, Value ids, const PlacedVectors& placed) {
+ClipText clip_text(Builder& b, const ClipTextConfig& c, Value ids, const PlacedVectors& placed,
+                   const HiddenTokens& hidden) {
   const auto s = b.enter("text_model");
   Value tokens = b.embed("embeddings.token_embedding", ids, c.vocabulary, c.width);
   if (placed.vectors.id != kNone) tokens = with_vectors(b, tokens, placed);
@@ -43,7 +44,7 @@ ClipText clip_text(Builder& b, const ClipTextConfig& c, Value ids, const PlacedV
   ClipText text{{b.add(tokens, positions)}};
   for (int i = 0; i < c.layers; ++i) {
     const auto layer = b.enter("encoder.layers." + std::to_string(i));
-    text.states.push_back(clip_layer(b, text.states.back(), {c.heads, c.mlp, c.activation, true, c.eps}));
+    text.states.push_back(clip_layer(b, text.states.back(), {c.heads, c.mlp, c.activation, true, c.eps, hidden}));
   }
   return text;
 }
@@ -54,10 +55,13 @@ void record_clip_text(Builder& b, const ClipTextConfig& c, int64_t n, int64_t to
          "clipSkip: the text encoder has " + std::to_string(c.layers) + " layers, " + std::to_string(request.skip) +
              " cannot be left out",
          "use a smaller clipSkip");
+  const auto [first, count] = request.hidden;
+  if (count > 0 && (first < 1 || first + count >= tokens))
+    fail(Code::INTERNAL, "tokens that are hidden lie between others", "report this with the prompt");
   const Value ids = b.input("ids", {n, 1, tokens, 1});
   PlacedVectors placed;
   if (request.vectors) placed = {b.input("vectors", {n, 1, tokens, c.width}), b.input("keep", {n, 1, tokens, 1})};
-  const ClipText text = clip_text(b, c, ids, placed);
+  const ClipText text = clip_text(b, c, ids, placed, request.hidden);
   const size_t layers = c.layers - request.skip;
   b.output("hidden", request.final_norm ? text.normed(b, c, layers) : text.states[layers]);
   if (!request.pooled) return;

@@ -1,6 +1,7 @@
 #pragma once
 #include <vector>
 
+#include "models/clip_layer.h"
 #include "models/configs.h"
 #include "plan/builder.h"
 
@@ -19,13 +20,15 @@ struct PlacedVectors {
 
 // ids [N,1,T,1] (T <= positions) -> every hidden state. What no output needs is dropped when the recording finishes.
 // `placed` may be absent.
-ClipText clip_text(Builder& b, const ClipTextConfig& c, Value ids, const PlacedVectors& placed = {});
+ClipText clip_text(Builder& b, const ClipTextConfig& c, Value ids, const PlacedVectors& placed = {},
+                   const HiddenTokens& hidden = {});
 
 struct ClipTextRequest {
   int skip = 0;            // layers left out at the end: SDXL 1 + clipSkip, SD1.5 clipSkip
   bool final_norm = true;  // SD1.5 applies it even when layers are skipped; SDXL never does
   bool pooled = false;     // also the pooled text, which always runs all layers
   bool vectors = false;    // some tokens are vectors of the caller's
+  HiddenTokens hidden = {};
 };
 // Input "ids" [n,1,tokens,1], with `pooled` also "end" [n,1,1,1], the row of the end token (the largest id, first one),
 // with `vectors` also "vectors" [n,1,tokens,D] and "keep" [n,1,tokens,1].

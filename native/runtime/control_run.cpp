@@ -12,13 +12,13 @@ namespace ipa {
 
 namespace {
 
-// Of a guided batch the conditional half, which comes last.
-Tensor last_row(const Tensor& all) {
-  Tensor row{all.shape, {}};
-  if (all.data.empty()) return row;
-  row.shape.n = 1;
-  row.data.assign(all.data.end() - static_cast<std::ptrdiff_t>(row.shape.size()), all.data.end());
-  return row;
+// Of a guided batch what is conditional: all but the first row.
+Tensor without_first(const Tensor& all) {
+  Tensor rows{all.shape, {}};
+  if (all.data.empty()) return rows;
+  rows.shape.n -= 1;
+  rows.data.assign(all.data.end() - static_cast<std::ptrdiff_t>(rows.shape.size()), all.data.end());
+  return rows;
 }
 
 size_t row_bytes(const Prepared& step, const std::string& input) {
@@ -90,10 +90,12 @@ ControlRun::Active ControlRun::controlnet(const Control& control, const ControlN
   own.x = told.x;
   own.x.c = config.unet.in_channels;
   own.context = told.context, own.pooled = told.pooled, own.time_ids = told.time_ids;
+  own.conditions = told.conditions, own.choices = told.choices;
   own.timesteps = told.timesteps;
-  if (control.conditional_only && rows_ > 1) {
-    own.x.n = 1;
-    for (Tensor* tensor : {&own.context, &own.pooled, &own.time_ids}) *tensor = last_row(*tensor);
+  if (first_row(control) > 0) {
+    own.x.n = rows_ - 1;
+    for (Tensor* tensor : {&own.context, &own.pooled, &own.time_ids}) *tensor = without_first(*tensor);
+    for (std::vector<size_t>& rows : own.choices) rows.erase(rows.begin());
   }
   Active active{&control, std::make_unique<UNetRun>(*control.network, config.unet, own, stop), {}, {}};
   Prepared& step = active.net->step();
@@ -147,14 +149,14 @@ void ControlRun::sum(const std::string& input, int step) {
     std::vector<Term> terms;
     for (const Active& active : all) {
       const Control& control = *active.control;
-      if (!acts(active, step) || (control.conditional_only && row + 1 < rows_)) continue;
+      if (!acts(active, step) || row < first_row(control)) continue;
       const auto part =
           std::find_if(active.parts.begin(), active.parts.end(), [&](const Part& p) { return p.input == input; });
       if (part == active.parts.end()) continue;
-      const bool one = part->every_row || control.conditional_only;
+      const size_t own = part->every_row ? 0 : static_cast<size_t>(row - first_row(control));
       terms.push_back({static_cast<double>(control.strengths[part->strength]) *
                            static_cast<double>(control.window[static_cast<size_t>(step)]),
-                       one ? part->from : part->from.at(bytes * static_cast<size_t>(row))});
+                       part->from.at(bytes * own)});
     }
     const Place out = to.at(bytes * static_cast<size_t>(row));
     if (terms.empty()) terms.push_back({0, out});
@@ -168,8 +170,8 @@ void ControlRun::forward(int call, int step, const StopFlag& stop) {
   for (Active& net : nets_) {
     if (!acts(net, step)) continue;
     any = true;
-    // trap: the halves of the batch hold the same latents, so that one of them is the conditional's too.
-    const size_t rows = static_cast<size_t>(net.control->conditional_only ? 1 : rows_);
+    // trap: all rows of the batch hold the same latents, so that the first ones are the conditional's too.
+    const size_t rows = static_cast<size_t>(rows_ - first_row(*net.control));
     const Copy copy{run_.x(), net.net->x(), latents * rows};
     backend_.copy(backend_.self, &copy, 1);
     net.net->forward(call, stop);

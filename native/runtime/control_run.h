@@ -21,7 +21,7 @@ struct Control {
   Tensor image;                   // [1, H, W, C] in [0, 1], as control_image makes it
   std::vector<float> strengths;   // of every residual, the middle's last; or of every feature
   std::vector<float> window;      // one factor per outer step; 0: it is not called
-  bool conditional_only = false;  // under guidance nothing for the unconditional half
+  bool conditional_only = false;  // under guidance nothing for the unconditional row
 };
 
 enum class ControlMap : uint8_t { finished, canny };  // what a picture is, or is made to be
@@ -50,7 +50,7 @@ class ControlRun {
   struct Part {
     std::string input;  // "residual.3", "feature.mid"
     size_t strength;    // number of its factor
-    Place from;         // one row, or one per row of the batch
+    Place from;         // one row, or one per row that the control acts on
     bool every_row;     // the same row for all
   };
   struct Active {
@@ -64,6 +64,8 @@ class ControlRun {
                     const StopFlag& stop);
   Active t2i_adapter(const Control& control, const T2iAdapterConfig& config, const UNetConfig& unet,
                      const StopFlag& stop);
+  // The first row of the batch that a control acts on; with guidance row 0 is the unconditional one.
+  int64_t first_row(const Control& control) const { return control.conditional_only && rows_ > 1 ? 1 : 0; }
   bool acts(const Active& active, int step) const { return active.control->window[static_cast<size_t>(step)] != 0; }
   void sum(const std::string& input, int step);
 

@@ -172,8 +172,11 @@ std::map<std::string, PlanKind> clip_text_plans(const ClipTextConfig& clip, Comp
   PlanKind hidden{[clip](Builder& b, const RecordRequest& r) {
                     const Shape& ids = shape_of(r, "ids");
                     record_clip_text(b, clip, ids.n, ids.tokens(),
-                                     {static_cast<int>(number(r, "skip", 0)), number(r, "final_norm", 1) != 0,
-                                      number(r, "pooled", 0) != 0, number(r, "vectors", 0) != 0});
+                                     {static_cast<int>(number(r, "skip", 0)),
+                                      number(r, "final_norm", 1) != 0,
+                                      number(r, "pooled", 0) != 0,
+                                      number(r, "vectors", 0) != 0,
+                                      {number(r, "hidden_first", 0), number(r, "hidden_count", 0)}});
                   },
                   {{{"ids", {1, 1, 1, 1}}}, {{"pooled", clip.projection > 0 ? 1.0 : 0.0}}, {}},
                   compute};

@@ -34,7 +34,8 @@ std::map<std::string, PlanKind> vae_plans(const VaeConfig& vae, Compute compute 
 // "encode" input "image" [n,h,w,3] in [0, 1]; "decode" input "z" [n,h,w,latent]: what the file has of both
 std::map<std::string, PlanKind> tiny_autoencoder_plans(const TinyAutoencoderConfig& tiny,
                                                        Compute compute = Compute::f32);
-// "hidden" inputs "ids" [n,1,T,1] (with number "pooled" also "end"); numbers skip, final_norm, pooled
+// "hidden" inputs "ids" [n,1,T,1], with number "pooled" also "end", with "vectors" also "vectors" and "keep"; numbers
+//          skip, final_norm, pooled, vectors, hidden_first and hidden_count: a run of tokens that no other sees
 std::map<std::string, PlanKind> clip_text_plans(const ClipTextConfig& clip, Compute compute = Compute::f32);
 // "image_embeds", "hidden" input "pixels" [n,S,S,3]
 std::map<std::string, PlanKind> clip_vision_plans(const ClipVisionConfig& clip, Compute compute = Compute::f32);

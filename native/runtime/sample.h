@@ -20,10 +20,17 @@ struct SamplePrompt {
   ImageKvFactors factors = {};
 };
 
+// Texts that change from step to step, or several that are summed; in place of one context and a negative one.
+struct SampleTexts {
+  std::vector<Condition> conditions;
+  RowChoices steps;             // per outer step: with guidance first the negative one, then one per weight
+  std::vector<double> weights;  // of the summed ones: u + sum of w (c - u) is what guidance steers to
+};
+
 struct SampleRequest {
-  int64_t height, width;      // latents
-  std::vector<StepRow> rows;  // none: what the run begins with is its result
-  SampleInit init;
+  int64_t height = 0, width = 0;  // latents
+  std::vector<StepRow> rows;      // none: what the run begins with is its result
+  SampleInit init = {};
   Tensor context, negative_context;  // [1, 1, T, D]; negative empty: no guidance
   Tensor pooled, negative_pooled;    // SDXL: [1, 1, 1, P]
   std::vector<float> time_ids, negative_time_ids;
@@ -34,8 +41,13 @@ struct SampleRequest {
   int64_t batch_index = 0, batch_count = 1;
   std::vector<SamplePrompt> prompts;
   std::vector<Control> controls;  // at most kMostControls
+  std::optional<SampleTexts> texts = {};
 
-  bool guided() const { return !negative_context.data.empty(); }
+  bool guided() const {
+    return texts ? texts->steps.at(0).size() > texts->weights.size() : !negative_context.data.empty();
+  }
+  // Rows of the network's batch: the negative one and what is summed.
+  int64_t batch() const { return texts ? static_cast<int64_t>(texts->steps.at(0).size()) : guided() ? 2 : 1; }
 };
 
 struct SampleEvents {

@@ -1,5 +1,6 @@
 #include "runtime/step_row.h"
 
+#include <numeric>
 #include <utility>
 
 namespace ipa {
@@ -7,8 +8,8 @@ namespace ipa {
 StepState::StepState(const Backend& backend, std::span<const float> x)
     : backend_(backend), count_(x.size()), drawn_(x.size()) {
   const size_t step = (x.size_bytes() + 63) / 64 * 64;
-  const std::array<Place*, 9> places = {&x_,       &saved_,   &next_,    &noise_,  &guided_,
-                                        &kept_[0], &kept_[1], &kept_[2], &kept_[3]};
+  const std::array<Place*, 10> places = {&x_,        &saved_,   &next_,    &noise_,   &guided_,
+                                         &composed_, &kept_[0], &kept_[1], &kept_[2], &kept_[3]};
   memory_ = Memory(backend, step * places.size());
   for (size_t i = 0; i < places.size(); ++i) *places[i] = memory_.place(step * i);
   set(x_, x);
@@ -31,6 +32,14 @@ void StepState::scaled(double factor, Place to) const { combine(to, {{factor, x_
 Place StepState::guided(Place unconditional, Place conditional, double scale, double rescale) const {
   backend_.guide(backend_.self, unconditional, conditional, scale, rescale, guided_, count_);
   return guided_;
+}
+
+Place StepState::composed(Place batch, size_t bytes, std::span<const double> weights) const {
+  const double all = std::accumulate(weights.begin(), weights.end(), 0.0);
+  combine(composed_, {{1 - all, batch}, {weights[0], batch.at(bytes)}});
+  for (size_t i = 1; i < weights.size(); ++i)
+    combine(composed_, {{1, composed_}, {weights[i], batch.at(bytes * (i + 1))}});
+  return composed_;
 }
 
 void StepState::keep(const StepRow& row, Place out) {

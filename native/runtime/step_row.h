@@ -39,6 +39,9 @@ class StepState {
   void scaled(double factor, Place to) const;
   // The network's two results joined; lies in the state's memory until the next call.
   Place guided(Place unconditional, Place conditional, double scale, double rescale) const;
+  // u + sum of w_i (c_i - u), of a batch [u, c_1, …], `bytes` a row; lies in the state's memory until the next call.
+  // source: arXiv 2206.01714, as the AUTOMATIC1111 web UI sums AND
+  Place composed(Place batch, size_t bytes, std::span<const double> weights) const;
   // `out`: the network's result, guidance included. `draw` fills a span with fresh normal numbers.
   template <typename Draw>
   void apply(const StepRow& row, Place out, Draw&& draw) {
@@ -61,7 +64,7 @@ class StepState {
   const Backend& backend_;
   size_t count_;  // numbers of the latents
   Memory memory_;
-  Place x_, saved_, next_, noise_, guided_;
+  Place x_, saved_, next_, noise_, guided_, composed_;
   std::array<Place, 4> kept_;  // newest first
   std::vector<float> drawn_;
 };

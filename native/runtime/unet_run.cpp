@@ -22,7 +22,7 @@ std::string last_name(const std::string& path) { return path.substr(path.rfind('
 RecordRequest step_request(const UNetConfig& config, const UNetRequest& r) {
   Conditioning c;
   c.batch = r.x.n;
-  c.text_tokens = r.context.shape.tokens();
+  c.text_tokens = (r.conditions.empty() ? r.context : r.conditions[0].context).shape.tokens();
   c.time_rows = config.added_conditioning() ? r.x.n : 1;
   for (const ImagePromptTokens& prompt : r.prompts)
     c.image_prompts.push_back({static_cast<int>(prompt.tokens.shape.tokens()), prompt.mask.has_value()});
@@ -53,6 +53,21 @@ void set_masks(Prepared& step, const UNetRequest& r) {
   }
 }
 
+size_t bytes_of(const Prepared& step, const std::string& input) {
+  const Plan& plan = step.plan();
+  return static_cast<size_t>(plan.values[static_cast<size_t>(plan.inputs.at(input))].shape.size()) * sizeof(float);
+}
+
+// Brings the outputs of another program into the inputs of `step` that `from` finds a name for.
+template <typename From>
+void take(const Backend& backend, Prepared& step, const Prepared& made, const From& from) {
+  std::vector<Copy> copies;
+  for (const auto& [input, id] : step.plan().inputs)
+    if (const std::string output = from(input); !output.empty())
+      copies.push_back({made.output(output), step.input(input), bytes_of(step, input)});
+  backend.copy(backend.self, copies.data(), copies.size());
+}
+
 }  // namespace
 
 UNetRun::UNetRun(Network& unet, const UNetConfig& config, const UNetRequest& r, const StopFlag& stop)
@@ -62,26 +77,11 @@ UNetRun::UNetRun(Network& unet, const UNetConfig& config, const UNetRequest& r, 
       calls_(r.timesteps.size()),
       features_(r.features > 0 || r.feature_mid) {
   const Backend& backend = unet.device().backend;
-  const std::map<std::string, ValueId>& inputs = step_.plan().inputs;
-  const auto bytes_of = [&](const std::string& input) {
-    return static_cast<size_t>(step_.plan().values[inputs.at(input)].shape.size()) * sizeof(float);
-  };
-  // Brings the outputs of another program into the inputs that `from` finds a name for.
-  const auto take = [&](const Prepared& made, const auto& from) {
-    std::vector<Copy> copies;
-    for (const auto& [input, id] : inputs)
-      if (const std::string output = from(input); !output.empty())
-        copies.push_back({made.output(output), step_.input(input), bytes_of(input)});
-    backend.copy(backend.self, copies.data(), copies.size());
-  };
-
-  check_finite(r.context, "the text's encoding");
-  take(unet.compute("text_kv", {{"context", r.context}}, {}, {}, stop),
-       [](const std::string& input) { return last_name(input).starts_with("text_") ? input : std::string(); });
+  take_texts(r, stop);
   for (size_t i = 0; i < r.prompts.size(); ++i) {
     check_finite(r.prompts[i].tokens, "an image prompt's tokens");
     const std::string own = "image" + std::to_string(i) + "_";  // <site>.image<i>_k; the request plan has no number
-    take(r.prompts[i].adapter->compute("image_kv", image_kv_inputs(r.prompts[i]), {}, {}, stop),
+    take(backend, step_, r.prompts[i].adapter->compute("image_kv", image_kv_inputs(r.prompts[i]), {}, {}, stop),
          [&](const std::string& input) {
            const std::string last = last_name(input);
            if (!last.starts_with(own)) return std::string();
@@ -94,35 +94,77 @@ UNetRun::UNetRun(Network& unet, const UNetConfig& config, const UNetRequest& r, 
   // Their projections to K and V have done their work for this request.
   for (const ImagePromptTokens& prompt : r.prompts) prompt.adapter->leave();
 
+  keep_times(config, r, stop);
+  now_ = first_;
+  set_scales(std::vector<float>(cells_ * calls_));
+}
+
+void UNetRun::take_texts(const UNetRequest& r, const StopFlag& stop) {
+  if (!r.conditions.empty()) {
+    for (const Condition& condition : r.conditions) check_finite(condition.context, "the text's encoding");
+    wording_.emplace(unet_, step_, r.conditions, r.choices, stop);
+    return;
+  }
+  check_finite(r.context, "the text's encoding");
+  take(unet_.device().backend, step_, unet_.compute("text_kv", {{"context", r.context}}, {}, {}, stop),
+       [](const std::string& input) { return last_name(input).starts_with("text_") ? input : std::string(); });
+}
+
+// The schedule's program may run again for someone else: its rows are kept here, and the scales beside them.
+void UNetRun::keep_times(const UNetConfig& config, const UNetRequest& r, const StopFlag& stop) {
+  const Backend& backend = unet_.device().backend;
+  std::vector<std::pair<std::string, size_t>> times;  // and where they are in first_
+  size_t bytes = 0;
+  for (const auto& [input, id] : step_.plan().inputs) {
+    const bool time = last_name(input) == "time";
+    if (!time && input != "scales") continue;
+    if (time)
+      times.emplace_back(input, first_.size());
+    else
+      scales_.offset = bytes, cells_ = bytes_of(step_, input) / sizeof(float);
+    first_.push_back({{nullptr, bytes}, step_.input(input), bytes_of(step_, input)});
+    bytes += bytes_of(step_, input) * calls_;
+  }
+  rows_ = Memory(backend, bytes);
+  for (Copy& copy : first_) copy.from = rows_.place(copy.from.offset);
+  scales_ = rows_.place(scales_.offset);
+
   Tensor timesteps{{static_cast<int64_t>(calls_), 1, 1, 1}, {}};
   for (double t : r.timesteps) timesteps.data.push_back(static_cast<float>(t));
   Tensors given = {{"timesteps", std::move(timesteps)}};
-  if (config.added_conditioning()) given["pooled"] = r.pooled, given["time_ids"] = r.time_ids;
-  // Taps of the time embedding are the schedule plan's; asking for them there is harmless where they do not exist.
-  const Prepared& schedule = unet.compute("schedule", given, {}, r.taps, stop);
-  for (const auto& [output, id] : schedule.plan().outputs)
-    if (last_name(output) != "time") schedule_taps_[output] = schedule.get(output);
-
-  // The schedule's program may run again for someone else: its rows are kept here, and the scales beside them.
+  const auto schedule = [&]() -> const Prepared& {
+    // Taps of the time embedding are the schedule plan's; asking for them there is harmless where they do not exist.
+    const Prepared& made = unet_.compute("schedule", given, {}, r.taps, stop);
+    for (const auto& [output, id] : made.plan().outputs)
+      if (last_name(output) != "time") schedule_taps_[output] = made.get(output);
+    return made;
+  };
   std::vector<Copy> kept;
-  size_t bytes = 0;
-  for (const auto& [input, id] : inputs) {
-    const bool time = last_name(input) == "time";
-    if (!time && input != "scales") continue;
-    first_.push_back({{nullptr, bytes}, step_.input(input), bytes_of(input)});
-    if (time)
-      kept.push_back({schedule.output(input), {nullptr, bytes}, bytes_of(input) * calls_});
-    else
-      scales_.offset = bytes, cells_ = bytes_of(input) / sizeof(float);
-    bytes += bytes_of(input) * calls_;
+  if (config.added_conditioning() && !r.conditions.empty()) {
+    for (size_t i = 0; i < r.conditions.size(); ++i) {
+      const Condition& condition = r.conditions[i];
+      given["pooled"] = condition.pooled;
+      given["time_ids"] = {{1, 1, 1, static_cast<int64_t>(condition.time_ids.size())}, condition.time_ids};
+      const Prepared& made = schedule();
+      kept.clear();
+      for (const auto& [input, place] : times) {
+        const Copy& first = first_[place];
+        const size_t rows = r.choices.at(0).size(), row_bytes = first.bytes / rows;
+        for (size_t call = 0; call < calls_; ++call)
+          for (size_t row = 0; row < rows; ++row)
+            if (r.choices.at(call).at(row) == i)
+              kept.push_back({made.output(input).at(row_bytes * call),
+                              first.from.at(first.bytes * call + row_bytes * row), row_bytes});
+      }
+      backend.copy(backend.self, kept.data(), kept.size());
+    }
+    return;
   }
-  rows_ = Memory(backend, bytes);
-  for (Copy& copy : kept) copy.to = rows_.place(copy.to.offset);
-  for (Copy& copy : first_) copy.from = rows_.place(copy.from.offset);
-  scales_ = rows_.place(scales_.offset);
+  if (config.added_conditioning()) given["pooled"] = r.pooled, given["time_ids"] = r.time_ids;
+  const Prepared& made = schedule();
+  for (const auto& [input, place] : times)
+    kept.push_back({made.output(input), first_[place].from, first_[place].bytes * calls_});
   backend.copy(backend.self, kept.data(), kept.size());
-  now_ = first_;
-  set_scales(std::vector<float>(cells_ * calls_));
 }
 
 void UNetRun::set_scales(std::span<const float> of_calls) {
@@ -140,6 +182,7 @@ void UNetRun::forward(int call, const StopFlag& stop, bool check) {
     now_[i].from = first_[i].from.at(first_[i].bytes * static_cast<size_t>(call));
   const Backend& backend = unet_.device().backend;
   backend.copy(backend.self, now_.data(), now_.size());
+  if (wording_) wording_->bring(static_cast<size_t>(call));
   unet_.count("step");
   step_.run(stop, check);
 }

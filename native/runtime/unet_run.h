@@ -9,6 +9,7 @@
 #include "image/mask_grid.h"
 #include "models/configs.h"
 #include "runtime/network.h"
+#include "runtime/wording.h"
 
 namespace ipa {
 
@@ -35,6 +36,9 @@ struct UNetRequest {
   bool control = false;      // it takes a ControlNet's residuals
   int features = 0;          // it takes a T2I-Adapter's features, of so many levels
   bool feature_mid = false;  // and one in the middle
+  // In place of context, pooled and time_ids: texts that change with the calls, one choice per row and call.
+  std::vector<Condition> conditions = {};
+  RowChoices choices = {};
 };
 
 class UNetRun {
@@ -58,6 +62,9 @@ class UNetRun {
   Network& network() { return unet_; }
 
  private:
+  void take_texts(const UNetRequest& r, const StopFlag& stop);
+  void keep_times(const UNetConfig& config, const UNetRequest& r, const StopFlag& stop);
+
   Network& unet_;
   Network::Hold held_;  // the programs of a run stay
   Prepared& step_;
@@ -68,6 +75,7 @@ class UNetRun {
   Place scales_;
   std::vector<Copy> first_;  // what moves on with every call: its first rows, one behind the other from call to call
   std::vector<Copy> now_;
+  std::optional<Wording> wording_;
 };
 
 }  // namespace ipa

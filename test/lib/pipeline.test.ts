@@ -192,7 +192,7 @@ t.test('guidance: absent, empty and no negative prompt', async (test) => {
   test.equal(fake.samples[1]!.negativeContext, undefined, 'guidance off');
   await pipe.generate({ ...run, prompt: 'a '.repeat(80), negativePrompt: 'x' });
   const [, , long] = fake.samples;
-  test.same(long!.context.shape, [1, 1, 154, 8]);
+  test.same(long!.context!.shape, [1, 1, 154, 8]);
   test.same(long!.negativeContext!.shape, [1, 1, 154, 8], 'both of equal length');
 });
 

@@ -20,7 +20,7 @@ export const GENERATE = group({
       required: true,
       flag: '--prompt <text>',
       acts: 'text',
-      says: 'What to draw; (emphasis:1.2), BREAK and <lora:name:w> unless promptSyntax is plain',
+      says: 'What to draw, in the words of promptSyntax: docs/prompts.md',
       record: true,
     },
     negativePrompt: {
@@ -56,7 +56,7 @@ export const GENERATE = group({
       default: 'a1111',
       flag: '--prompt-syntax <name>',
       acts: 'text',
-      says: 'Whether prompts have emphasis and directives, or are the text as it stands',
+      says: 'Whose syntax prompts are written in; plain is the text as it stands',
       record: true,
     },
     width: {

@@ -116,7 +116,7 @@ t.test('X-03: unknown options, with the nearest name', async (test) => {
     failure(() => settingsOf({ sampler: 'eular' })),
     { code: 'OPTION_UNKNOWN', hint: 'Did you mean "euler"?' },
   );
-  test.equal(failure(() => settingsOf({ promptSyntax: 'compel' })).code, 'OPTION_UNKNOWN');
+  test.equal(failure(() => settingsOf({ promptSyntax: 'midjourney' })).code, 'OPTION_UNKNOWN');
   test.match(
     failure(() => loadSettings({ thread: 4 })),
     { code: 'OPTION_UNKNOWN', hint: 'Did you mean "threads"?' },

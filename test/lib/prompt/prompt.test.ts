@@ -6,17 +6,19 @@ import { fileURLToPath } from 'node:url';
 import t, { type Test } from 'tap';
 import {
   chunksOf,
-  emptyChunk,
-  equalized,
   type Fragment,
   loadTokenizer,
   MAX_PROMPT_CHARS,
-  parsePrompt,
+  type PromptSyntax,
   publicTokenizer,
+  wordingOf,
 } from '../../../lib/prompt/index.js';
 import { weighted } from '../../../lib/prompt/weighting.js';
 
 const sketch = fileURLToPath(new URL('../../../models/sketch/pipeline/tokenizer', import.meta.url));
+
+const read = (text: string, syntax: PromptSyntax = 'a1111', attached: readonly string[] = []) =>
+  wordingOf(text, syntax, { steps: 2, attached, isNegative: false });
 
 const copied = (test: Test): string => {
   const folder = mkdtempSync(join(tmpdir(), 'tokenizer-'));
@@ -99,18 +101,6 @@ t.test('damaged files are refused by name', async (test) => {
   await test.rejects(loadTokenizer(join(sketch, 'nowhere')), { code: 'MODEL_NOT_FOUND' });
 });
 
-t.test('all prompts get as many windows as the longest', async (test) => {
-  const [first, second] = [await publicTokenizer(), await publicTokenizer('!')];
-  const long = chunksOf(first, weighted('cat BREAK dog BREAK bird'));
-  const [a, b] = equalized([
-    { tokenizer: first, chunks: long },
-    { tokenizer: second, chunks: chunksOf(second, weighted('')) },
-  ]);
-  test.same(a, long);
-  test.equal(b!.length, 3);
-  test.same(b![2], emptyChunk(second));
-});
-
 t.test('letters are lower-cased without looking at their neighbours', async (test) => {
   const tokenizer = await publicTokenizer();
   test.same(tokenizer.ids('ΟΔΟΣ'), tokenizer.ids('οδοσ'), 'a sigma at the end of a word');
@@ -119,11 +109,15 @@ t.test('letters are lower-cased without looking at their neighbours', async (tes
 
 t.test('plain text stays as it is', async (test) => {
   const text = '(a:1.3) [b] BREAK <lora:x:1> \\(';
-  test.same(parsePrompt(text, 'plain'), { fragments: [{ text, weight: 1 }], loras: [] });
+  test.same(read(text, 'plain'), {
+    parts: [{ weight: 1, texts: [{ fragments: [[{ text, weight: 1 }]] }], steps: [0, 0] }],
+    loras: [],
+    remarks: [],
+  });
 });
 
 t.test('LoRA directives are names of what is attached', async (test) => {
-  const uses = (text: string) => parsePrompt(text, 'a1111', ['ink', 'oil paint']).loras;
+  const uses = (text: string) => read(text, 'a1111', ['ink', 'oil paint']).loras;
   test.same(uses('a <lora:ink:0.8>'), [{ name: 'ink', textScale: 0.8, scale: 0.8, rank: undefined }]);
   test.same(uses('<lora:ink>'), [{ name: 'ink', textScale: 1, scale: 1, rank: undefined }]);
   test.same(uses('<lora:oil paint:0.5:-0.25:dyn=8>'), [{ name: 'oil paint', textScale: 0.5, scale: -0.25, rank: 8 }]);
@@ -134,7 +128,7 @@ t.test('LoRA directives are names of what is attached', async (test) => {
   const malformed = ['<lora:>', '<lora::1>', '<lora: :1>', '<lora:ink:high>', '<lora:ink::2>', '<lora:ink:1e999>'];
   for (const text of [...malformed, '<lora:ink:1:1:1>', '<lora:ink:dyn=x>', '<lora:nobody:y>', '<lora:ink'])
     test.throws(() => uses(`a ${text}`), { code: 'OPTION_RANGE', message: text }, text);
-  test.same(parsePrompt('a <b:> c', 'a1111').loras, [], 'no directive, no error');
+  test.same(read('a <b:> c').loras, [], 'no directive, no error');
 });
 
 t.test('hostile prompts take linear time and end in text or a typed error', async (test) => {
@@ -177,7 +171,8 @@ t.test('hostile prompts take linear time and end in text or a typed error', asyn
     for (let i = 0; i < 3; ++i) {
       const start = performance.now();
       try {
-        fragments = parsePrompt(prompt, 'a1111').fragments;
+        const text = read(prompt).parts[0]!.texts[0]!;
+        fragments = 'fragments' in text ? text.fragments[0]! : [];
       } catch (e) {
         test.match(e, { code: /^OPTION_/ }, name);
       }
@@ -189,6 +184,6 @@ t.test('hostile prompts take linear time and end in text or a typed error', asyn
     test.ok(chunks.length > 0 && parsed < 250, `${name}: parsed in ${parsed.toFixed(1)} ms`); // 50 ms on an idle machine
     test.ok(cut < 20_000, `${name}: ${chunks.length} chunks in ${cut.toFixed(0)} ms`);
   }
-  test.throws(() => parsePrompt('a'.repeat(n + 1), 'a1111'), { code: 'PROMPT_TOO_LONG' });
+  test.throws(() => read('a'.repeat(n + 1)), { code: 'PROMPT_TOO_LONG' });
   test.throws(() => weighted(`(a:${'9'.repeat(400)})`), { code: 'OPTION_RANGE' });
 });

@@ -1,11 +1,11 @@
 // Names of text embeddings among the tokens of prompts, and where their vectors stand in windows.
 import t from 'tap';
-import { chunksOf, type PromptWord, parsePrompt, publicTokenizer, sameWord } from '../../../lib/prompt/index.js';
+import { chunksOf, type PromptWord, publicTokenizer, sameWord } from '../../../lib/prompt/index.js';
+import { leafOf } from '../prompt/leaf.js';
 
 const tokenizer = await publicTokenizer();
 const word = (name: string, count = 1): PromptWord => ({ name, count, towers: [], sha256: '' });
-const placed = (prompt: string, words: readonly PromptWord[]) =>
-  chunksOf(tokenizer, parsePrompt(prompt, 'a1111').fragments, words);
+const placed = (prompt: string, words: readonly PromptWord[]) => chunksOf(tokenizer, leafOf(prompt, 'a1111'), words);
 /** Names and places, window by window. */
 const places = (prompt: string, words: readonly PromptWord[]): string[][] =>
   placed(prompt, words).map((chunk) => chunk.words.map(({ word: { name }, at }) => `${name} ${at}`));
@@ -58,6 +58,6 @@ t.test('what moves on after a comma takes its words along', async (test) => {
 });
 
 t.test('without words and in plain syntax prompts are what they were', async (test) => {
-  const fragments = parsePrompt('a (big ink:1.5) cat', 'a1111').fragments;
+  const fragments = leafOf('a (big ink:1.5) cat', 'a1111');
   test.same(chunksOf(tokenizer, fragments, [word('dog')]), chunksOf(tokenizer, fragments));
 });
