@@ -13,7 +13,8 @@ export interface TextEmbeddingInfo {
 }
 
 /**
- * A text embedding attached to a pipeline: prompts of the syntax `a1111` name it as a word.
+ * A text embedding attached to a pipeline: prompts name it as a word, those of the syntax `comfyui` as `embedding:name`, those of
+ * `plain` never.
  *
  * @example
  * const cat = await pipe.addTextEmbedding('my-cat.pt', { token: 'my-cat' })

@@ -67,6 +67,19 @@ t.test('strength', async (test) => {
   test.ok(distance(one, two) < distance(photo, other) / 2, 'at 1 the picture hardly counts');
 });
 
+t.test('a prompt changes over the steps that strength leaves', async (test) => {
+  const pipe = await opened(test);
+  const pixels = async (prompt: string, strength = 0.5) =>
+    Buffer.from((await drawn(pipe, { image: photo, strength }, { prompt })).data).toString('base64');
+  const [man, woman] = [await pixels('a man'), await pixels('a woman')];
+  const changed = await pixels('a [man:woman:1]');
+  test.notOk([man, woman].includes(changed), 'two of four steps are done: one each');
+  test.equal(await pixels('a [man:woman:0.5]'), changed);
+  test.ok((await pixels('a [man:woman:2]')) === man);
+  test.ok((await pixels('a [man:woman:0]')) === woman);
+  test.ok((await pixels('a [man:woman:1] AND hair', 0)) === (await pixels('a man', 0)), 'no step');
+});
+
 t.test('every sampler begins with a picture', async (test) => {
   const pipe = await opened(test);
   for (const sampler of samplers) {

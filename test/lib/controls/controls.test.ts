@@ -84,6 +84,29 @@ t.test('a ControlNet acts within its window, at its scale, and leaves no trace',
   test.match(await failure(drawn(pipe, [{ controlNet: net, image: map() }])), { code: 'CLOSED' });
 });
 
+t.test('controls see prompts that change with the steps, and each of those joined by AND', async (test) => {
+  const pipe = await opened(test);
+  await pipe.addControlNet(files.net, { name: 'edges' });
+  await pipe.addControlNet(files.t2i, { name: 'sketch' });
+  const pixels = async (prompt: string, control: Partial<Control>) =>
+    (await pipe.generate({ ...scene, prompt, controls: [{ image: map(), ...control }] })).images[0]!.data;
+  for (const control of [
+    { controlNet: 'edges' },
+    { controlNet: 'edges', mode: 'control' },
+    { controlNet: 'sketch' },
+  ] as const) {
+    const name = JSON.stringify(control);
+    const [cat, dog] = [await pixels('a cat', control), await pixels('a dog', control)];
+    const halves = await pixels('a cat :0.5 AND a cat :0.5', control);
+    const far = halves.reduce((most, value, i) => Math.max(most, Math.abs(value - cat[i]!)), 0);
+    test.ok(far <= 2, `${name}: rounded after each of two, ${far} of 255`);
+    const changed = digestOf(await pixels('a [cat:dog:2]', control));
+    test.not(changed, digestOf(cat), name);
+    test.not(changed, digestOf(dog), name);
+    test.equal(digestOf(await pixels('a [cat:dog:0]', control)), digestOf(dog), name);
+  }
+});
+
 t.test('a T2I-Adapter is told apart by its tensors, computed once, and acts beside a ControlNet', async (test) => {
   const pipe = await opened(test);
   const none = await drawn(pipe);

@@ -30,6 +30,11 @@ t.test('an inpainting model paints into a mask and reads what is around it', asy
   test.not(await drawn({ image: photo, mask: left(0.5), strength: 0.7 }), masked, 'from the picture');
   test.not(await drawn({ image: reference('person-3-1.png'), mask: left(0.5) }), masked);
   test.type(await drawn({ image: photo, mask: left(0.5) }, { guidanceScale: 1 }), 'string');
+  const init = { image: photo, mask: left(0.5) };
+  const pixels = async (prompt: string) => (await pipe.generate({ ...scene, prompt, init })).images[0]!.data;
+  const [one, halves] = [await pixels('a cat'), await pixels('a cat :0.5 AND a cat :0.5')];
+  const far = halves.reduce((most, value, i) => Math.max(most, Math.abs(value - one[i]!)), 0);
+  test.ok(far <= 2, `every row of the batch reads the mask: rounded after each of two, ${far} of 255`);
   for (const init of [undefined, { image: photo }]) {
     const error = await failure(pipe.generate({ ...scene, ...(init && { init }) }));
     test.match(error, { code: 'OPTION_CONFLICT', message: /inpainting model/ });

@@ -1,6 +1,14 @@
 // Names of text embeddings among the tokens of prompts, and where their vectors stand in windows.
 import t from 'tap';
-import { chunksOf, type PromptWord, publicTokenizer, sameWord } from '../../../lib/prompt/index.js';
+import {
+  chunksOf,
+  type PromptSyntax,
+  type PromptWord,
+  publicTokenizer,
+  sameWord,
+  syntaxOf,
+  wordingOf,
+} from '../../../lib/prompt/index.js';
 import { leafOf } from '../prompt/leaf.js';
 
 const tokenizer = await publicTokenizer();
@@ -55,6 +63,40 @@ t.test('what moves on after a comma takes its words along', async (test) => {
   const prompt = `${cats(60)}, ink ${cats(12)}`;
   test.same(places(prompt, [word('ink', 3)]), [[], ['ink 1']]);
   test.same(places(`${cats(60)}, ink ${cats(11)}`, [word('ink', 3)]), [['ink 62']], 'one less: it stays');
+});
+
+/** The same in other syntaxes, with the vectors that are there. */
+const parts = (prompt: string, syntax: PromptSyntax, words: readonly PromptWord[]): string[][] =>
+  syntaxOf(syntax)
+    .windows(tokenizer, leafOf(prompt, syntax), words)
+    .chunks.map((chunk) =>
+      chunk.words.map(({ word: { name }, at, first, count }) => `${name} ${at}: ${first}+${count}`),
+    );
+
+t.test('comfyui: embedding:name, with commas behind it; eight vectors may be split', async (test) => {
+  const words = [word('ink', 2), word('long', 8), word('my(cat)')];
+  const prompt = 'an ink, (embedding:INK:1.2), embedding:my\\(cat\\),\nembedding:long';
+  const [chunk] = syntaxOf('comfyui').windows(tokenizer, leafOf(prompt, 'comfyui'), words).chunks;
+  test.same(parts(prompt, 'comfyui', words), [['ink 4: 0+2', 'my(cat) 7: 0+1', 'long 9: 0+8']]);
+  test.same(chunk!.ids.slice(1, 9), [...tokenizer.ids('an ink,'), 0, 0, ...tokenizer.ids(', '), 0, tokenizer.comma]);
+  test.same(chunk!.weights.slice(4, 7), [1.2, 1.2, 1]);
+  test.same(parts(`${cats(74)} embedding:ink`, 'comfyui', words), [[], ['ink 1: 0+2']]);
+  test.same(parts(`${cats(72)} embedding:long`, 'comfyui', words), [['long 73: 0+3'], ['long 1: 3+5']]);
+  test.same(parts('embedding:ink embedding:ink', 'comfyui', words), [['ink 1: 0+2', 'ink 3: 0+2']]);
+  const remarks = (prompt: string) =>
+    wordingOf(prompt, 'comfyui', { steps: 1, attached: [], words, isNegative: false }).remarks;
+  test.match(remarks('an embedding:inks, embedding:no'), [/"embedding:inks,"/], 'the first one that there is not');
+  test.same(remarks('an embedding:ink,, hat'), []);
+  test.same(parts('an embedding:inks', 'comfyui', words), [[]]);
+});
+
+t.test('compel: by name, as tokens; they fade with their words, and windows are filled', async (test) => {
+  const words = [word('ink', 3), word('<toy>')];
+  test.same(parts('an ink+, <TOY>', 'compel', words), [['ink 2: 0+3', '<toy> 6: 0+1']]);
+  const { chunks, faded } = syntaxOf('compel').windows(tokenizer, leafOf('an (big ink)0.5', 'compel'), words);
+  test.same(faded, [{ weight: 0.5, runs: [{ chunk: 0, first: 2, count: 4 }] }]);
+  test.same(chunks[0]!.weights.slice(0, 7), [1, 1, 0.5, 0.5, 0.5, 0.5, 1]);
+  test.same(parts(`${cats(74)} ink`, 'compel', words), [['ink 75: 0+1'], ['ink 1: 1+2']]);
 });
 
 t.test('without words and in plain syntax prompts are what they were', async (test) => {

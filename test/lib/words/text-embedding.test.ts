@@ -101,6 +101,29 @@ t.test('emphasis, negative prompts, several vectors, the record', async (test) =
   );
   await same({ prompt: 'a two, zqx' }, { prompt: 'a pink hoodie, pink' }, ['zqx', 'two']);
   test.equal(two.info.vectors, 2);
+  const [syntax, other] = [{ promptSyntax: 'comfyui' }, { promptSyntax: 'compel' }] as const;
+  await same(
+    { ...syntax, prompt: 'a (embedding:zqx:1.4), embedding:two' },
+    { ...syntax, prompt: 'a (pink:1.4) , pink hoodie' },
+    ['zqx', 'two'],
+  );
+  await same({ ...other, prompt: 'a two- (zqx)1.4' }, { ...other, prompt: 'a (pink hoodie)- (pink)1.4' }, [
+    'zqx',
+    'two',
+  ]);
+  await same(
+    { ...other, prompt: '("a zqx", "hair").blend(0.7, 0.3)' },
+    { ...other, prompt: '("a pink", "hair").blend(0.7, 0.3)' },
+    ['zqx'],
+  );
+  await same(
+    { steps: 3, prompt: 'a [zqx:green:2] hoodie AND two', negativePrompt: '[zqx|hair]' },
+    { steps: 3, prompt: 'a [pink:green:2] hoodie AND pink hoodie', negativePrompt: '[pink|hair]' },
+    ['zqx', 'two'],
+  );
+  const { warnings } = await pipe.generate({ ...scene, ...short, ...syntax, prompt: 'a embedding:nobody hoodie' });
+  test.match(warnings, [{ code: 'PROMPT_SYNTAX', message: /"embedding:nobody"/ }]);
+  await same({ ...syntax, prompt: 'embedding:zqx embedding:nobody' }, { ...syntax, prompt: 'pink' }, ['zqx']);
   const plain = await run({ prompt: 'a zqx hoodie', promptSyntax: 'plain' });
   test.equal(plain.words, undefined, 'plain text has no words of its own');
   test.not(plain.picture, (await run({ prompt: 'a zqx hoodie' })).picture);

@@ -149,4 +149,58 @@ TEST("a run whose texts never change is the run without choices, to the byte") {
                sample(c.network, c.config, plain, {}, StopFlag{}).data, 0, "two steps");
 }
 
+// A ControlNet that steers every step.
+struct Steering {
+  Steering()
+      : model("controlnet15"),
+        config(detect_controlnet(model.index, model.config)),
+        network(cpu_device(cpu::levels()[0]->name, /*threads=*/2), controlnet_plans(config, Compute::f32),
+                synthetic(model.prefix, model.index, model.factors), {}),
+        map(signal("map", {1, 64, 48, 3})) {}
+
+  SampleRequest with(SampleRequest r, bool conditional_only) {
+    const std::vector<float> strengths(strengths_of(config), 1.0f);
+    r.controls = {{&network, config, map, strengths, std::vector<float>(r.rows.size(), 1.0f), conditional_only}};
+    return r;
+  }
+
+  GoldenModel model;
+  ControlNetConfig config;
+  Network network;
+  Tensor map;
+};
+
+TEST("a ControlNet reads what each row of each call is told") {
+  Case c("unet15");
+  Steering steering;
+  const std::vector<Condition> texts = {c.condition("blurry"), c.condition("a cat"), c.condition("a dog")};
+  const auto run = [&](const SampleRequest& r) { return sample(c.network, c.config, r, {}, StopFlag{}); };
+  for (const bool conditional_only : {false, true}) {
+    const std::string mode = conditional_only ? "the conditional rows" : "all rows";
+    SampleRequest plain = sampling(2);
+    plain.context = texts[1].context, plain.negative_context = texts[0].context;
+    SampleRequest chosen = sampling(2);
+    chosen.texts = {texts, {{0, 1}, {0, 1}}, {1}};
+    const std::vector<float> steady = run(steering.with(plain, conditional_only)).data;
+    EXPECT_CLOSE(run(steering.with(chosen, conditional_only)).data, steady, 0, mode + ": as without choices");
+    EXPECT(run(plain).data != steady);
+
+    // rounded after each of the two
+    SampleRequest halves = sampling(2);
+    halves.texts = {texts, {{0, 1, 1}, {0, 1, 1}}, {0.5, 0.5}};
+    EXPECT_CLOSE(run(steering.with(halves, conditional_only)).data, steady, 1e-5, mode + ": halves of one text");
+
+    // Two steps are the first one, and from its latents the second one by itself.
+    SampleRequest both = sampling(2);
+    both.texts = {texts, {{0, 1, 2}, {1, 2, 0}}, {0.7, 0.4}};
+    both = steering.with(both, conditional_only);
+    SampleRequest first = both, second = both;
+    first.rows.pop_back();
+    second.rows.erase(second.rows.begin());
+    second.init.image.mean = run(first);
+    second.init.first = {/*signal=*/1, /*noise=*/0};
+    EXPECT_CLOSE(run(both).data, run(second).data, 0, mode + ": texts that change");
+  }
+}
+
 }  // namespace
