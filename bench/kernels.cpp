@@ -97,11 +97,14 @@ void conv(Bench& b, const Level& level, int64_t size, int64_t cin, int64_t out) 
   args.stride_h = args.stride_w = args.pad_top = args.pad_left = args.dilation_h = args.dilation_w = 1;
   args.weight = {nullptr, k, out, kStored};
   args.result = {y.data(), bias.data(), nullptr, 0, nullptr, Function::identity, false};
-  const bool winograd = level.winograd && level.winograd_fits(args);  // as steps.cpp chooses
-  const Arena scratch = allocate((winograd ? level.winograd_scratch : level.conv_scratch)(args, b.pool().threads()));
+  const bool few = level.conv_few && level.conv_few_fits(args);  // as steps.cpp chooses
+  const bool winograd = !few && level.winograd && level.winograd_fits(args);
+  const auto kernel = few ? level.conv_few : winograd ? level.winograd : level.conv;
+  const auto room = few ? level.conv_few_scratch : winograd ? level.winograd_scratch : level.conv_scratch;
+  const Arena scratch = allocate(room(args, b.pool().threads()));
   const auto run = [&](int i) {
     args.weight.data = weights.at(i);
-    (winograd ? level.winograd : level.conv)(args, {b.pool(), kGoOn, scratch.get()});
+    kernel(args, {b.pool(), kGoOn, scratch.get()});
   };
   run(0);
   std::vector<double> exact, got;
@@ -159,6 +162,7 @@ void attend(Bench& b, const Level& level, int heads, int64_t queries, int64_t to
 void kernel_rows(Bench& b, const Level& level) {
   conv(b, level, 64, 320, 320), conv(b, level, 32, 640, 640), conv(b, level, 16, 1280, 1280);
   conv(b, level, 8, 1280, 1280), conv(b, level, 16, 2560, 1280), conv(b, level, 64, 960, 320);
+  conv(b, level, 512, 64, 64), conv(b, level, 512, 64, 3);  // of a tiny autoencoder
   // Linear layers of SD1.5 at 512 x 512; the mean is over all of them, each once.
   double logs = 0;
   int count = 0;

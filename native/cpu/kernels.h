@@ -138,6 +138,12 @@ struct Level {
   void (*winograd)(const ConvArgs&, const Context&) noexcept;
   // The same in f32 from weights as bf16 levels pack them. It is those levels' `winograd`; their own of this is null.
   void (*winograd_of_pairs)(const ConvArgs&, const Context&) noexcept;
+  // Convolutions to a handful of channels without waste, in f32, for those that `fits` says; from weights in pairs as
+  // above.
+  bool (*conv_few_fits)(const ConvArgs&);
+  size_t (*conv_few_scratch)(const ConvArgs&, int threads);
+  void (*conv_few)(const ConvArgs&, const Context&) noexcept;
+  void (*conv_few_of_pairs)(const ConvArgs&, const Context&) noexcept;
   size_t (*attend_scratch)(const AttendArgs&, int threads);
   void (*attend)(const AttendArgs&, const Context&) noexcept;
   size_t (*group_norm_scratch)(const GroupNormArgs&, int threads);

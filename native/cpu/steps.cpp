@@ -56,6 +56,15 @@ Implementations<Conv2d> implementations(const Conv2d&) {
   return {
       {"matmul", [](const Site& s, const Conv2d& op) { return s.level.matmul != nullptr && is_matmul(op); },
        matmul_kernel<Conv2d>},
+      {"few",
+       [](const Site& s, const Conv2d& op) {
+         return s.level.conv_few && op.groups == 1 && s.level.conv_few_fits(conv_args(s, op));
+       },
+       [](const Site& s, const Conv2d& op) -> Step {
+         const ConvArgs args = conv_args(s, op);
+         return {[args, run = s.level.conv_few](const Context& c) { run(args, c); },
+                 s.level.conv_few_scratch(args, s.threads)};
+       }},
       {"winograd", fits_winograd,
        [](const Site& s, const Conv2d& op) -> Step {
          const ConvArgs args = conv_args(s, op);

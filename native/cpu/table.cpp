@@ -127,6 +127,8 @@ struct Joined {
   to.bf16 = products;
   if (to.bf16.winograd_fits) to.bf16.winograd_scratch = f32.winograd_scratch, to.bf16.winograd = f32.winograd_of_pairs;
   if (!to.bf16.winograd) to.bf16.winograd_fits = nullptr;
+  to.bf16.conv_few_fits = f32.conv_few_fits, to.bf16.conv_few_scratch = f32.conv_few_scratch;
+  to.bf16.conv_few = f32.conv_few_of_pairs;
   to.bf16.group_norm_scratch = f32.group_norm_scratch, to.bf16.group_norm = f32.group_norm;
   to.bf16.layer_norm = f32.layer_norm, to.bf16.apply = f32.apply, to.bf16.geglu = f32.geglu;
   to.bf16.add = f32.add, to.bf16.add_scaled = f32.add_scaled;

@@ -19,17 +19,29 @@ namespace ipa::cpu::IPA_ISA {
 
 bool winograd_fits(const ConvArgs& args) { return winograd_takes(args) && winograd_beats(args, 48, 15); }
 
-// Which row and column of x a pixel of a patch is; -1: padding.
+// Which row and column of x a pixel of a patch is; -1: padding, which is read as zeros.
 struct Tables {
   int32_t *rows, *columns;  // [4 down + 2], [4 across + 2]
+  float* zeros;             // [Cin]
 };
 
-static int64_t table_floats(const Winograd& w) { return ceil_div(kOut * (w.down + w.across) + 4, 16) * 16; }
+static int64_t index_floats(const Winograd& w) { return ceil_div(kOut * (w.down + w.across) + 4, 16) * 16; }
+static int64_t table_floats(const ConvArgs& args, const Winograd& w) {
+  return index_floats(w) + ceil_div(args.c, 16) * 16;
+}
+
+static size_t alone_scratch(const ConvArgs& args, int threads) {
+  const Winograd w = alone_of(args);
+  const int64_t floats = table_floats(args, w) + w.panels * kPoints * w.weight_plane +
+                         kPoints * (w.patch_plane + w.product_plane) * threads;
+  return static_cast<size_t>(floats) * sizeof(float);
+}
 
 size_t winograd_scratch(const ConvArgs& args, int threads) {
+  if (winograd_alone(args)) return alone_scratch(args, threads);
   const Winograd w = winograd_of(args);
   const int64_t floats =
-      table_floats(w) + kPoints * (w.patch_plane + w.product_plane) + kSide * w.weight_plane * threads;
+      table_floats(args, w) + kPoints * (w.patch_plane + w.product_plane) + kSide * w.weight_plane * threads;
   return static_cast<size_t>(floats) * sizeof(float);
 }
 
@@ -48,7 +60,7 @@ static void gather_patch(const ConvArgs& args, const Winograd& w, const Tables& 
   const float* pixels[kPoints];
   for (int64_t y = 0; y < kSide; ++y)
     for (int64_t x = 0; x < kSide; ++x)
-      pixels[y * kSide + x] = ys[y] < 0 || xs[x] < 0 ? nullptr : from + (ys[y] * args.w + xs[x]) * args.c;
+      pixels[y * kSide + x] = ys[y] < 0 || xs[x] < 0 ? tables.zeros : from + (ys[y] * args.w + xs[x]) * args.c;
   transform_patch(pixels, args.c, w, to);
 }
 
@@ -108,17 +120,52 @@ static void multiply(const ConvArgs& args, const Winograd& w, int64_t count, Pan
   }
 }
 
-template <bool kPairs>
-static void convolve(const ConvArgs& args, const Context& context) {
-  const Winograd w = winograd_of(args);
-  const Tasks tasks = tasks_of(w, context.pool.threads());
-  int32_t* rows = reinterpret_cast<int32_t*>(context.scratch);
-  const Tables tables = {rows, rows + kOut * w.down + 2};
-  float* patches = reinterpret_cast<float*>(context.scratch) + table_floats(w);
-  float* products = patches + kPoints * w.patch_plane;
-  float* weights = products + kPoints * w.product_plane;
+static Tables tables_of(const ConvArgs& args, const Winograd& w, std::byte* scratch) {
+  int32_t* rows = reinterpret_cast<int32_t*>(scratch);
+  const Tables tables = {rows, rows + kOut * w.down + 2, reinterpret_cast<float*>(scratch) + index_floats(w)};
+  for (int64_t i = 0; i < args.c; ++i) tables.zeros[i] = 0;
   fill_table(tables.rows, kOut * w.down + 2, args.pad_top, args.h, args.virtual_h);
   fill_table(tables.columns, kOut * w.across + 2, args.pad_left, args.w, args.virtual_w);
+  return tables;
+}
+
+template <bool kPairs>
+static void convolve_alone(const ConvArgs& args, const Context& context) {
+  const Winograd w = alone_of(args);
+  const Tables tables = tables_of(args, w, context.scratch);
+  float* weights = reinterpret_cast<float*>(context.scratch) + table_floats(args, w);  // [panels, 36 planes]
+  float* own = weights + w.panels * kPoints * w.weight_plane;
+  const FinishTile finish = finish_tile_of(args.result.function);
+  for_tasks(context, w.panels * kSide, [&](int, int64_t task) {
+    float* to = weights + task * kSide * w.weight_plane;
+    transform(args.weight, kPairs, task / kSide, args.c, 0, args.c, kWeightRows[task % kSide], w, to);
+  });
+  for_tasks(context, ceil_div(w.tiles, w.chunk), [&](int slot, int64_t task) {
+    float* patches = own + slot * kPoints * (w.patch_plane + w.product_plane);
+    float* products = patches + kPoints * w.patch_plane;
+    const int64_t first = task * w.chunk, count = least(w.chunk, w.tiles - first);
+    for (int64_t i = 0; i < count; ++i) gather_patch(args, w, tables, first + i, patches + i * kPitch);
+    for (int64_t panel = 0; panel < w.panels; ++panel) {
+      const float* u = weights + panel * kPoints * w.weight_plane;
+      for (int64_t point = 0; point < kPoints; ++point, u += w.weight_plane)
+        for (int64_t row = 0; row < count; row += kStrip)
+          product(static_cast<int>(least(kStrip, count - row)), patches + point * w.patch_plane + row * kPitch, kPitch,
+                  u, args.c, products + point * w.product_plane + row * kPanel, false,
+                  {reinterpret_cast<const char*>(u), 0});
+      for (int64_t i = 0; i < count; ++i) finish(products + i * kPanel, w, args, first + i, panel);
+    }
+  });
+}
+
+template <bool kPairs>
+static void convolve(const ConvArgs& args, const Context& context) {
+  if (winograd_alone(args)) return convolve_alone<kPairs>(args, context);
+  const Winograd w = winograd_of(args);
+  const Tasks tasks = tasks_of(w, context.pool.threads());
+  const Tables tables = tables_of(args, w, context.scratch);
+  float* patches = reinterpret_cast<float*>(context.scratch) + table_floats(args, w);
+  float* products = patches + kPoints * w.patch_plane;
+  float* weights = products + kPoints * w.product_plane;
   const FinishTile finish = finish_tile_of(args.result.function);
 
   for (int64_t first = 0; first < w.tiles && !context.stop.raised(); first += w.chunk) {

@@ -33,34 +33,55 @@ static Winograd winograd_of(const ConvArgs& args) {
   return w;
 }
 
+// The same of a run whose threads go alone: a chunk is theirs, with products of one panel, and the weight planes are of
+// one panel and all channels. The one depth is at most kDepth.
+inline constexpr int64_t kAloneStrips = 2;
+
+static Winograd alone_of(const ConvArgs& args) {
+  Winograd w = winograd_of(args);
+  w.chunk = kAloneStrips * kStrip;
+  w.patch_plane = w.chunk * kPitch + 48;
+  w.product_plane = kAloneStrips * kTileFloats + 48;
+  w.weight_plane = args.c * kPanel;
+  return w;
+}
+
 // Start of a block of k.
 IPA_INLINE int64_t depth_cut(const Winograd& w, int64_t c, int64_t block) {
   return cut_units(c, kLanes, w.blocks, block);
 }
 
-// The pixels of a patch, null in the padding, become its points: to [36 planes, blocks, chunk, kPitch]
+// kLanes channels of a patch, or with `part` what is left of them, become its points, each in its plane.
+template <bool kPart>
+IPA_INLINE void transform_lanes(const float* const* pixels, int64_t at, int64_t part, int64_t plane, float* to) {
+  V t[kPoints];
+#pragma GCC unroll 6
+  for (int64_t x = 0; x < kSide; ++x) {
+    V d[kSide];
+#pragma GCC unroll 6
+    for (int64_t y = 0; y < kSide; ++y) {
+      const float* from = pixels[y * kSide + x] + at;
+      d[y] = kPart ? load_part(from, part) : load(from);
+    }
+    image_at_points(d);
+#pragma GCC unroll 6
+    for (int64_t y = 0; y < kSide; ++y) t[y * kSide + x] = d[y];
+  }
+#pragma GCC unroll 6
+  for (int64_t y = 0; y < kSide; ++y) {
+    image_at_points(t + y * kSide);
+#pragma GCC unroll 6
+    for (int64_t x = 0; x < kSide; ++x) store(to + (y * kSide + x) * plane, t[y * kSide + x]);
+  }
+}
+
+// The pixels of a patch become its points: to [36 planes, blocks, chunk, kPitch]
 static void transform_patch(const float* const* pixels, int64_t c, const Winograd& w, float* to) {
   for (int64_t block = 0; block < w.blocks; ++block, to += w.chunk * kPitch) {
     const int64_t begin = depth_cut(w, c, block), end = depth_cut(w, c, block + 1);
-    for (int64_t at = begin; at < end; at += kLanes) {
-      V t[kPoints];
-      for (int64_t x = 0; x < kSide; ++x) {
-        V d[kSide];
-#pragma GCC unroll 6
-        for (int64_t y = 0; y < kSide; ++y) {
-          const float* from = pixels[y * kSide + x];
-          d[y] = from ? load_part(from + at, end - at) : V{};
-        }
-        image_at_points(d);
-#pragma GCC unroll 6
-        for (int64_t y = 0; y < kSide; ++y) t[y * kSide + x] = d[y];
-      }
-      for (int64_t y = 0; y < kSide; ++y) {
-        image_at_points(t + y * kSide);
-#pragma GCC unroll 6
-        for (int64_t x = 0; x < kSide; ++x) store(to + (y * kSide + x) * w.patch_plane + at - begin, t[y * kSide + x]);
-      }
-    }
+    int64_t at = begin;
+    for (; at + kLanes <= end; at += kLanes) transform_lanes<false>(pixels, at, kLanes, w.patch_plane, to + at - begin);
+    if (at < end) transform_lanes<true>(pixels, at, end - at, w.patch_plane, to + at - begin);
   }
 }
 
@@ -141,6 +162,34 @@ static void transform(const PackedMatrix& weights, bool pairs, int64_t panel, in
     transform_weights(from, c, begin, depth, r, w, to);
 }
 
+// kLanes channels of the 4 x 4 results of one tile through the result path, with kPart `count` of them; m [36 planes].
+template <Function F, bool kPart>
+IPA_INLINE void finish_lanes(const float* m, int64_t plane, const ResultPath& r, int64_t count, V bias, V channel,
+                             int64_t at, int64_t line, int64_t rows, int64_t columns, int64_t n) {
+  V t[kOut * kSide];
+#pragma GCC unroll 6
+  for (int64_t x = 0; x < kSide; ++x) {
+    V d[kSide], v[kOut];
+#pragma GCC unroll 6
+    for (int64_t y = 0; y < kSide; ++y) d[y] = load(m + (y * kSide + x) * plane);
+    results_from_points(d, v);
+#pragma GCC unroll 4
+    for (int64_t y = 0; y < kOut; ++y) t[y * kSide + x] = v[y];
+  }
+  for (int64_t y = 0; y < rows; ++y, at += line) {
+    V v[kOut];
+    results_from_points(t + y * kSide, v);
+    int64_t to = at;
+#pragma GCC unroll 4
+    for (int64_t x = 0; x < kOut; ++x, to += n) {
+      if (x >= columns) break;
+      V value = activate<F>(v[x] + bias + channel);
+      if (r.residual) value += kPart ? load_part(r.residual + to, count) : load(r.residual + to);
+      kPart ? store_part(r.y + to, value, count) : store(r.y + to, value);
+    }
+  }
+}
+
 // 4 x 4 results of one tile and panel through the result path, from m [36 planes, kPanel].
 template <Function F>
 static void finish_tile(const float* m, const Winograd& w, const ConvArgs& args, int64_t tile, int64_t panel) {
@@ -148,31 +197,13 @@ static void finish_tile(const float* m, const Winograd& w, const ConvArgs& args,
   const int64_t n = args.weight.n, image = tile / (w.down * w.across);
   const int64_t top = tile / w.across % w.down * kOut, left = tile % w.across * kOut;
   const int64_t rows = least(kOut, args.out_h - top), columns = least(kOut, args.out_w - left);
+  const int64_t at = ((image * args.out_h + top) * args.out_w + left) * n, line = args.out_w * n;
   for (int64_t first = panel * kPanel; first < least(n, (panel + 1) * kPanel); first += kLanes, m += kLanes) {
-    V t[kOut * kSide];
-    for (int64_t x = 0; x < kSide; ++x) {
-      V d[kSide], v[kOut];
-#pragma GCC unroll 6
-      for (int64_t y = 0; y < kSide; ++y) d[y] = load(m + (y * kSide + x) * w.product_plane);
-      results_from_points(d, v);
-#pragma GCC unroll 4
-      for (int64_t y = 0; y < kOut; ++y) t[y * kSide + x] = v[y];
-    }
     const int64_t count = n - first;
     const V bias = r.bias ? load_part(r.bias + first, count) : V{};
     const V channel = r.channel ? load_part(r.channel + image * r.channel_step + first, count) : V{};
-    for (int64_t y = 0; y < rows; ++y) {
-      V v[kOut];
-      results_from_points(t + y * kSide, v);
-      int64_t at = ((image * args.out_h + top + y) * args.out_w + left) * n + first;
-#pragma GCC unroll 4
-      for (int64_t x = 0; x < kOut; ++x, at += n) {
-        if (x >= columns) break;
-        V value = activate<F>(v[x] + bias + channel);
-        if (r.residual) value += load_part(r.residual + at, count);
-        store_part(r.y + at, value, count);
-      }
-    }
+    const auto lanes = count < kLanes ? finish_lanes<F, true> : finish_lanes<F, false>;
+    lanes(m, w.product_plane, r, count, bias, channel, at + first, line, rows, columns, n);
   }
 }
 

@@ -327,10 +327,14 @@ TEST("cpu kernels: winograd, also where it would not be chosen") {
       if (!path.geglu) check({2, 5, 7, 9, 38}, path);
     for (int64_t cin : {1, 3, 16, 33, 64}) check({1, 4, 4, cin, 20}, kPaths[1]);
     check({1, 1, 1, 64, 64}, kPaths[2]);
-    check({2, 13, 9, 70, 130}, kPaths[2]);                    // several groups of panels
-    check({1, 6, 10, 650, 34}, kPaths[2]);                    // three blocks of k, the last vector of each not full
-    check({1, 76, 75, 6, 8}, kPaths[2]);                      // more tiles than a chunk
-    check({3, 50, 51, 3, 5}, kPaths[2]);                      // the same, ending inside of an image
+    check({2, 13, 9, 70, 130}, kPaths[2]);  // several groups of panels
+    check({1, 6, 10, 650, 34}, kPaths[2]);  // three blocks of k, the last vector of each not full
+    check({1, 76, 75, 6, 8}, kPaths[2]);    // more tiles than a chunk
+    check({3, 50, 51, 3, 5}, kPaths[2]);    // the same, ending inside of an image
+    for (const Path& path : {kPaths[1], kPaths[2]})
+      check({1, 125, 130, 10, 40}, path);    // so many tiles that threads go alone
+    check({2, 127, 128, 33, 3}, kPaths[2]);  // the same of two pictures
+    check({1, 64, 65, 16, 20, 3, 1, 1, 1, 128, 130}, kPaths[1]);
     check({1, 5, 4, 8, 6, 3, 1, 1, 1, 10, 8}, kPaths[1]);     // upsample by 2
     check({1, 5, 4, 8, 6, 3, 1, 1, 1, 9, 7}, kPaths[1]);      // to an odd size
     check({1, 8, 10, 8, 6, 3, 1, 0, 1, 0, 0, 1}, kPaths[1]);  // padding at the end only
@@ -366,7 +370,8 @@ TEST("cpu kernels: convolutions with weights kept in 16 bits give the bytes of t
 TEST("cpu kernels: winograd of a bf16 level gives the bytes of its f32 kernels on the same weights") {
   int levels_with_it = 0;
   // Whole blocks of 32 channels and not; more channels than a block of k, an odd number of them.
-  for (const ConvCase& x : {ConvCase{1, 13, 9, 64, 130}, ConvCase{2, 8, 8, 352, 40}, ConvCase{1, 9, 6, 33, 70}}) {
+  for (const ConvCase& x : {ConvCase{1, 13, 9, 64, 130}, ConvCase{2, 8, 8, 352, 40}, ConvCase{1, 9, 6, 33, 70},
+                            ConvCase{1, 128, 125, 64, 40}}) {
     Numbers w = numbers(x.out * x.c * 9, 8);
     for (float& v : w) v = bf16_to_f32(f32_to_bf16(v));
     const Numbers image = numbers(x.n * x.h * x.w * x.c, 7);
@@ -384,7 +389,48 @@ TEST("cpu kernels: winograd of a bf16 level gives the bytes of its f32 kernels o
       if (!same_bytes(by(*f32->bf16), by(*f32))) EXPECT_EQ(name_of(*f32->bf16) + " winograd", "the bytes of f32");
     }
   }
-  EXPECT(levels_with_it >= 3);  // the stand-in at least, for each case
+  EXPECT(levels_with_it >= 4);  // the stand-in at least, for each case
+}
+
+TEST("cpu kernels: convolutions to few channels") {
+  int levels_with_it = 0;
+  for (const Level* level : vector_levels()) {
+    if (!level->conv_few) continue;
+    ++levels_with_it;
+    const auto check = [&](const ConvCase& x) {
+      EXPECT(level->conv_few_fits(conv_sizes(x)));
+      for (const Path& path : {kPaths[0], kPaths[1]})
+        check_conv(*level, {"few", 4e-6, level->conv_few_scratch, level->conv_few}, x, path);
+    };
+    for (int64_t out : {1, 2, 3, 4}) check({2, 7, 9, 38, out});
+    for (int64_t c : {1, 16, 33, 320}) check({1, 5, 17, c, 3});
+    check({1, 100, 6, 8, 3});                      // several bands, the last of them short
+    check({1, 1, 1, 64, 4});                       // nothing but padding around
+    check({1, 8, 10, 8, 3, 3, 1, 0, 1, 0, 0, 1});  // padding at the end only
+    check({1, 8, 10, 8, 3, 3, 1, 0});              // and none
+    check({1, 9, 12, 8, 2, 5, 1, 2});              // a kernel of 5 x 5
+  }
+  EXPECT(levels_with_it > 0);
+}
+
+TEST("cpu kernels: convolutions to few channels are taken where nothing but the sums and the bias is wanted") {
+  for (const Level* level : vector_levels()) {
+    const auto fits = [&](const ConvCase& x, const Path& path = {}) {
+      ConvArgs args = conv_sizes(x);
+      float number = 0;
+      args.result.function = path.function;
+      if (path.channel) args.result.channel = &number;
+      if (path.residual) args.result.residual = &number;
+      return level->conv_few_fits(args);
+    };
+    EXPECT(fits({1, 64, 64, 320, 4}) && fits({8, 512, 512, 64, 3}));
+    EXPECT(!fits({1, 64, 64, 320, 5}) && !fits({1, 64, 64, 321, 4}));
+    EXPECT(!fits({1, 64, 64, 320, 4, 1, 1, 0}) && !fits({1, 64, 64, 320, 4, 3, 2}));
+    EXPECT(!fits({1, 64, 64, 32, 4, 3, 1, 2, 2}) && !fits({1, 64, 64, 32, 4, 3, 1, 1, 1, 128, 128}));
+    for (const Path& path : kPaths)
+      EXPECT_EQ(fits({1, 64, 64, 320, 4}, path),
+                path.function == Function::identity && !path.channel && !path.residual && !path.geglu);
+  }
 }
 
 TEST("cpu kernels: winograd is taken where it is faster, however many pictures there are") {
@@ -400,6 +446,7 @@ TEST("cpu kernels: winograd is taken where it is faster, however many pictures t
                 !is_bf16(*level));
       EXPECT_EQ(fits({n, 12, 12, 64, 64}) || fits({n, 12, 12, 640, 640}) || fits({n, 64, 64, 96, 96}),
                 !is_bf16(*level));
+      EXPECT(fits({n, 128, 128, 64, 64}));
       EXPECT(fits({n, 64, 64, 128, 3}));                        // few results waste a panel in either kernel
       EXPECT(fits({n, 32, 32, 640, 640, 3, 1, 1, 1, 64, 64}));  // upsample
       EXPECT(!fits({n, 8, 8, 1280, 1280}) && !fits({n, 1, 256, 320, 320}));  // few tiles, tiles half empty
