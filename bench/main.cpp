@@ -44,6 +44,7 @@ int run(std::map<std::string, std::string>& options) {
   bench::kernel_rows(rows, level.bf16 ? *level.bf16 : level);
   bench::forward_rows(rows, level.name, threads);
   bench::reference_rows(rows, level.name, threads);
+  bench::few_step_rows(rows, level.name, threads);
   bench::load_rows(rows, level.name, threads);
   return 0;
 }

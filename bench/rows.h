@@ -14,6 +14,8 @@ void forward_rows(Bench& bench, const std::string& level, int threads);
 void forward_to_onnx(const std::string& folder, const std::string& level, int threads);
 // What image prompts add to a forward.
 void reference_rows(Bench& bench, const std::string& level, int threads);
+// A picture in four steps, and the decoder that makes it worth while.
+void few_step_rows(Bench& bench, const std::string& level, int threads);
 // From a file in the page cache to packed weights.
 void load_rows(Bench& bench, const std::string& level, int threads);
 
