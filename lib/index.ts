@@ -49,6 +49,7 @@ export type { Lora, LoraInfo } from './loras/lora.js';
 export type { AddLoraOptions, RunLora } from './loras/options.js';
 export { type DefaultModel, defaultModel } from './models/default-model.js';
 export type { MemoryOptions } from './models/memory.js';
+export type { MemoryNeed } from './models/need.js';
 export type { LoadEvent, LoadOptions } from './models/options.js';
 export type { PipelineInfo } from './models/pipeline-info.js';
 export type { DeviceName } from './native/choose-device.js';

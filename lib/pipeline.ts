@@ -143,10 +143,10 @@ export class Pipeline {
     const warnings: Warning[] = [];
     const warn = warner((warning) => warnings.push(warning), settings.logger, settings.strict);
     const place = await unlessAborted(settings.signal, abortError, chooseDevice(settings.device, warn));
-    const host = start({ threads: settings.threads, dtype: settings.dtype, place, budget: settings.budget });
+    const host = start({ threads: settings.threads, dtype: settings.dtype, place, memory: settings.memory });
     try {
       const model = await watched(host, settings, (onProgress, stop) =>
-        loadModel(host, file, { vae: settings.vae, allowNonFinite: settings.allowNonFinite, onProgress, stop }),
+        loadModel(host, file, { ...settings, onProgress, stop }),
       );
       for (const { code, message } of model.warnings) warn(code, message);
       return new Pipeline(host, model, settings, warnings, warn);
@@ -329,10 +329,7 @@ export class Pipeline {
     const { lora, free } = adapterParts(adapter);
     this.#adapters.delete(adapter.name);
     this.#companions.leave(adapter);
-    return this.#queue.between(async () => {
-      if (lora && this.#weights.uses(lora.deltas)) await this.#weights.restore();
-      free();
-    });
+    return this.#queue.between(() => this.#weights.without(lora?.deltas).finally(free));
   }
 
   async #end(drain: boolean): Promise<void> {
@@ -340,6 +337,7 @@ export class Pipeline {
     if (!drain) for (const job of [...this.#jobs]) job.fail(abortError(closedError()));
     await this.#attaching.ended();
     await this.#queue.idle();
+    this.#weights.end();
     const nets = this.#nets.byName.values();
     const all = [...this.#adapters.values(), ...this.#loras.byName.values(), ...this.#words.handles, ...nets];
     for (const handle of all) await handle.dispose();

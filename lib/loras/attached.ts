@@ -59,8 +59,6 @@ export class PipelineLoras {
     const { companions, weights, between } = this.#context;
     this.byName.delete(lora.name);
     companions.leave(lora);
-    return between(async () => {
-      if (weights.uses(loraHandle(lora))) await weights.restore();
-    });
+    return between(() => weights.without(loraHandle(lora)));
   }
 }

@@ -55,6 +55,7 @@ export class ModelWeights {
   readonly #text: readonly NetworkWeights[];
 
   readonly #host: EngineHost;
+  #isEnding = false;
 
   constructor(host: EngineHost, model: Pick<Model, 'unet' | 'text'>) {
     this.#host = host;
@@ -77,6 +78,16 @@ export class ModelWeights {
   async restore(): Promise<void> {
     const stop = this.#host.stop();
     await this.set([], stop).finally(() => released(this.#host, stop));
+  }
+
+  /** The same where a delta is merged in, whose source goes. */
+  async without(lora: DeltaSource | undefined): Promise<void> {
+    if (lora && !this.#isEnding && this.uses(lora)) await this.restore();
+  }
+
+  /** The networks go: nothing is restored any more, which a file that changed would not allow. */
+  end(): void {
+    this.#isEnding = true;
   }
 
   /** Whether a delta is merged in now, or may be. */

@@ -1,5 +1,7 @@
 import { z } from 'zod';
+import type { MemorySpec, Offload } from '../native/types.js';
 import { readOptions } from '../options/read.js';
+import { defaultOf } from '../options/row.js';
 import { MEMORY } from '../options/table/load.js';
 
 /**
@@ -11,11 +13,18 @@ import { MEMORY } from '../options/table/load.js';
 export interface MemoryOptions {
   /**
    * Bytes for weights and the values of a run, or a size such as `10GB` or `512 MiB`. Default: what is free on the card; the
-   * CPU's is not limited. A run that never fits is refused with `MEMORY_BUDGET`. On a card networks that wait make room, and
+   * CPU's is not limited. A model or a picture that never fits is refused with `MEMORY_BUDGET`, before a weight is read. On a card networks that wait make room, and
    * weights of a UNet that is too large come from the host in every step: `pipe.info.streaming` says what that takes. A
    * picture that is too large to be decoded at once is decoded in bands, without seams.
    */
   readonly budget?: number | string;
+  /**
+   * When networks that wait leave memory: for the host's from a card, on a CPU to be read of their files again. Default
+   * `auto`: as the budget needs it, and on a card as soon as their work in a run is done where that is little lost. `always`: as
+   * soon as another stage of a run begins, so that only the largest stage counts (`pipe.info.need`); loading again costs
+   * seconds per picture. `never`: all stay. The pictures are the same, byte for byte.
+   */
+  readonly offload?: Offload;
 }
 
 const UNITS: Readonly<Record<string, number>> = {
@@ -47,5 +56,8 @@ const own = {
     .refine((bytes) => Number.isSafeInteger(bytes) && bytes >= LEAST, `${text}, at least 1 MiB`),
 };
 
-/** The option `memory`: the budget in bytes, or undefined. */
-export const budgetOf = (value: unknown = {}): number | undefined => readOptions(MEMORY, value, own, ['memory']).budget;
+/** The option `memory`, checked: the budget in bytes. */
+export const memoryOf = (value: unknown = {}): MemorySpec => {
+  const { budget, offload } = readOptions(MEMORY, value, own, ['memory']);
+  return { budget, offload: offload ?? defaultOf(MEMORY, 'offload') };
+};

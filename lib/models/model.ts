@@ -9,8 +9,10 @@ import { GENERATE } from '../options/table/generate.js';
 import { REFERENCE } from '../options/table/reference.js';
 import type { ClipTokenizer } from '../prompt/index.js';
 import { type SchedulerConfig, samplerOf } from '../schedulers/index.js';
+import { checkHashes, type ModelHashes } from './expected-hashes.js';
 import { externalVae } from './external-vae.js';
 import { type ModelFiles, modelFiles, type Part } from './model-files.js';
+import { checkNeed, type MemoryNeed, needOf } from './need.js';
 import type { LoadEvent, ModelDefaults } from './options.js';
 
 /** A text encoder with its tokenizer. */
@@ -39,6 +41,8 @@ export interface Model {
   /** An inpainting model: its UNet reads a mask and the masked picture beside the latents. */
   readonly readsMask: boolean;
   readonly defaults: ModelDefaults;
+  /** At its own picture size. */
+  readonly need: MemoryNeed;
   readonly warnings: NetworkInfo['warnings'];
   readonly dispose: () => void;
 }
@@ -48,6 +52,7 @@ const SCALING = { sd15: 0.18215, sdxl: 0.13025 }; // source: diffusers, where a 
 export interface LoadModelOptions {
   /** Path of another VAE. */
   readonly vae?: string | undefined;
+  readonly sha256?: ModelHashes | undefined;
   readonly allowNonFinite: boolean;
   readonly onProgress: ((event: LoadEvent) => void) | undefined;
   readonly stop: Stop;
@@ -81,30 +86,58 @@ const readsMask = (path: string, { inChannels }: NetworkInfo, latents: number): 
   );
 };
 
-/** Loads every network of the model at `path`. */
-export const loadModel = async (host: EngineHost, path: string, options: LoadModelOptions): Promise<Model> => {
-  const { allowNonFinite, onProgress, stop } = options;
-  const files = await modelFiles(host, path, stop);
-  const opened: NetworkHandle[] = [];
-  const open = async (name: string, part: Part): Promise<NetworkHandle> => {
-    const progress =
-      onProgress &&
-      ((event: { bytes: number; totalBytes: number }) => onProgress({ type: 'load', part: name, ...event }));
-    const network = await native(host.engine.load({ ...part, allowNonFinite, stop }, progress));
-    opened.push(network);
+/** The networks of a model: opened one by one by their headers, then read. */
+class Networks {
+  readonly #parts: { readonly name: string; readonly network: NetworkHandle }[] = [];
+
+  constructor(
+    readonly host: EngineHost,
+    readonly options: LoadModelOptions,
+  ) {}
+
+  async open(name: string, part: Part): Promise<NetworkHandle> {
+    const { allowNonFinite, stop } = this.options;
+    const network = await native(this.host.engine.load({ ...part, allowNonFinite, later: true, stop }));
+    this.#parts.push({ name, network });
     return network;
+  }
+
+  async read(): Promise<void> {
+    const { allowNonFinite, onProgress, stop } = this.options;
+    for (const { name: part, network } of this.#parts) {
+      const progress =
+        onProgress && ((event: { bytes: number; totalBytes: number }) => onProgress({ type: 'load', part, ...event }));
+      await native(this.host.engine.read(network, { allowNonFinite, stop }, progress));
+    }
+  }
+
+  get warnings(): NetworkInfo['warnings'] {
+    return this.#parts.flatMap(({ network }) => network.info.warnings);
+  }
+
+  readonly dispose = (): void => {
+    for (const { network } of this.#parts) network.dispose();
   };
+}
+
+/** Loads every network of the model at `path`. What can be refused by headers is refused before a weight is read. */
+export const loadModel = async (host: EngineHost, path: string, options: LoadModelOptions): Promise<Model> => {
+  const { stop } = options;
+  const files = await modelFiles(host, path, stop);
+  const external = options.vae === undefined ? undefined : await externalVae(host, options.vae, stop);
+  const checked = await checkHashes(files, external, options.sha256);
+  const networks = new Networks(host, options);
   try {
-    const unet = await open('unet', files.unet);
-    const vaePart = options.vae === undefined ? files.vae : await externalVae(host, options.vae, stop);
-    const vae = await open('vae', vaePart);
+    const unet = await networks.open('unet', files.unet);
+    const vaePart = external ?? files.vae;
+    const vae = await networks.open('vae', vaePart);
     if (vae.info.decodes === false) throw encoderAlone(options.vae ?? path);
     const isInpainting = readsMask(path, unet.info, vae.info.latentChannels ?? 4);
     const isXl = (unet.info.pooledWidth ?? 0) > 0;
     const text: TextTower[] = [];
     for (const [i, { part, tokenizer }] of files.text(isXl).entries()) {
       text.push({
-        network: await open(i === 0 ? 'text_encoder' : `text_encoder_${i + 1}`, part),
+        network: await networks.open(i === 0 ? 'text_encoder' : `text_encoder_${i + 1}`, part),
         tokenizer: await tokenizer(),
       });
     }
@@ -113,6 +146,28 @@ export const loadModel = async (host: EngineHost, path: string, options: LoadMod
     const factor = vae.info.factor ?? 8;
     const side = files.sampleSize === undefined ? MODEL_DEFAULTS.size[family] : files.sampleSize * factor;
     const own = await familyDefaults(files.family);
+    const defaults = {
+      width: own.width ?? side,
+      height: own.height ?? side,
+      steps: own.steps ?? defaultOf(GENERATE, 'steps'),
+      guidanceScale: own.guidanceScale ?? MODEL_DEFAULTS.guidanceScale[family],
+      sampler: own.sampler ?? samplerOf(scheduler),
+      schedule: own.schedule,
+      scale: own.scale ?? defaultOf(REFERENCE, 'scale'),
+    };
+    const usual = {
+      width: defaults.width / factor,
+      height: defaults.height / factor,
+      batch: defaults.guidanceScale > 1 ? 2 : 1,
+      chunks: 1,
+      calls: defaults.steps,
+      promptTokens: [],
+    };
+    const stages = { unet, vae, text: text.map(({ network }) => network) };
+    const need = await needOf(host, stages, usual, factor, stop);
+    await checkNeed(host, stages, usual, stop);
+    await networks.read();
+    for (const file of checked) await file.stillHolds();
     return {
       name: files.name,
       path,
@@ -127,22 +182,13 @@ export const loadModel = async (host: EngineHost, path: string, options: LoadMod
       factor,
       zeroNegative: isXl && files.zeroNegative,
       readsMask: isInpainting,
-      defaults: {
-        width: own.width ?? side,
-        height: own.height ?? side,
-        steps: own.steps ?? defaultOf(GENERATE, 'steps'),
-        guidanceScale: own.guidanceScale ?? MODEL_DEFAULTS.guidanceScale[family],
-        sampler: own.sampler ?? samplerOf(scheduler),
-        schedule: own.schedule,
-        scale: own.scale ?? defaultOf(REFERENCE, 'scale'),
-      },
-      warnings: opened.flatMap((network) => network.info.warnings),
-      dispose: () => {
-        for (const network of opened) network.dispose();
-      },
+      defaults,
+      need,
+      warnings: networks.warnings,
+      dispose: networks.dispose,
     };
   } catch (error) {
-    for (const network of opened) network.dispose();
+    networks.dispose();
     throw error;
   }
 };

@@ -2,7 +2,7 @@ import { availableParallelism } from 'node:os';
 import { z } from 'zod';
 import { type ImageLimits, type ImageOptions, imageLimitsOf } from '../images/limits.js';
 import type { DeviceName } from '../native/choose-device.js';
-import type { Dtype } from '../native/types.js';
+import type { Dtype, MemorySpec } from '../native/types.js';
 import { checked } from '../options/check.js';
 import { schemaOf } from '../options/kinds.js';
 import { readOptions } from '../options/read.js';
@@ -13,7 +13,8 @@ import type { SigmaSchedule } from '../schedulers/config.js';
 import type { Sampler } from '../schedulers/index.js';
 import type { Logger } from '../warnings.js';
 import { deviceOf } from './device-name.js';
-import { budgetOf, type MemoryOptions } from './memory.js';
+import { type ModelHashes, modelHashes } from './expected-hashes.js';
+import { type MemoryOptions, memoryOf } from './memory.js';
 
 /** Progress of a load: bytes of the part that is being read. */
 export interface LoadEvent {
@@ -57,6 +58,12 @@ export interface LoadOptions {
    * which decodes in a fraction of the time, less finely. Default: the model's own.
    */
   readonly vae?: string;
+  /**
+   * SHA-256 that the model must have, 64 hexadecimal digits: of a single file its own, of a folder an object with those of
+   * `unet`, `vae`, `text_encoder`, `text_encoder_2` that are to be checked (`vae` of the option's file, where there is one).
+   * Another content is `MODEL_HASH_MISMATCH`, before a tensor is read.
+   */
+  readonly sha256?: ModelHashes;
   /** Some warnings become errors. Default false. */
   readonly strict?: boolean;
   /** Load weights with NaN or infinity in them. Default false. */
@@ -69,6 +76,7 @@ export interface LoadOptions {
 const own = {
   device: z.string(LOAD.rows.device.expects),
   memory: z.unknown(),
+  sha256: modelHashes,
   images: z.unknown(),
   logger: z.custom<Logger>(
     (value) => typeof value === 'object' && value !== null && typeof (value as Logger).warn === 'function',
@@ -84,10 +92,10 @@ export interface LoadSettings {
   readonly threads: number;
   readonly maxQueue: number;
   readonly maxPromptChars: number;
-  /** Bytes, or undefined: as many as the device has. */
-  readonly budget: number | undefined;
+  readonly memory: MemorySpec;
   readonly images: ImageLimits;
   readonly vae: string | undefined;
+  readonly sha256: ModelHashes | undefined;
   readonly strict: boolean;
   readonly allowNonFinite: boolean;
   readonly logger: Logger | undefined;
@@ -112,9 +120,10 @@ export const loadSettings = (options: unknown = {}): LoadSettings => {
     threads: threadsOf(given.threads),
     maxQueue: given.maxQueue ?? defaultOf(LOAD, 'maxQueue'),
     maxPromptChars: given.maxPromptChars ?? defaultOf(LOAD, 'maxPromptChars'),
-    budget: budgetOf(given.memory),
+    memory: memoryOf(given.memory),
     images: imageLimitsOf(given.images),
     vae: given.vae,
+    sha256: given.sha256,
     strict: given.strict ?? defaultOf(LOAD, 'strict'),
     allowNonFinite: given.allowNonFinite ?? defaultOf(LOAD, 'allowNonFinite'),
     logger: given.logger,

@@ -2,6 +2,7 @@ import type { EngineHost } from '../native/engine.js';
 import type { Dtype, NetworkHandle } from '../native/types.js';
 import type { Warning } from '../warnings.js';
 import type { Model } from './model.js';
+import type { MemoryNeed } from './need.js';
 
 /** What a loaded pipeline is. */
 export interface PipelineInfo {
@@ -17,8 +18,10 @@ export interface PipelineInfo {
   readonly level: string;
   readonly threads: number;
   readonly parameters: number;
-  /** Bytes of weights in memory, on a card in its own. */
+  /** Bytes of all weights; those of networks that left with `memory.offload` are counted. */
   readonly memory: number;
+  /** What the model takes at its own picture size. */
+  readonly need: MemoryNeed;
   /**
    * Weights that the card has no room for: bytes that come from the host in every step, and the milliseconds that a step
    * takes at least for that, predicted from a measured copy. Absent where everything has room.
@@ -54,6 +57,7 @@ export const infoOf = (
     threads,
     parameters: sum((info) => info.parameters),
     memory: sum((info) => info.bytes),
+    need: model.need,
     ...(streamed === undefined
       ? {}
       : { streaming: { bytes: streamed.bytes, stepMs: Math.round(streamed.seconds * 1e4) / 10 } }),

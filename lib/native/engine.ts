@@ -1,13 +1,15 @@
 import { BinaryError, DeviceError, quoted, toError } from '../errors.js';
 import type { Place } from './choose-device.js';
 import { addon, addonPath } from './native.js';
-import type { Dtype, Engine, Stop } from './types.js';
+import type { Dtype, Engine, MemorySpec, Stop } from './types.js';
 
 /** An engine and what makes the flags that cancel its calls. Tests give their own. */
 export interface EngineHost {
   readonly engine: Engine;
   /** What its networks run on: `cpu`, `cuda:0` … */
   readonly device: string;
+  /** As it was asked for. */
+  readonly memory?: MemorySpec;
   readonly stop: () => Stop;
   readonly close: () => void;
 }
@@ -46,8 +48,7 @@ export interface EngineOptions {
   readonly dtype?: Dtype;
   /** Default the CPU. */
   readonly place?: Place;
-  /** Bytes for weights and values. Default: what the device has. */
-  readonly budget?: number | undefined;
+  readonly memory?: MemorySpec;
 }
 
 const checkDtype = (dtype: Dtype, place: Place): void => {
@@ -75,7 +76,12 @@ const checkDevice = (engine: Engine, place: Place): void => {
 };
 
 /** Starts an engine: one thread that takes calls in order, and a pool of `threads`. */
-export const startEngine = ({ threads, dtype = 'auto', place = { id: 'cpu' }, budget }: EngineOptions): EngineHost => {
+export const startEngine = ({
+  threads,
+  dtype = 'auto',
+  place = { id: 'cpu' },
+  memory = {},
+}: EngineOptions): EngineHost => {
   checkDtype(dtype, place);
   const { Engine, Stop, levels } = addon();
   const level = levelOf(levels());
@@ -86,7 +92,8 @@ export const startEngine = ({ threads, dtype = 'auto', place = { id: 'cpu' }, bu
       dtype,
       ...('library' in place ? { device: place.id, library: place.library } : {}),
       ...(level === undefined ? {} : { level }),
-      ...(budget === undefined ? {} : { budget }),
+      ...(memory.budget === undefined ? {} : { budget: memory.budget }),
+      ...(memory.offload === undefined ? {} : { offload: memory.offload }),
     });
   } catch (error) {
     throw toError(error);
@@ -101,6 +108,7 @@ export const startEngine = ({ threads, dtype = 'auto', place = { id: 'cpu' }, bu
   return {
     engine,
     device: place.id,
+    memory,
     stop: () => {
       const stop = new Stop();
       stops.add(stop);

@@ -2,6 +2,7 @@
 import type { ControlInput } from './control-types.js';
 import type { Card, Dtype } from './device-types.js';
 import type { InitEngine, SampleInit } from './init-types.js';
+import type { LoadTime, MemoryEngine, MemorySpec } from './memory-types.js';
 import type { NoiseBatch, NoiseSpec } from './noise-spec.js';
 import type { DetectedFace } from './picture-types.js';
 import type { RegionMask } from './region-mask.js';
@@ -10,6 +11,7 @@ import type { CallOptions, Pixels, Stop, Tensor } from './values.js';
 
 export type { Card, Dtype } from './device-types.js';
 export type * from './init-types.js';
+export type * from './memory-types.js';
 export type { DetectedFace } from './picture-types.js';
 export type { RegionMask } from './region-mask.js';
 export type * from './values.js';
@@ -25,7 +27,7 @@ export type WeightSource =
       readonly dtype?: 'f16';
     };
 
-export interface LoadSpec extends CallOptions {
+export interface LoadSpec extends LoadTime {
   readonly kind: 'unet' | 'vae' | 'clip_text' | 'clip_vision' | 'adapter' | 'onnx' | 'control';
   readonly source: WeightSource;
   /** The parsed config.json, for what tensors cannot tell. */
@@ -34,7 +36,6 @@ export interface LoadSpec extends CallOptions {
   readonly unet?: NetworkHandle;
   /** Which text encoder: 0 CLIP-L, 1 bigG. */
   readonly encoder?: number;
-  readonly allowNonFinite?: boolean;
 }
 
 /** A loaded network. `info` holds plain numbers and names by kind, see native/binding/network.cpp. */
@@ -184,7 +185,7 @@ export interface SampleResult {
   readonly steps?: readonly Tensor[];
 }
 
-export interface Engine extends InitEngine<NetworkHandle> {
+export interface Engine extends InitEngine<NetworkHandle>, MemoryEngine<NetworkHandle> {
   readonly info: {
     /** `cpu`, `cuda:0` … or `emulated`. */
     readonly device: string;
@@ -335,13 +336,14 @@ export interface Addon {
    * Absent in an addon from before cards.
    */
   readonly probe?: (library: string) => { readonly devices: readonly Card[] };
-  readonly Engine: new (options: {
-    /** Default cpu; every other one has its library, as an absolute path. */
-    readonly device?: string;
-    readonly library?: string;
-    readonly level?: string;
-    readonly budget?: number;
-    readonly threads?: number;
-    readonly dtype?: Dtype;
-  }) => Engine;
+  readonly Engine: new (
+    options: MemorySpec & {
+      /** Default cpu; every other one has its library, as an absolute path. */
+      readonly device?: string;
+      readonly library?: string;
+      readonly level?: string;
+      readonly threads?: number;
+      readonly dtype?: Dtype;
+    },
+  ) => Engine;
 }

@@ -10,6 +10,7 @@ import { generatorsOf } from '../schedulers/noise.js';
 import { encodePrompts, type TextSpec } from './encode-prompts.js';
 import type { GenerateResult, JobControl, Timings } from './job.js';
 import type { Run, RunContext } from './request.js';
+import { checkRunNeed } from './run-need.js';
 import { batchOf, recordOf } from './run-record.js';
 
 const encodeReferences = async (run: Run, context: RunContext): Promise<ResolvedReference[]> => {
@@ -110,6 +111,7 @@ export const draw = async (run: Run, context: RunContext): Promise<GenerateResul
     for (; said < run.warnings.length; ++said) control.emit({ type: 'warning', ...run.warnings[said]! });
   };
   sayWarnings();
+  await checkRunNeed(run, context);
   await weights.set(run.deltas, stop);
   control.emit({ type: 'encode', part: 'text' });
   const text = await encodePrompts(run, context);

@@ -29,12 +29,22 @@ std::shared_ptr<Device> device_of(const Napi::Object& options, int threads) {
   return id == "cpu" ? cpu_device(level, threads) : open_device(id, text_of(options, "library"), level, threads);
 }
 
+Offload offload_of(const std::string& text) {
+  if (text == "auto") return Offload::automatic;
+  if (text == "always") return Offload::always;
+  if (text == "never") return Offload::never;
+  fail(Code::OPTION_RANGE, "there is no memory.offload " + quoted(text), "pass auto, always or never",
+       {{"option", "memory.offload"}, {"found", text}});
+}
+
 }  // namespace
 
 Napi::Function EngineHandle::define(Napi::Env env) {
   return DefineClass(env, "Engine",
                      {InstanceAccessor<&EngineHandle::info>("info"),
                       InstanceMethod<&EngineHandle::load>("load"),
+                      InstanceMethod<&EngineHandle::read>("read"),
+                      InstanceMethod<&EngineHandle::need>("need"),
                       InstanceMethod<&EngineHandle::encode_text>("encodeText"),
                       InstanceMethod<&EngineHandle::encode_images>("encodeImages"),
                       InstanceMethod<&EngineHandle::negative_noise>("negativeNoise"),
@@ -70,6 +80,7 @@ EngineHandle::EngineHandle(const Napi::CallbackInfo& info) : ObjectWrap(info) {
       fail(Code::OPTION_RANGE, "Expected bytes for memory.budget but received " + std::to_string(budget),
            "pass a number of bytes, or none", {{"option", "memory.budget"}});
     device_->residency.set_budget(static_cast<uint64_t>(budget));
+    device_->residency.set_offload(offload_of(text_or(options, "offload", "auto")));
     compute_ = compute_of(text_or(options, "dtype", "auto"), *device_);
     id_ = device_->id;
     name_ = device_->name;
@@ -103,7 +114,10 @@ Napi::Value EngineHandle::post(Napi::Env env, const Napi::Value& options, const 
                                std::function<Finish(Job&)> work) {
   // `device_` outlives the job through the copy in its closure.
   return binding::run(env, *engine_, optional_value(options, "stop"), listener,
-                      [device = device_, work = std::move(work)](Job& job) { return work(job); });
+                      [device = device_, work = std::move(work)](Job& job) {
+                        const Residency::Running running(device->residency, job.stop());
+                        return work(job);
+                      });
 }
 
 Napi::Value EngineHandle::info(const Napi::CallbackInfo& info) {

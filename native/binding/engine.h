@@ -20,6 +20,8 @@ class EngineHandle : public Napi::ObjectWrap<EngineHandle> {
  private:
   Napi::Value info(const Napi::CallbackInfo& info);
   Napi::Value load(const Napi::CallbackInfo& info);
+  Napi::Value read(const Napi::CallbackInfo& info);
+  Napi::Value need(const Napi::CallbackInfo& info);
   Napi::Value encode_text(const Napi::CallbackInfo& info);
   Napi::Value encode_images(const Napi::CallbackInfo& info);
   Napi::Value negative_noise(const Napi::CallbackInfo& info);

@@ -43,6 +43,17 @@ TensorSource generated(const Napi::Object& source) {
   return source.Has("dtype") && text_of(source, "dtype") == "f16" ? halved(std::move(made)) : made;
 }
 
+std::function<void(uint64_t, uint64_t)> progress_of(Job& job) {
+  return [&job](uint64_t bytes, uint64_t total) {
+    job.emit([bytes, total](Napi::Env env) -> Napi::Value {
+      Napi::Object event = Napi::Object::New(env);
+      event.Set("bytes", static_cast<double>(bytes));
+      event.Set("totalBytes", static_cast<double>(total));
+      return event;
+    });
+  };
+}
+
 // A network whose weights LoRAs change.
 std::shared_ptr<Loaded> changeable(const Napi::Value& value, const char* what) {
   std::shared_ptr<Loaded> loaded = NetworkHandle::get(value, what);
@@ -110,21 +121,27 @@ Napi::Value EngineHandle::load(const Napi::CallbackInfo& info) {
     request->encoder = static_cast<int>(number_or(spec, "encoder", 0));
     request->facts = to_facts(spec.Get("config"));
     request->options.allow_nonfinite = flag_or(spec, "allowNonFinite", false);
+    request->options.later = flag_or(spec, "later", false);
     std::shared_ptr<Loaded> unet;
     if (!spec.Get("unet").IsUndefined()) unet = NetworkHandle::get(spec.Get("unet"), "unet");
     return post(info.Env(), spec, info[1], [device = device_, request, unet](Job& job) -> Finish {
       request->unet = unet.get();
       request->options.stop = &job.stop();
-      request->options.progress = [&job](uint64_t bytes, uint64_t total) {
-        job.emit([bytes, total](Napi::Env env) -> Napi::Value {
-          Napi::Object event = Napi::Object::New(env);
-          event.Set("bytes", static_cast<double>(bytes));
-          event.Set("totalBytes", static_cast<double>(total));
-          return event;
-        });
-      };
+      request->options.progress = progress_of(job);
       std::shared_ptr<Loaded> loaded = ipa::load(device, std::move(*request));
       return [loaded](Napi::Env env) -> Napi::Value { return NetworkHandle::make(env, loaded); };
+    });
+  });
+}
+
+Napi::Value EngineHandle::read(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&]() -> Napi::Value {
+    const auto loaded = NetworkHandle::get(info[0], "network");
+    if (!loaded->network) fail(Code::OPTION_TYPE, "ONNX networks are read when they are loaded", "pass another handle");
+    const bool allow_nonfinite = flag_or(object_of(info[1], "options"), "allowNonFinite", false);
+    return post(info.Env(), info[1], info[2], [loaded, allow_nonfinite](Job& job) -> Finish {
+      loaded->network->read({allow_nonfinite, false, &job.stop(), progress_of(job)});
+      return [](Napi::Env env) -> Napi::Value { return env.Undefined(); };
     });
   });
 }
@@ -146,19 +163,13 @@ Napi::Value EngineHandle::set_loras(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&]() -> Napi::Value {
     const auto network = changeable(info[0], "network");
     const Napi::Array list = array_of(info[1], "loras");
-    struct Active {
-      std::shared_ptr<const Lora> lora;
-      float strength;
-    };
-    std::vector<Active> active;
+    std::vector<MergedLora> active;
     for (uint32_t i = 0; i < list.Length(); ++i) {
       const Napi::Object o = object_of(list.Get(i), "loras");
       active.push_back({lora_of(o.Get("lora")), static_cast<float>(number_of(o, "strength"))});
     }
     return post(info.Env(), info[2], info.Env().Undefined(), [network, active](Job&) -> Finish {
-      std::vector<ActiveLora> loras;
-      for (const Active& a : active) loras.push_back({a.lora.get(), a.strength});
-      const size_t changed = ipa::set_loras(*network, loras);
+      const size_t changed = ipa::set_loras(*network, active);
       return [changed](Napi::Env env) -> Napi::Value {
         Napi::Object out = Napi::Object::New(env);
         out.Set("changed", static_cast<double>(changed));

@@ -14,6 +14,7 @@ namespace ipa {
 
 namespace {
 
+constexpr size_t kBeginning = size_t{64} << 10;    // bytes that tell files apart: a header, or most of it
 constexpr size_t kLongestRead = size_t{64} << 20;  // bytes asked from the system at once
 
 // The last component of a path; where all parts of a model call their files alike, with the folder that tells them
@@ -60,6 +61,7 @@ File::File(const std::string& path) : path_(path), name_(shown_name(path)) {
     descriptor_ = -1;
     fail(Code::MODEL_IO, std::string("is ") + kind_text(mode), "check the path: name a weight file");
   }
+  beginning_ = beginning();
 }
 
 File::File(const std::string& name, std::vector<std::byte> bytes)
@@ -107,6 +109,15 @@ std::string File::read_text(uint64_t offset, uint64_t length) const {
   return text;
 }
 
+uint64_t File::beginning() const {
+  std::vector<uint8_t> bytes(std::min<uint64_t>(size(), kBeginning));
+  const ssize_t got = pread(descriptor_, bytes.data(), bytes.size(), 0);
+  bytes.resize(static_cast<size_t>(std::max<ssize_t>(got, 0)));
+  uint64_t hash = 0xcbf29ce484222325u;
+  for (const uint8_t byte : bytes) hash = (hash ^ byte) * 0x100000001b3u;
+  return hash;
+}
+
 void File::check_unchanged() const {
   if (descriptor_ < 0) return;
   struct stat now = {};
@@ -116,8 +127,8 @@ void File::check_unchanged() const {
   const bool relinked = now.st_nlink != identity_.st_nlink;
   const bool equal = now.st_dev == identity_.st_dev && now.st_ino == identity_.st_ino &&
                      now.st_size == identity_.st_size && same(now.st_mtim, identity_.st_mtim) &&
-                     (relinked || same(now.st_ctim, identity_.st_ctim));
-  if (!equal) fail(Code::MODEL_CHANGED, "changed while it was read", "load it again once the copy is finished");
+                     (relinked ? beginning() == beginning_ : same(now.st_ctim, identity_.st_ctim));
+  if (!equal) fail(Code::MODEL_CHANGED, "changed since it was opened", "load it again once the copy is finished");
 }
 
 void File::fail(Code code, const std::string& what, const std::string& hint) const {

@@ -30,18 +30,21 @@ class File {
   // Fills `out` from byte `offset` on or throws: MODEL_TRUNCATED past the end, MODEL_CHANGED, MODEL_IO.
   void read(uint64_t offset, std::span<std::byte> out) const;
   std::string read_text(uint64_t offset, uint64_t length) const;
-  // MODEL_CHANGED when size or times differ from those at open. Call after the last byte of a piece was read.
+  // MODEL_CHANGED when size or times differ from those at open; where a link to the file came or went, whose time is
+  // that of the file's own, when its beginning differs. Call after the last byte of a piece was read.
   void check_unchanged() const;
   // Throws with the file's name before the sentence and its path in the details.
   [[noreturn]] void fail(Code code, const std::string& what, const std::string& hint) const;
 
  private:
+  uint64_t beginning() const;                            // FNV-1a over its first bytes
   void require(uint64_t offset, uint64_t length) const;  // MODEL_TRUNCATED unless the range lies inside the file
 
   std::string path_, name_;
   int descriptor_ = -1;  // none: memory_
   std::vector<std::byte> memory_;
   struct stat identity_ = {};
+  uint64_t beginning_ = 0;
 };
 
 }  // namespace ipa

@@ -128,7 +128,7 @@ ControlRun::Active ControlRun::t2i_adapter(const Control& control, const T2iAdap
   for (Copy& copy : copies) copy.to = active.features.place(copy.to.offset);
   for (Part& part : active.parts) part.from = active.features.place(part.from.offset);
   backend_.copy(backend_.self, copies.data(), copies.size());
-  control.network->leave();
+  control.network->done();
   return active;
 }
 

@@ -23,6 +23,7 @@ Image8 pixels_of(const Tensor& image, float scale, float shift) {
 }
 
 Image8 decoded(Network& vae, Tensor z, float scale, float shift, const StopFlag& stop) {
+  const Network::Turn turn(vae);
   return pixels_of(vae.run("decode", {{"z", std::move(z)}}, {}, {}, stop).at("image"), scale, shift);
 }
 

@@ -34,6 +34,7 @@ void scale_and_check(Tensor& latents, double scaling_factor) {
 
 Posterior encode(Network& vae, const Image8& image, std::span<const uint8_t> hidden, double scaling_factor,
                  const StopFlag& stop) {
+  const Network::Turn turn(vae);
   Tensors made = vae.run("encode", {{"image", pixels_of(image, hidden, 2, -1)}}, {}, {}, stop);
   Posterior out{std::move(made.at("mean")), std::move(made.at("std"))};
   for (Tensor* tensor : {&out.mean, &out.spread}) scale_and_check(*tensor, scaling_factor);
@@ -41,6 +42,7 @@ Posterior encode(Network& vae, const Image8& image, std::span<const uint8_t> hid
 }
 
 Posterior encode_tiny(Network& vae, const Image8& image, std::span<const uint8_t> hidden, const StopFlag& stop) {
+  const Network::Turn turn(vae);
   Tensors made = vae.run("encode", {{"image", pixels_of(image, hidden, 1, 0)}}, {}, {}, stop);
   Posterior out{std::move(made.at("latents")), {}};
   scale_and_check(out.mean, 1);

@@ -101,6 +101,30 @@ std::map<std::string, PlanKind> plans_of(Loaded& loaded, const LoadRequest& requ
   return {};
 }
 
+uint8_t stages_of(NetworkKind kind) {
+  switch (kind) {
+    case NetworkKind::clip_text:
+      return kText;
+    case NetworkKind::clip_vision:
+    case NetworkKind::onnx:
+      return kPictures;
+    case NetworkKind::adapter:  // projects what encoders made, then makes K and V for the UNet
+      return kPictures | kDrawing;
+    case NetworkKind::unet:
+    case NetworkKind::control:
+      return kDrawing;
+    case NetworkKind::vae:
+      return kDecoding;
+  }
+  return kAnyStage;
+}
+
+std::vector<ActiveLora> listed(const Loaded& loaded) {
+  std::vector<ActiveLora> list;
+  for (const MergedLora& merged : loaded.active) list.push_back({merged.lora.get(), merged.strength});
+  return list;
+}
+
 }  // namespace
 
 std::shared_ptr<Loaded> load(std::shared_ptr<Device> device, LoadRequest request) {
@@ -109,6 +133,7 @@ std::shared_ptr<Loaded> load(std::shared_ptr<Device> device, LoadRequest request
   if (request.kind == NetworkKind::clip_text) loaded->part = request.encoder == 0 ? LoraPart::text : LoraPart::text2;
   if (request.kind == NetworkKind::onnx) {
     loaded->onnx = std::make_unique<OnnxNetwork>(device_of_graphs(device), open_onnx(request.path), request.options);
+    loaded->onnx->network().set_stages(stages_of(request.kind));
     for (const auto& [name, tensor] : loaded->onnx->network().store().source().index)
       loaded->parameters += product(tensor.dims);
     return loaded;
@@ -120,7 +145,14 @@ std::shared_ptr<Loaded> load(std::shared_ptr<Device> device, LoadRequest request
   loaded->warnings = source.warnings;
   std::map<std::string, PlanKind> plans =
       naming_file(source.label, [&] { return plans_of(*loaded, request, source, device->backend); });
-  loaded->network = std::make_unique<Network>(std::move(device), std::move(plans), std::move(source), request.options);
+  LoadOptions later = request.options;
+  later.later = true;
+  loaded->network = std::make_unique<Network>(std::move(device), std::move(plans), std::move(source), later);
+  loaded->network->set_stages(stages_of(request.kind));
+  loaded->network->when_read_again([of = loaded.get()] {
+    merge_again(of->network->store(), of->network->device().pool, of->part, of->loras, listed(*of));
+  });
+  if (!request.options.later) loaded->network->read(request.options);
   const Store& store = loaded->network->store();
   const Backend& backend = loaded->network->device().backend;
   if (store.streamed_bytes() > 0)
@@ -136,10 +168,14 @@ Lora read_lora(const std::string& path, std::span<const std::shared_ptr<Loaded>>
   return open_lora(without_nesting(open_weights(path)), parts);
 }
 
-size_t set_loras(Loaded& loaded, std::span<const ActiveLora> active) {
+size_t set_loras(Loaded& loaded, std::vector<MergedLora> active) {
   Network& network = *loaded.network;
+  loaded.active = std::move(active);
+  const std::vector<ActiveLora> list = listed(loaded);
+  if (!network.store().present() && !network.device().backend.apart)
+    return note_loras(network.store(), loaded.part, loaded.loras, list);
   network.come();
-  return apply_loras(network.store(), network.device().pool, loaded.part, loaded.loras, active);
+  return apply_loras(network.store(), network.device().pool, loaded.part, loaded.loras, list);
 }
 
 }  // namespace ipa

@@ -22,6 +22,12 @@ enum class NetworkKind { unet, vae, clip_text, clip_vision, adapter, onnx, contr
 // What steers a UNet by a picture.
 using ControlConfig = std::variant<ControlNetConfig, T2iAdapterConfig>;
 
+// A change of weights that is merged, or is to be; it stays as long as it may have to be merged again.
+struct MergedLora {
+  std::shared_ptr<const Lora> lora;
+  float strength;
+};
+
 // What was loaded. The configuration of its kind is filled, the others keep their defaults.
 struct Loaded {
   NetworkKind kind;
@@ -36,6 +42,7 @@ struct Loaded {
   std::unique_ptr<OnnxNetwork> onnx;
   LoraPart part = LoraPart::unet;                             // what LoRA files call a unet or text encoder
   LoraState loras;                                            // of these: what is merged now
+  std::vector<MergedLora> active;                             // and from what
   Lora inner_lora;                                            // of a FaceID adapter: its own
   int64_t parameters = 0;                                     // numbers in the weights that are used
   double streaming_seconds = 0;                               // that streamed weights take in every run, about
@@ -60,6 +67,6 @@ std::shared_ptr<Loaded> load(std::shared_ptr<Device> device, LoadRequest request
 Lora read_lora(const std::string& path, std::span<const std::shared_ptr<Loaded>> networks);
 // Makes the network's weights the file's plus what `active` has for it; returns how many were rewritten. Between runs
 // only.
-size_t set_loras(Loaded& network, std::span<const ActiveLora> active);
+size_t set_loras(Loaded& network, std::vector<MergedLora> active);
 
 }  // namespace ipa

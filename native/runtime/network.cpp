@@ -95,7 +95,10 @@ void Prepared::run(const StopFlag& stop, bool check) {
 
 Network::Network(std::shared_ptr<Device> device, std::map<std::string, PlanKind> plans, TensorSource source,
                  const LoadOptions& options)
-    : device_(std::move(device)), plans_(std::move(plans)), member_(device_->residency, *this) {
+    : device_(std::move(device)),
+      plans_(std::move(plans)),
+      allow_nonfinite_(options.allow_nonfinite),
+      member_(device_->residency, *this) {
   std::vector<WeightWant> wants;
   for (const auto& [name, kind] : plans_) {
     const Plan recorded = plan(name, kind.smallest);
@@ -103,7 +106,20 @@ Network::Network(std::shared_ptr<Device> device, std::map<std::string, PlanKind>
   }
   store_ = std::make_unique<Store>(device_->backend, wants, std::move(source));
   stream_what_has_no_room();
-  device_->residency.with_room(*this, store_->bytes(), [&] { store_->load(device_->pool, options); });
+  if (!options.later) read(options);
+}
+
+void Network::read(const LoadOptions& options) {
+  const uint64_t bytes = store_->present() ? 0 : store_->bytes();
+  device_->residency.with_room(*this, bytes, [&] {
+    if (!store_->come(device_->pool, options) || !read_again_) return;
+    try {
+      read_again_();
+    } catch (...) {
+      store_->leave();  // weights that are merged by half must not be taken for whole ones
+      throw;
+    }
+  });
 }
 
 // Within a budget: beside the values of a usual run, and the ring through which streamed weights come.
@@ -111,7 +127,7 @@ void Network::stream_what_has_no_room() {
   constexpr uint64_t kRing = 3, kRingOf = 16;  // a ring takes this share of what is streamed
   const Backend& backend = device_->backend;
   const uint64_t budget = device_->residency.budget();
-  if (!backend.allocate_streamed || budget == 0) return;
+  if (!backend.allocate_streamed || budget == 0 || device_->residency.offload() == Offload::never) return;
   uint64_t values = 0;
   std::map<std::string, int64_t, std::less<>> rows;
   for (const auto& [name, kind] : plans_) {
@@ -130,20 +146,23 @@ void Network::stream_what_has_no_room() {
   store_->stream(room * kRingOf / (kRingOf - kRing), rows);
 }
 
-void Network::come() {
-  device_->residency.with_room(*this, store_->present() ? 0 : store_->bytes(), [&] { store_->come(); });
-}
+void Network::come() { read({allow_nonfinite_, false, device_->residency.stop(), {}}); }
 
 bool Network::leave() {
-  if (!device_->backend.apart || holds_ > 0 || !store_ || !store_->present()) return false;
+  const bool wins = device_->residency.leaving(device_->backend.apart);
+  if (!wins || holds_ > 0 || !store_ || !store_->present()) return false;
   prepared_.clear();
   store_->leave();
   return true;
 }
 
+void Network::done() {
+  if (device_->residency.leaving_early(device_->backend.apart)) leave();
+}
+
 uint64_t Network::bytes() const {
   uint64_t all = store_ && store_->present() ? store_->bytes() : 0;
-  for (const auto& [key, program] : prepared_) all += program->bytes();
+  for (const Kept& kept : prepared_) all += kept.program->bytes();
   return all;
 }
 
@@ -162,23 +181,30 @@ Prepared& Network::prepare(const std::string& name, const RecordRequest& request
   const Hold here(*this);
   const std::string key = key_of(name, request);
   for (auto it = prepared_.begin(); it != prepared_.end(); ++it) {
-    if (it->first != key) continue;
+    if (it->key != key) continue;
     prepared_.splice(prepared_.begin(), prepared_, it);
-    return *prepared_.front().second;
+    it->held = true;
+    return *it->program;
   }
   if (prepared_.size() >= kKept) prepared_.pop_back();
   const Plan recorded = plan(name, request);
   std::unique_ptr<Prepared> fresh;
-  try {
-    fresh = prepared(recorded);
-  } catch (const Error& e) {
-    if (e.code != Code::MEMORY_BUDGET && e.code != Code::DEVICE_OUT_OF_MEMORY) throw;
-    if (holds_ == 1) prepared_.clear();  // of other sizes, which nobody uses now
-    fresh = prepared_in_bands(recorded);
-    if (!fresh) throw;
+  while (!fresh) {
+    try {
+      fresh = prepared(recorded);
+    } catch (const Error& e) {
+      if (e.code != Code::MEMORY_BUDGET && e.code != Code::DEVICE_OUT_OF_MEMORY) throw;
+      if (drop_what_none_holds()) continue;  // of other sizes, which nobody uses now
+      fresh = prepared_in_bands(recorded);
+      if (!fresh) throw;
+    }
   }
-  prepared_.emplace_front(key, std::move(fresh));
-  return *prepared_.front().second;
+  prepared_.push_front({key, std::move(fresh), true});
+  return *prepared_.front().program;
+}
+
+bool Network::drop_what_none_holds() {
+  return std::erase_if(prepared_, [](const Kept& kept) { return !kept.held; }) > 0;
 }
 
 std::unique_ptr<Prepared> Network::prepared(const Plan& plan) {
@@ -203,6 +229,37 @@ std::unique_ptr<Prepared> Network::prepared_in_bands(const Plan& plan) {
     } catch (const Error& e) {
       if (e.code != Code::MEMORY_BUDGET && e.code != Code::DEVICE_OUT_OF_MEMORY) throw;
     }
+  }
+}
+
+// Of a host's own memory nothing is touched by preparing, so that what kernels take besides is asked of them. On a card
+// it is a share that covers them.
+uint64_t Network::program_bytes(const Plan& plan) const {
+  const Backend& backend = device_->backend;
+  const Layout layout = layout_of(backend, plan);
+  if (backend.apart) return static_cast<uint64_t>(layout.bytes) * 5 / 4;
+  const Memory nowhere(backend, 64);
+  std::vector<WeightPlace> places;
+  for (const WeightWant& want : plan.weights)
+    places.push_back({nowhere.place(), backend.stored_type(backend.self, want, store_->type_in_source(want.path))});
+  Program* const program = backend.prepare(backend.self, plan, layout, places.data());
+  const uint64_t bytes = static_cast<uint64_t>(layout.bytes) + backend.scratch_bytes(*program);
+  backend.release(program);
+  return bytes;
+}
+
+uint64_t Network::planned_bytes(const std::string& name, const RecordRequest& request, uint64_t room) const {
+  const std::string key = key_of(name, request);
+  for (const Kept& kept : prepared_)
+    if (kept.key == key) return kept.program->bytes();
+  const Plan whole = plan(name, request);
+  const uint64_t bytes = program_bytes(whole);
+  if (room == 0 || bytes <= room) return bytes;
+  const auto measure = [&](const Plan& of) { return layout_of(device_->backend, of).bytes; };
+  for (int64_t left = static_cast<int64_t>(room);; left = left * 6 / 7) {
+    const std::optional<Plan> banded = in_bands(whole, left, measure);
+    if (!banded) return bytes;
+    if (const uint64_t less = program_bytes(*banded); less <= room) return less;
   }
 }
 

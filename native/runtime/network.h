@@ -8,6 +8,7 @@
 #include <set>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "plan/builder.h"
@@ -89,16 +90,28 @@ class Network {
               const std::set<std::string, std::less<>>& taps, const StopFlag& stop, bool check = false);
   Plan plan(const std::string& name, const RecordRequest& request, bool folded = true) const;
 
+  // Reads the weights, of a network that was loaded for later.
+  void read(const LoadOptions& options);
   // In the device's memory, by runtime/residency.h. Programs do not outlive a leave().
   void come();
-  bool leave();            // false: it stays, since it is away already, is held, or the memory is the host's
+  bool leave();  // false: it stays, since it is away already, is held, or leaving would win nothing
+  void done();   // its work in this run is done: it leaves where that is wanted early
+  uint8_t stages() const { return stages_; }
+  void set_stages(uint8_t stages) { stages_ = stages; }
+  // Called with weights that were read of their file anew: what was merged into them is lost.
+  void when_read_again(std::function<void()> then) { read_again_ = std::move(then); }
   uint64_t bytes() const;  // taken there now, by weights and the programs that are kept
+  // Bytes that the program of a plan takes, known without its weights: of one that is there as it is, else of the whole
+  // plan, or in bands where only so it keeps within `room` (0: without bound).
+  uint64_t planned_bytes(const std::string& plan, const RecordRequest& request, uint64_t room = 0) const;
+
   // Keeps a network where it is.
   class Hold {
    public:
     explicit Hold(Network& network) : network_(network) {
       network_.come();
-      ++network_.holds_;
+      if (network_.holds_++ > 0) return;
+      for (Kept& kept : network_.prepared_) kept.held = false;
     }
     ~Hold() { --network_.holds_; }
     Hold(const Hold&) = delete;
@@ -106,6 +119,21 @@ class Network {
 
    private:
     Network& network_;
+  };
+  // The same, and it has done its work when that ends.
+  class Turn {
+   public:
+    explicit Turn(Network& network) : network_(network), hold_(std::in_place, network) {}
+    ~Turn() {
+      hold_.reset();
+      network_.done();
+    }
+    Turn(const Turn&) = delete;
+    Turn& operator=(const Turn&) = delete;
+
+   private:
+    Network& network_;
+    std::optional<Hold> hold_;
   };
 
   Device& device() const { return *device_; }
@@ -116,14 +144,24 @@ class Network {
 
  private:
   void stream_what_has_no_room();
+  bool drop_what_none_holds();  // programs; false: there are none
+  uint64_t program_bytes(const Plan& plan) const;
   std::unique_ptr<Prepared> prepared(const Plan& plan);
   std::unique_ptr<Prepared> prepared_in_bands(const Plan& plan);  // null where that cannot be
 
   std::shared_ptr<Device> device_;
   std::map<std::string, PlanKind> plans_;
   std::unique_ptr<Store> store_;
-  std::list<std::pair<std::string, std::unique_ptr<Prepared>>> prepared_;  // most recently used first
+  struct Kept {
+    std::string key;
+    std::unique_ptr<Prepared> program;
+    bool held;  // asked for since somebody has kept the network here
+  };
+  std::list<Kept> prepared_;  // most recently used first
   int holds_ = 0;
+  bool allow_nonfinite_ = false;
+  uint8_t stages_ = kAnyStage;
+  std::function<void()> read_again_;
   Residency::Member member_;
   std::map<std::string, uint64_t> runs_;
 };

@@ -18,6 +18,9 @@ void Residency::make_room(Network& network, uint64_t bytes) {
     const std::lock_guard lock(mutex_);
     networks_.remove(&network);
     networks_.push_front(&network);
+    if (offload_ == Offload::always)
+      for (Network* other : networks_)
+        if ((other->stages() & network.stages()) == 0) other->leave();
   }
   const uint64_t most = budget();
   if (most == 0) return;
@@ -28,7 +31,7 @@ void Residency::make_room(Network& network, uint64_t bytes) {
       if (most == budget_)
         fail(Code::MEMORY_BUDGET, text + "the budget is " + std::to_string(most),
              "raise memory.budget, or ask for a smaller picture",
-             {{"needed", std::to_string(needed)}, {"budget", std::to_string(most)}});
+             {{"needed", std::to_string(needed)}, {"allowed", std::to_string(most)}});
       fail(Code::DEVICE_OUT_OF_MEMORY, text + "the device had " + std::to_string(most) + " for us when it was opened",
            "close other programs that use the card, ask for a smaller picture or batch, or use device cpu",
            {{"needed", std::to_string(needed)}, {"free", std::to_string(most)}});

@@ -1,7 +1,7 @@
 #pragma once
 // Which networks have their weights and programs in a device's memory. Whoever is needed comes; where that takes more
-// than the budget or than the device has, others leave for the host, the longest unused first. Only where the backend's
-// memory is not the host's: elsewhere leaving would win nothing.
+// than the budget or than the device has, others leave, the longest unused first: for the host where the backend's
+// memory is apart, elsewhere for their files.
 #include <cstdint>
 #include <list>
 #include <mutex>
@@ -11,6 +11,14 @@
 namespace ipa {
 
 class Network;
+class StopFlag;
+
+// When networks that wait leave: as room is needed, as soon as another stage of a run begins, or not at all.
+enum class Offload : uint8_t { automatic, always, never };
+
+// Stages of a run that a network works in, as a sum: its reference pictures' is that of encoders and projectors, its
+// drawing that of whatever steers the UNet.
+enum Stage : uint8_t { kText = 1, kPictures = 2, kDrawing = 4, kDecoding = 8, kAnyStage = 15 };
 
 class Residency {
  public:
@@ -18,6 +26,28 @@ class Residency {
   void set_budget(uint64_t bytes) { budget_ = bytes; }
   // What the device has for them; 0: that is unknown, whoever asks for too much will hear it.
   void set_capacity(uint64_t bytes) { capacity_ = bytes; }
+  void set_offload(Offload offload) { offload_ = offload; }
+  Offload offload() const { return offload_; }
+  // Whether leaving wins anything: on a host's own memory only where somebody wants less of it taken.
+  bool leaving(bool apart) const {
+    return offload_ == Offload::always || (offload_ == Offload::automatic && (apart || budget_ > 0));
+  }
+  // Whether who has done its work leaves without being asked for room.
+  bool leaving_early(bool apart) const {
+    return offload_ == Offload::always || (offload_ == Offload::automatic && apart);
+  }
+  // The flag of the job that runs now: weights that are read meanwhile poll it.
+  const StopFlag* stop() const { return stop_; }
+  class Running {
+   public:
+    Running(Residency& of, const StopFlag& stop) : of_(of) { of_.stop_ = &stop; }
+    ~Running() { of_.stop_ = nullptr; }
+    Running(const Running&) = delete;
+    Running& operator=(const Running&) = delete;
+
+   private:
+    Residency& of_;
+  };
   uint64_t budget() const { return budget_ == 0 || (capacity_ > 0 && capacity_ < budget_) ? capacity_ : budget_; }
   uint64_t bytes() const;  // taken now
   uint64_t left() const {  // of the budget; 0 where there is none
@@ -67,6 +97,8 @@ class Residency {
   mutable std::mutex mutex_;      // of the list, and while its networks are asked
   std::list<Network*> networks_;  // most recently used first
   uint64_t budget_ = 0, capacity_ = 0;
+  Offload offload_ = Offload::automatic;
+  const StopFlag* stop_ = nullptr;
 };
 
 }  // namespace ipa

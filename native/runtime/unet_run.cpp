@@ -92,7 +92,7 @@ UNetRun::UNetRun(Network& unet, const UNetConfig& config, const UNetRequest& r, 
   set_masks(step_, r);
 
   // Their projections to K and V have done their work for this request.
-  for (const ImagePromptTokens& prompt : r.prompts) prompt.adapter->leave();
+  for (const ImagePromptTokens& prompt : r.prompts) prompt.adapter->done();
 
   keep_times(config, r, stop);
   now_ = first_;

@@ -66,7 +66,7 @@ class UNetRun {
   void keep_times(const UNetConfig& config, const UNetRequest& r, const StopFlag& stop);
 
   Network& unet_;
-  Network::Hold held_;  // the programs of a run stay
+  Network::Turn held_;  // the programs of a run stay
   Prepared& step_;
   Tensors schedule_taps_;
   size_t calls_, cells_ = 0;

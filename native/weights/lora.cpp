@@ -27,6 +27,17 @@ std::vector<ActiveLora> effective(LoraPart part, std::span<const ActiveLora> act
   return out;
 }
 
+// Once these are merged.
+LoraState state_of(const Store& store, LoraPart part, const std::vector<ActiveLora>& wanted) {
+  LoraState state;
+  for (const ActiveLora& a : wanted) {
+    state.merged.emplace_back(a.lora->identity, a.strength);
+    for (const auto& [path, deltas] : *deltas_of(*a.lora, part))
+      if (store.find(path)) state.touched.insert(path);  // a layer that no plan runs is not in the store
+  }
+  return state;
+}
+
 void rewrite_all(Store& store, ThreadPool& pool, LoraPart part, const std::vector<std::string>& paths,
                  const std::vector<ActiveLora>& active) {
   std::mutex mutex;
@@ -79,22 +90,33 @@ std::vector<float> merged_weight(const Store& store, LoraPart part, const std::s
 size_t apply_loras(Store& store, ThreadPool& pool, LoraPart part, LoraState& state,
                    std::span<const ActiveLora> active) {
   const std::vector<ActiveLora> wanted = effective(part, active);
-  std::vector<std::pair<std::shared_ptr<const char>, float>> merged;
-  for (const ActiveLora& a : wanted) merged.emplace_back(a.lora->identity, a.strength);
-  if (merged == state.merged && !state.broken) return 0;
-
-  std::set<std::string> now;
-  for (const ActiveLora& a : wanted)
-    for (const auto& [path, deltas] : *deltas_of(*a.lora, part))
-      if (store.find(path)) now.insert(path);  // a layer that no plan runs is not in the store
+  LoraState next = state_of(store, part, wanted);
+  if (next.merged == state.merged && !state.broken) return 0;
   std::set<std::string> both = state.touched;
-  both.insert(now.begin(), now.end());
+  both.insert(next.touched.begin(), next.touched.end());
 
   state.touched = both, state.broken = true;
   store.changed();  // before the first byte changes: a failure half way must not leave old K, V in use
   rewrite_all(store, pool, part, {both.begin(), both.end()}, wanted);
-  state = {std::move(merged), std::move(now), false};
+  state = std::move(next);
   return both.size();
+}
+
+size_t note_loras(Store& store, LoraPart part, LoraState& state, std::span<const ActiveLora> active) {
+  LoraState next = state_of(store, part, effective(part, active));
+  if (next.merged == state.merged && !state.broken) return 0;
+  std::set<std::string> both = std::move(state.touched);
+  both.insert(next.touched.begin(), next.touched.end());
+  store.changed();
+  state = std::move(next);
+  return both.size();
+}
+
+void merge_again(Store& store, ThreadPool& pool, LoraPart part, LoraState& state, std::span<const ActiveLora> active) {
+  const std::vector<ActiveLora> wanted = effective(part, active);
+  LoraState now = state_of(store, part, wanted);
+  rewrite_all(store, pool, part, {now.touched.begin(), now.touched.end()}, wanted);
+  state = std::move(now);
 }
 
 bool same_deltas(const Lora& a, const Lora& b) {

@@ -75,6 +75,11 @@ struct LoraState {
 // between runs.
 size_t apply_loras(Store& store, ThreadPool& pool, LoraPart part, LoraState& state, std::span<const ActiveLora> active);
 
+// The same for a store whose weights are away: they are merged once they are read again, by the next function.
+size_t note_loras(Store& store, LoraPart part, LoraState& state, std::span<const ActiveLora> active);
+// Merges into weights that were just read of the file what was active before they left.
+void merge_again(Store& store, ThreadPool& pool, LoraPart part, LoraState& state, std::span<const ActiveLora> active);
+
 // One weight with `active` merged, f32, row-major.
 std::vector<float> merged_weight(const Store& store, LoraPart part, const std::string& path,
                                  std::span<const ActiveLora> active);

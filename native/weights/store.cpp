@@ -143,7 +143,7 @@ void Store::load(ThreadPool& pool, const LoadOptions& options) {
 
 void Store::leave() {
   if (!present_) return;
-  if (left_.empty()) {
+  if (backend_.apart && left_.empty()) {
     left_.resize(bytes_);
     backend_.read(backend_.self, memory_.place(), left_.data(), bytes_);
   }
@@ -151,11 +151,16 @@ void Store::leave() {
   present_ = false;
 }
 
-void Store::come() {
-  if (present_) return;
+bool Store::come(ThreadPool& pool, const LoadOptions& options) {
+  if (present_) return false;
+  if (left_.empty()) {
+    load(pool, options);
+    return true;
+  }
   memory_ = Memory(backend_, bytes_);
   backend_.write(backend_.self, memory_.place(), left_.data(), bytes_);
   present_ = true;
+  return false;
 }
 
 const WeightWant* Store::find(std::string_view path) const {

@@ -17,6 +17,7 @@ namespace ipa {
 
 struct LoadOptions {
   bool allow_nonfinite = false;  // otherwise a NaN or Inf is TENSOR_NONFINITE
+  bool later = false;            // checked now, read when it is first needed
   const StopFlag* stop = nullptr;
   // Bytes of the file read so far, at most 256 times; any thread.
   std::function<void(uint64_t bytes, uint64_t total)> progress;
@@ -31,7 +32,7 @@ class Store {
   // stay with the host and come over each time a program runs, those first that are multiplied with the most rows
   // (`rows`, by path): their products take longest for the bytes that come.
   void stream(uint64_t resident, const std::map<std::string, int64_t, std::less<>>& rows);
-  // Takes memory, reads and packs. Once.
+  // Takes memory, reads and packs.
   void load(ThreadPool& pool, const LoadOptions& options = {});
   // Both.
   Store(const Backend& backend, ThreadPool& pool, const std::vector<WeightWant>& wants, TensorSource source,
@@ -40,10 +41,11 @@ class Store {
     load(pool, options);
   }
 
-  // Leaves the backend's memory for the host's, but for what is streamed, and comes back, perhaps to other places. For
-  // backends whose memory is apart.
+  // Leaves the backend's memory, perhaps to come back to other places: where that is apart for the host's, but for what
+  // is streamed. Where it is the host's the bytes are given up, and come() reads them of the source anew.
   void leave();
-  void come();
+  // True: the weights are those of the source, whatever was rewritten before.
+  bool come(ThreadPool& pool, const LoadOptions& options = {});
   bool present() const { return present_; }
 
   WeightPlace place(std::string_view path) const;
@@ -53,6 +55,7 @@ class Store {
   uint64_t generation() const { return generation_; }
   const TensorSource& source() const { return source_; }
   const WeightWant* find(std::string_view path) const;
+  DType type_in_source(std::string_view path) const { return source_.index.find(path)->second.dtype; }
 
   // The tensor as the file has it, f32, row-major.
   std::vector<float> pristine(const std::string& path) const;

@@ -57,7 +57,7 @@ t.test(
     test.same(await picture(within), drawn);
     test.match(await failure(opened(test, { device: 'emulated', memory: { budget: '1MiB' } })), {
       code: 'MEMORY_BUDGET',
-      details: { needed: /^\d+$/, budget: '1048576' },
+      details: { needed: /^\d+$/, allowed: '1048576' },
     });
   },
 );

@@ -125,6 +125,11 @@ export const fakeEngine = ({ isXl = false, device = 'cpu' } = {}): FakeEngine =>
       onProgress?.({ bytes: 1, totalBytes: 2 });
       return answer(`load ${spec.kind}`, spec.stop, network(spec.kind, path));
     },
+    read: async (_, { stop }, onProgress) => {
+      onProgress?.({ bytes: 2, totalBytes: 2 });
+      await checkStop(stop);
+    },
+    need: async (networks) => networks.map(() => ({ weights: 10, run: 5 })),
     encodeText: (inputs, { stop }) => {
       const pooled = inputs.at(-1)!.pooled ? { pooled: tensor(1, 8) } : {};
       return answer(`encodeText ${inputs.map(({ state, skip }) => `${state} ${skip}`).join(', ')}`, stop, {

@@ -50,7 +50,7 @@ export const LOAD = group({
       type: 'special',
       expects: 'an object of options',
       default: null,
-      flag: { none: '--memory-budget' },
+      flag: { none: '--memory-budget and --offload' },
       acts: 'device',
       says: 'How much memory networks may take',
     },
@@ -68,6 +68,14 @@ export const LOAD = group({
       flag: '--vae <path>',
       acts: 'picture',
       says: 'File or folder of another VAE, or of a tiny autoencoder (TAESD)',
+    },
+    sha256: {
+      type: 'special',
+      expects: 'a SHA-256 of 64 hexadecimal digits, or an object with those of unet, vae, text_encoder, text_encoder_2',
+      default: null,
+      flag: { none: 'sha256sum checks files on the command line' },
+      acts: 'load',
+      says: 'What the content of the file, or of the parts of a folder, must be, checked before a tensor is read',
     },
     allowNonFinite: {
       type: 'flag',
@@ -93,7 +101,7 @@ export const LOAD = group({
     },
     signal: LOAD_SIGNAL,
   },
-  later: ['sha256'],
+  later: [],
 });
 
 /** How much memory networks may take. */
@@ -110,8 +118,16 @@ export const MEMORY = group({
       acts: 'device',
       says: 'Bytes for weights and the values of a run; what a card has no room for waits on the host or comes over in every step',
     },
+    offload: {
+      type: 'choice',
+      names: ['auto', 'always', 'never'],
+      default: 'auto',
+      flag: '--offload <when>',
+      acts: 'device',
+      says: 'When networks that wait leave memory: as the budget needs it, as soon as another stage begins, or not',
+    },
   },
-  later: ['offload', 'vaeTiling'],
+  later: ['vaeTiling'],
 });
 
 /** How pictures that come in are read. */

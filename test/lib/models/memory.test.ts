@@ -1,5 +1,5 @@
 import t from 'tap';
-import { budgetOf, bytesOf } from '../../../dist/models/memory.js';
+import { bytesOf, memoryOf } from '../../../dist/models/memory.js';
 
 t.test('sizes as people write them', async (test) => {
   for (const [text, bytes] of [
@@ -15,6 +15,8 @@ t.test('sizes as people write them', async (test) => {
   for (const text of ['', 'much', '10 G', '-1GB', '1e9', '0x10', '10GB left'])
     test.equal(bytesOf(text), undefined, text);
 });
+
+const budgetOf = (value: unknown): number | undefined => memoryOf(value).budget;
 
 t.test('a budget is bytes or a size, of one MiB at least', async (test) => {
   test.equal(budgetOf(undefined), undefined);
