@@ -12,8 +12,8 @@ import { MEMORY } from '../options/table/load.js';
  */
 export interface MemoryOptions {
   /**
-   * Bytes for weights and the values of a run, or a size such as `10GB` or `512 MiB`. Default: what is free on the card; the
-   * CPU's is not limited. A model or a picture that never fits is refused with `MEMORY_BUDGET`, before a weight is read. On a card networks that wait make room, and
+   * Bytes for weights and the values of a run, or a size such as `10GB` or `512 MiB`. Default: what is free on the card; on the
+   * CPU no limit. A model or a picture that never fits is refused with `MEMORY_BUDGET`, before a weight is read. On a card networks that wait make room, and
    * weights of a UNet that is too large come from the host in every step: `pipe.info.streaming` says what that takes. A
    * picture that is too large to be decoded at once is decoded in bands, without seams.
    */

@@ -120,13 +120,13 @@ class Network {
    private:
     Network& network_;
   };
-  // The same, and it has done its work when that ends.
+  // The same for a stage of a run, after which it leaves where all do.
   class Turn {
    public:
     explicit Turn(Network& network) : network_(network), hold_(std::in_place, network) {}
     ~Turn() {
       hold_.reset();
-      network_.done();
+      if (network_.device().residency.offload() == Offload::always) network_.leave();
     }
     Turn(const Turn&) = delete;
     Turn& operator=(const Turn&) = delete;

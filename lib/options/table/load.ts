@@ -113,7 +113,7 @@ export const MEMORY = group({
     budget: {
       type: 'special',
       expects: 'bytes or a size such as "10GB"',
-      default: { otherwise: "what is free on the card; the CPU's is not limited" },
+      default: { otherwise: 'what is free on the card; on the CPU no limit' },
       flag: '--memory-budget <size>',
       acts: 'device',
       says: 'Bytes for weights and the values of a run; what a card has no room for waits on the host or comes over in every step',
