@@ -230,6 +230,25 @@ TEST("io: a file that changes under an open source is noticed") {
   EXPECT_EQ(outcome("rewritten", [&] { read_every(source); }), "MODEL_CHANGED");
 }
 
+// Its time of change is that of the links then, and the other time can be set.
+TEST("io: a file that lost a name and was written under another is noticed by its beginning") {
+  const Folder folder;
+  const std::string bytes = golden_bytes("files/simple.safetensors");
+  for (const size_t changed : {size_t{10}, bytes.size()}) {
+    const std::string path = folder.write("a.safetensors", bytes), other = folder("b.safetensors");
+    std::filesystem::create_hard_link(path, other);
+    const TensorSource source = open_weights(path);
+    const auto time = std::filesystem::last_write_time(path);
+    std::filesystem::remove(path);
+    std::string now = bytes;
+    if (changed < now.size()) now[changed] ^= 1;
+    folder.rewrite("b.safetensors", now);
+    std::filesystem::last_write_time(other, time);
+    EXPECT_EQ(outcome("written", [&] { read_every(source); }), changed < now.size() ? "MODEL_CHANGED" : "");
+    std::filesystem::remove(other);
+  }
+}
+
 TEST("io: any part of a tensor is that part of the whole, in every container") {
   size_t files = 0, scattered = 0;
   for (const auto& entry : std::filesystem::directory_iterator(golden_path("files"))) {
