@@ -37,9 +37,17 @@ export {
 export { type Face, FaceAnalyzer } from './faces/face.js';
 export type { AnalyzerOptions, FaceFiles, IdentityOptions, PickFace } from './faces/options.js';
 export type { PlannedFile, PullEvent, PullOptions, PullPlan } from './hub/options.js';
-export type { GeneratedImage, OutputFormat } from './images/generated-image.js';
+export type { GeneratedImage } from './images/generated-image.js';
 export type { ImageOptions, MoreFormat } from './images/limits.js';
-export { type InitRecord, type Metadata, type NoiseRecord, type RunRecord, readMetadata } from './images/metadata.js';
+export {
+  type HiresRecord,
+  type InitRecord,
+  type Metadata,
+  type NoiseRecord,
+  type RunRecord,
+  readMetadata,
+} from './images/metadata.js';
+export type { OutputFormat, Picture } from './images/picture.js';
 export type { ImageSource, RawImage } from './images/source.js';
 export type { InitOptions } from './init/options.js';
 export type { CachedModel } from './inspect/cached.js';
@@ -57,8 +65,10 @@ export { type CpuDevice, type CudaDevice, type Device, devices, type UnusableDev
 export type { DetectedFace } from './native/types.js';
 export { COMBINE as combineModes, WEIGHT_TYPES as weightTypes } from './options/table/reference.js';
 export { Pipeline } from './pipeline.js';
+export type { HiresOptions } from './run/hires.js';
 export type { GenerateResult, Job, JobEvent, Timings } from './run/job.js';
 export type { GenerateOptions } from './run/options.js';
+export type { PreviewOptions } from './run/preview.js';
 export type { SizeOptions } from './run/sizes.js';
 export { version } from './run/version.js';
 export { type Prediction, type SigmaSchedule, type Spacing, schedules } from './schedulers/config.js';

@@ -7,6 +7,7 @@ import { readOptions } from '../options/read.js';
 import { defaultOf, namesOf } from '../options/row.js';
 import { real } from '../options/schemas.js';
 import { GIVEN_FACE } from '../options/table/faces.js';
+import type { PASSES } from '../options/table/hires.js';
 import {
   type ANCHORS,
   type FITS,
@@ -107,6 +108,8 @@ export type Reference = ReferenceSource & {
   readonly start?: number;
   /** Where in the run it ceases to act, 0…1, included. Default 1. */
   readonly end?: number;
+  /** Which passes of a run with `hires` it acts in. Default `both`. */
+  readonly passes?: (typeof PASSES)[number];
   /** What these are fractions of: `step`, the run's steps, or `sigma`, the training timesteps. Default `step`. */
   readonly windowMode?: WindowMode;
   /**
@@ -178,6 +181,7 @@ export interface ReferenceSettings {
   readonly start: number | undefined;
   readonly end: number | undefined;
   readonly windowMode: WindowMode | undefined;
+  readonly passes: Reference['passes'];
 }
 
 const faceOf = (value: unknown, option: string): NonNullable<ReferenceSettings['face']> => {
@@ -282,5 +286,6 @@ export const referenceOf = (value: unknown, place: readonly PropertyKey[], defau
     start,
     end,
     windowMode,
+    passes: raw.passes,
   };
 };

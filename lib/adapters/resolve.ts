@@ -2,10 +2,9 @@ import { FaceError, NumericError } from '../errors.js';
 import { greyOf } from '../images/grey.js';
 import { hashOf } from '../images/hash.js';
 import { native } from '../native/native.js';
-import type { Pixels, RegionMask, SampleSpec, Tensor } from '../native/types.js';
+import type { Pixels, RegionMask, Tensor } from '../native/types.js';
 import { defaultOf } from '../options/row.js';
 import { REFERENCE } from '../options/table/reference.js';
-import type { Schedule, SchedulerConfig } from '../schedulers/index.js';
 import type { AdapterParts } from './adapter.js';
 import { combineOf, type ElementWise } from './combine.js';
 import { readingsOf } from './embedding.js';
@@ -13,9 +12,8 @@ import type { NegativeNoise } from './negative.js';
 import { PictureReader, type ReadContext } from './read-pictures.js';
 import type { ReferenceSettings } from './reference.js';
 import type { Sites } from './scales.js';
-import { influencesOf, type Pictures, sitePrompts } from './site-prompts.js';
+import { influencesOf, type Pictures, type SitePrompt, sitePrompts } from './site-prompts.js';
 import { type Inputs, trustedOf } from './trusted.js';
-import { windowOf } from './window.js';
 
 /** What resolving needs of the run. */
 export interface ResolveContext extends ReadContext {
@@ -23,13 +21,11 @@ export interface ResolveContext extends ReadContext {
   readonly guided: boolean;
   /** Size of what is drawn. */
   readonly picture: { readonly width: number; readonly height: number };
-  readonly schedule: Schedule;
-  readonly scheduler: SchedulerConfig;
 }
 
-/** The image prompts of a reference for the step loop, and what the run's record says of it. */
+/** The image prompts of a reference, when they act aside, and what the run's record says of it. */
 export interface ResolvedReference {
-  readonly prompts: SampleSpec['prompts'];
+  readonly prompts: readonly SitePrompt[];
   /** SHA-256 of each picture in normal form. */
   readonly hashes: readonly string[];
   /** The same of the mask. */
@@ -208,7 +204,7 @@ const regionOf = async (
   return { mask: { data: await greyOf(pixels), width, height, mode: maskMode }, hash: hashOf(pixels) };
 };
 
-/** Turns pictures into image tokens, with their scales and steps of influence. */
+/** Turns pictures into image tokens, with their scales. */
 export const resolveReference = async (
   context: ResolveContext,
   reference: ReferenceSettings,
@@ -242,7 +238,6 @@ export const resolveReference = async (
       { pictures, composition, unconditional },
       influencesOf(reference, context.sites),
       {
-        window: windowOf(context.schedule, context.scheduler, reference),
         ...(region && { mask: region.mask }),
         embedsScaling: reference.embedsScaling ?? defaultOf(REFERENCE, 'embedsScaling'),
         widths: context.sites.map((site) => site.width),

@@ -53,8 +53,11 @@ export type Pictures = readonly {
   readonly tokenGains?: readonly number[] | undefined;
 }[];
 
-/** When, where and how the image prompts of a reference act. */
-export interface Acts extends Pick<Prompt, 'window' | 'mask'> {
+/** An image prompt, when it acts aside: that is a pass's. */
+export type SitePrompt = Omit<Prompt, 'window'>;
+
+/** Where and how the image prompts of a reference act. */
+export interface Acts extends Pick<Prompt, 'mask'> {
   readonly embedsScaling: EmbedsScaling;
   /** Channels of every cross-attention. */
   readonly widths: readonly number[];
@@ -87,9 +90,9 @@ export const sitePrompts = (
   { pictures, composition, unconditional }: ReferenceTokens,
   influences: readonly SiteInfluence[],
   acts: Acts,
-): Prompt[] => {
-  const prompts: Prompt[] = [];
-  const { window, mask } = acts;
+): SitePrompt[] => {
+  const prompts: SitePrompt[] = [];
+  const { mask } = acts;
   const add = (
     { tokens, weight, tokenGains }: Pictures[number],
     reads: (site: SiteInfluence) => boolean,
@@ -104,7 +107,6 @@ export const sitePrompts = (
       ...(negativeTokens && { negativeTokens }),
       ...scaled(scales, acts),
       ...(tokenGains && { tokenGains }),
-      window,
       ...(mask && { mask }),
     });
   };

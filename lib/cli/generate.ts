@@ -44,6 +44,12 @@ const fileOf = (out: string, index: number): string => {
   return resolve(`${out.slice(0, out.length - end.length)}-${index + 1}${end}`);
 };
 
+/** "portrait-preview.png" beside "portrait.png". */
+const previewFileOf = (target: string): string => {
+  const end = extname(target);
+  return `${target.slice(0, target.length - end.length)}-preview${end}`;
+};
+
 /** Attaches the adapter of every group once; a name of the bundled family or a file. */
 const attach = async (
   pipe: Pipeline,
@@ -146,6 +152,7 @@ const run = async (flags: Flags, list: ReferenceList, controlList: ReferenceList
       },
     });
     const init = optionsFrom(TABLE.init, flags);
+    const [hires, preview] = [optionsFrom(TABLE.hires, flags), optionsFrom(TABLE.preview, flags)];
     const { references, faces } = await attach(pipe, groups, model, flags);
     for (const file of lora) await pipe.addLora(file);
     for (const file of textEmbedding) await pipe.addTextEmbedding(file);
@@ -154,6 +161,8 @@ const run = async (flags: Flags, list: ReferenceList, controlList: ReferenceList
     const job = pipe.generate({
       ...asked,
       ...(Object.keys(init).length > 0 ? { init: init as unknown as InitOptions } : {}),
+      ...(Object.keys(hires).length > 0 ? { hires } : {}),
+      ...(Object.keys(preview).length > 0 ? { preview } : {}),
       references,
       faces,
       ...(controls.length > 0 && { controls }),
@@ -162,6 +171,7 @@ const run = async (flags: Flags, list: ReferenceList, controlList: ReferenceList
     let shown: ReturnType<typeof progress> | undefined;
     for await (const event of job) {
       if (event.type === 'step') shown ??= progress(event.steps * count);
+      if (event.type === 'preview') await event.image.toFile(previewFileOf(targets[event.index]!), { overwrite: true });
       shown?.event(event);
     }
     shown?.end();

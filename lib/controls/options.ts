@@ -4,6 +4,7 @@ import { expectedFor, optionPath } from '../options/check.js';
 import { readOptions } from '../options/read.js';
 import { defaultOf } from '../options/row.js';
 import { CONTROL, type CONTROL_MAPS, CONTROL_NET } from '../options/table/control.js';
+import type { PASSES } from '../options/table/hires.js';
 import type { ControlNet } from './control-net.js';
 import type { ControlMode } from './strengths.js';
 
@@ -48,6 +49,8 @@ export interface Control {
   readonly start?: number;
   /** Where it ceases to act, 0…1. Default 1. */
   readonly end?: number;
+  /** Which passes of a run with `hires` it acts in. Default `both`. */
+  readonly passes?: (typeof PASSES)[number];
   /**
    * `prompt` weakens it towards fine detail, `control` does too and leaves the unconditional half alone, `guess` (a
    * ControlNet's) does without a prompt. Default `balanced`.
@@ -63,6 +66,7 @@ export interface ControlSettings {
   readonly scale: number;
   readonly start: number;
   readonly end: number;
+  readonly passes: Control['passes'];
   readonly mode: ControlMode;
 }
 
@@ -71,7 +75,7 @@ export const controlOf = (value: unknown, index: number): ControlSettings => {
   const place = ['controls', index];
   const option = optionPath(place);
   const own = { controlNet: z.unknown(), image: z.unknown() };
-  const { controlNet, image, preprocess, scale, start, end, mode } = readOptions(CONTROL, value, own, place);
+  const { controlNet, image, preprocess, scale, start, end, passes, mode } = readOptions(CONTROL, value, own, place);
   const [first, last] = [start ?? defaultOf(CONTROL, 'start'), end ?? defaultOf(CONTROL, 'end')];
   if (first > last) throw expectedFor('OPTION_RANGE', `${option}.start`, `a number from 0 to end, ${last}`, start);
   return {
@@ -82,6 +86,7 @@ export const controlOf = (value: unknown, index: number): ControlSettings => {
     scale: scale ?? defaultOf(CONTROL, 'scale'),
     start: first,
     end: last,
+    passes,
     mode: mode ?? defaultOf(CONTROL, 'mode'),
   };
 };

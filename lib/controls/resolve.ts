@@ -6,20 +6,19 @@ import type { NetworkHandle } from '../native/types.js';
 import type { Warn } from '../warnings.js';
 import { type ControlNet, controlNetwork } from './control-net.js';
 import type { ControlSettings } from './options.js';
-import { controlStrengths, controlWindow } from './strengths.js';
+import { controlStrengths } from './strengths.js';
 
 /** What resolving a control needs of a run. */
 export interface ControlRunContext {
   readonly limits: ImageLimits;
-  readonly steps: number;
   /** Of the picture that is drawn, in px. */
   readonly picture: { readonly width: number; readonly height: number };
   readonly warn: Warn;
 }
 
-/** A control as the engine takes it, and the hash of its picture. */
+/** A control as the engine takes it, when it acts aside, and the hash of its picture. */
 export interface ResolvedControl {
-  readonly control: ControlInput<NetworkHandle>;
+  readonly control: Omit<ControlInput<NetworkHandle>, 'window'>;
   readonly hash: string;
 }
 
@@ -27,8 +26,8 @@ const ASPECT = 0.02; // of the picture's: a pixel or two of rounding
 
 /** Reads the picture of a control; one of another shape is stretched, which is warned of. */
 export const resolveControl = async (
-  { limits, steps, picture, warn }: ControlRunContext,
-  { option, image, preprocess, scale, start, end, mode }: ControlSettings,
+  { limits, picture, warn }: ControlRunContext,
+  { option, image, preprocess, scale, mode }: ControlSettings,
   net: ControlNet,
 ): Promise<ResolvedControl> => {
   const pixels = await decodeImage(image, limits);
@@ -44,7 +43,6 @@ export const resolveControl = async (
       image: pixels,
       preprocess,
       ...controlStrengths(network.info, { scale, mode }),
-      window: controlWindow(steps, { start, end }),
     },
     hash: hashOf(pixels),
   };

@@ -33,6 +33,14 @@ export interface InitRecord {
   readonly posterior: string;
 }
 
+/** The second pass of a run. */
+export interface HiresRecord {
+  readonly scale: number;
+  readonly steps: number;
+  readonly strength: number;
+  readonly upscaler: string;
+}
+
 /**
  * How a picture was made: enough to make it again. Files appear by name and hash, never by path.
  *
@@ -65,6 +73,7 @@ export interface RunRecord {
   /** What SDXL was told of sizes, where that was not the picture's. */
   readonly size?: unknown;
   readonly init?: InitRecord;
+  readonly hires?: HiresRecord;
   readonly noise: string;
   readonly rngDtype?: string;
   readonly batchNoise?: string;
@@ -113,6 +122,7 @@ export interface RunRecord {
     readonly start?: number;
     readonly end?: number;
     readonly windowMode?: string;
+    readonly passes?: string;
     readonly pickFace?: string | number;
     readonly outliers?: string;
     readonly onMissing?: string;
@@ -126,6 +136,7 @@ export interface RunRecord {
     readonly scale: number;
     readonly start: number;
     readonly end: number;
+    readonly passes?: string;
     readonly mode: string;
   }[];
   readonly label?: string;

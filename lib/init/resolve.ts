@@ -31,8 +31,12 @@ export interface InitContext extends MaskContext, Omit<Encoding, 'engine' | 'sto
 const hashOf = ({ width, height, data }: Pixels | Grey): string =>
   createHash('sha256').update(`${width}x${height}`).update(data).digest('hex');
 
-/** Turns the option `init` into what the step loop begins with, and says how the result is put back. */
-export const resolveInit = async (context: InitContext, init: InitSettings): Promise<ResolvedInit> => {
+/** Turns the option `init` into what the step loop begins with, by `begin`, and says how the result is put back. */
+export const resolveInit = async (
+  context: InitContext,
+  init: InitSettings,
+  begin: typeof startOf = startOf,
+): Promise<ResolvedInit> => {
   const { engine, limits, stop, width, height, factor, strength } = context;
   const image = await decodeImage(init.image, limits);
   const mask = await maskOf(context, image, init);
@@ -47,7 +51,7 @@ export const resolveInit = async (context: InitContext, init: InitSettings): Pro
       stop,
     }),
   );
-  const start = await startOf(context, prepared, { ...init, schedule: context.schedule, strength });
+  const start = await begin(context, prepared, { ...init, schedule: context.schedule, strength });
   const ofMask = mask
     ? { mask: init.mask === 'face' ? 'face' : hashOf(mask), maskPadding: init.maskPadding, maskBlur: init.maskBlur }
     : { fill: undefined, colorMatch: undefined };

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { MemorySpec, Offload } from '../native/types.js';
+import type { MemorySpec, Offload, VaeTiling } from '../native/types.js';
 import { readOptions } from '../options/read.js';
 import { defaultOf } from '../options/row.js';
 import { MEMORY } from '../options/table/load.js';
@@ -25,6 +25,12 @@ export interface MemoryOptions {
    * seconds per picture. `never`: all stay. The pictures are the same, byte for byte.
    */
   readonly offload?: Offload;
+  /**
+   * Whether the VAE runs tile by tile, of 64 × 64 latents. `always` takes the least memory; tiles overlap and are blended, so
+   * pictures beyond one tile differ a little from those made whole. `never`: what does not fit is `MEMORY_BUDGET`. Default `auto`:
+   * whole, or where that does not fit in bands, without seams.
+   */
+  readonly vaeTiling?: VaeTiling;
 }
 
 const UNITS: Readonly<Record<string, number>> = {
@@ -61,3 +67,7 @@ export const memoryOf = (value: unknown = {}): MemorySpec => {
   const { budget, offload } = readOptions(MEMORY, value, own, ['memory']);
   return { budget, offload: offload ?? defaultOf(MEMORY, 'offload') };
 };
+
+/** Of the same, whether the VAE runs in tiles. */
+export const vaeTilingOf = (value: unknown = {}): VaeTiling =>
+  readOptions(MEMORY, value, own, ['memory']).vaeTiling ?? defaultOf(MEMORY, 'vaeTiling');

@@ -2,7 +2,7 @@ import { ModelFileError, quoted } from '../errors.js';
 import { familyDefaults } from '../files/defaults.js';
 import type { EngineHost } from '../native/engine.js';
 import { native } from '../native/native.js';
-import type { NetworkHandle, NetworkInfo, Stop } from '../native/types.js';
+import type { NetworkHandle, NetworkInfo, Stop, VaeTiling } from '../native/types.js';
 import { MODEL_DEFAULTS } from '../options/defaults.js';
 import { defaultOf } from '../options/row.js';
 import { GENERATE } from '../options/table/generate.js';
@@ -32,6 +32,8 @@ export interface Model {
   readonly isXl: boolean;
   readonly unet: NetworkHandle;
   readonly vae: NetworkHandle;
+  /** What decodes previews: the VAE, unless another was loaded for it. */
+  readonly preview: { readonly vae: NetworkHandle; readonly scalingFactor: number };
   readonly text: readonly TextTower[];
   readonly scheduler: SchedulerConfig;
   readonly scalingFactor: number;
@@ -53,6 +55,9 @@ export interface LoadModelOptions {
   /** Path of another VAE. */
   readonly vae?: string | undefined;
   readonly sha256?: ModelHashes | undefined;
+  /** The same of the one that decodes previews. */
+  readonly previewVae?: string | undefined;
+  readonly vaeTiling: VaeTiling;
   readonly allowNonFinite: boolean;
   readonly onProgress: ((event: LoadEvent) => void) | undefined;
   readonly stop: Stop;
@@ -72,6 +77,19 @@ const encoderAlone = (path: string): ModelFileError =>
     'Give its decoder (taesd_decoder), or the file that has both',
     { details: { path } },
   );
+
+/** What decodes previews reads the latents of the model. */
+const checkPreviewVae = (path: string, shown: NetworkInfo, { latentChannels = 4, factor = 8 }: NetworkInfo): void => {
+  if (shown.decodes === false) throw encoderAlone(path);
+  const found = [shown.latentChannels ?? 4, shown.factor ?? 8];
+  if (found[0] === latentChannels && found[1] === factor) return;
+  throw new ModelFileError(
+    'MODEL_FORMAT_UNSUPPORTED',
+    `${quoted(path)} reads latents of ${found[0]} channels and ${found[1]} px; the model's have ${latentChannels} and ${factor}`,
+    "Give the tiny autoencoder of the model's family as previewVae",
+    { details: { path, found, expected: [latentChannels, factor] } },
+  );
+};
 
 /** Whether the UNet reads a mask and the masked picture beside the latents, as inpainting models do. */
 const readsMask = (path: string, { inChannels }: NetworkInfo, latents: number): boolean => {
@@ -96,8 +114,8 @@ class Networks {
   ) {}
 
   async open(name: string, part: Part): Promise<NetworkHandle> {
-    const { allowNonFinite, stop } = this.options;
-    const network = await native(this.host.engine.load({ ...part, allowNonFinite, later: true, stop }));
+    const { allowNonFinite, vaeTiling: tiling, stop } = this.options;
+    const network = await native(this.host.engine.load({ ...part, allowNonFinite, tiling, later: true, stop }));
     this.#parts.push({ name, network });
     return network;
   }
@@ -132,6 +150,10 @@ export const loadModel = async (host: EngineHost, path: string, options: LoadMod
     const vaePart = external ?? files.vae;
     const vae = await networks.open('vae', vaePart);
     if (vae.info.decodes === false) throw encoderAlone(options.vae ?? path);
+    const previewPart =
+      options.previewVae === undefined ? undefined : await externalVae(host, options.previewVae, stop);
+    const shown = previewPart && (await networks.open('preview_vae', previewPart));
+    if (shown) checkPreviewVae(options.previewVae!, shown.info, vae.info);
     const isInpainting = readsMask(path, unet.info, vae.info.latentChannels ?? 4);
     const isXl = (unet.info.pooledWidth ?? 0) > 0;
     const text: TextTower[] = [];
@@ -144,6 +166,7 @@ export const loadModel = async (host: EngineHost, path: string, options: LoadMod
     const scheduler = files.scheduler(isXl);
     const family = isXl ? 'sdxl' : 'sd15';
     const factor = vae.info.factor ?? 8;
+    const scalingFactor = scalingOf(vae.info, vaePart, files, family);
     const side = files.sampleSize === undefined ? MODEL_DEFAULTS.size[family] : files.sampleSize * factor;
     const own = await familyDefaults(files.family);
     const defaults = {
@@ -176,9 +199,12 @@ export const loadModel = async (host: EngineHost, path: string, options: LoadMod
       isXl,
       unet,
       vae,
+      preview: shown
+        ? { vae: shown, scalingFactor: scalingOf(shown.info, previewPart, files, family) }
+        : { vae, scalingFactor },
       text,
       scheduler,
-      scalingFactor: scalingOf(vae.info, vaePart, files, family),
+      scalingFactor,
       factor,
       zeroNegative: isXl && files.zeroNegative,
       readsMask: isInpainting,

@@ -2,7 +2,7 @@ import { availableParallelism } from 'node:os';
 import { z } from 'zod';
 import { type ImageLimits, type ImageOptions, imageLimitsOf } from '../images/limits.js';
 import type { DeviceName } from '../native/choose-device.js';
-import type { Dtype, MemorySpec } from '../native/types.js';
+import type { Dtype, MemorySpec, VaeTiling } from '../native/types.js';
 import { checked } from '../options/check.js';
 import { schemaOf } from '../options/kinds.js';
 import { readOptions } from '../options/read.js';
@@ -14,7 +14,7 @@ import type { Sampler } from '../schedulers/index.js';
 import type { Logger } from '../warnings.js';
 import { deviceOf } from './device-name.js';
 import { type ModelHashes, modelHashes } from './expected-hashes.js';
-import { type MemoryOptions, memoryOf } from './memory.js';
+import { type MemoryOptions, memoryOf, vaeTilingOf } from './memory.js';
 
 /** Progress of a load: bytes of the part that is being read. */
 export interface LoadEvent {
@@ -64,6 +64,10 @@ export interface LoadOptions {
    * Another content is `MODEL_HASH_MISMATCH`, before a tensor is read.
    */
   readonly sha256?: ModelHashes;
+  /**
+   * The same of what decodes the pictures of `preview` alone; a tiny autoencoder does so in little time. Default: the model's own.
+   */
+  readonly previewVae?: string;
   /** Some warnings become errors. Default false. */
   readonly strict?: boolean;
   /** Load weights with NaN or infinity in them. Default false. */
@@ -96,6 +100,8 @@ export interface LoadSettings {
   readonly images: ImageLimits;
   readonly vae: string | undefined;
   readonly sha256: ModelHashes | undefined;
+  readonly previewVae: string | undefined;
+  readonly vaeTiling: VaeTiling;
   readonly strict: boolean;
   readonly allowNonFinite: boolean;
   readonly logger: Logger | undefined;
@@ -121,8 +127,10 @@ export const loadSettings = (options: unknown = {}): LoadSettings => {
     maxQueue: given.maxQueue ?? defaultOf(LOAD, 'maxQueue'),
     maxPromptChars: given.maxPromptChars ?? defaultOf(LOAD, 'maxPromptChars'),
     memory: memoryOf(given.memory),
+    vaeTiling: vaeTilingOf(given.memory),
     images: imageLimitsOf(given.images),
     vae: given.vae,
+    previewVae: given.previewVae,
     sha256: given.sha256,
     strict: given.strict ?? defaultOf(LOAD, 'strict'),
     allowNonFinite: given.allowNonFinite ?? defaultOf(LOAD, 'allowNonFinite'),

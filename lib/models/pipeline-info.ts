@@ -43,7 +43,9 @@ export const infoOf = (
   lists: Pick<PipelineInfo, 'adapters' | 'controlNets' | 'loras' | 'textEmbeddings' | 'warnings'>,
 ): PipelineInfo => {
   const { name: card, dtype, level, threads } = host.engine.info;
-  const networks = attached ? [model.unet, model.vae, ...model.text.map((tower) => tower.network), ...attached] : [];
+  const networks = attached
+    ? [...new Set([model.unet, model.vae, model.preview.vae]), ...model.text.map((tower) => tower.network), ...attached]
+    : [];
   const sum = (of: (info: { parameters: number; bytes: number }) => number): number =>
     networks.reduce((total, network) => total + of(network.info), 0);
   const streamed = attached && model.unet.info.streamed;

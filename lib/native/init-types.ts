@@ -84,6 +84,8 @@ export interface InitEngine<Network> {
       readonly colorMatch: boolean;
     },
   ): Promise<Pixels>;
+  /** Latents of the same picture at another size (latents): bilinear, without antialias. */
+  upscale(latents: Tensor, options: CallOptions & { readonly width: number; readonly height: number }): Promise<Tensor>;
   /** White inside, black outside, with a ramp around the ellipse; centre and half axes in px. */
   ellipse(
     options: CallOptions & {

@@ -5,6 +5,7 @@ import type { InitEngine, SampleInit } from './init-types.js';
 import type { LoadTime, MemoryEngine, MemorySpec } from './memory-types.js';
 import type { NoiseBatch, NoiseSpec } from './noise-spec.js';
 import type { DetectedFace } from './picture-types.js';
+import type { PreviewSpec, StepEvent, VaeTiling } from './preview-types.js';
 import type { RegionMask } from './region-mask.js';
 import type { FadedPiece, SampleTexts } from './text-types.js';
 import type { CallOptions, Pixels, Stop, Tensor } from './values.js';
@@ -13,6 +14,7 @@ export type { Card, Dtype } from './device-types.js';
 export type * from './init-types.js';
 export type * from './memory-types.js';
 export type { DetectedFace } from './picture-types.js';
+export type * from './preview-types.js';
 export type { RegionMask } from './region-mask.js';
 export type * from './values.js';
 
@@ -36,6 +38,8 @@ export interface LoadSpec extends LoadTime {
   readonly unet?: NetworkHandle;
   /** Which text encoder: 0 CLIP-L, 1 bigG. */
   readonly encoder?: number;
+  /** Of a vae: whether it runs in tiles. Default auto. */
+  readonly tiling?: VaeTiling;
 }
 
 /** A loaded network. `info` holds plain numbers and names by kind, see native/binding/network.cpp. */
@@ -176,6 +180,7 @@ export interface SampleSpec extends CallOptions {
   }[];
   /** ControlNets and T2I-Adapters, at most 8. */
   readonly controls?: readonly ControlInput<NetworkHandle>[];
+  readonly preview?: PreviewSpec<NetworkHandle> | undefined;
   /** Also return the latents after every row. */
   readonly keepSteps?: boolean;
 }
@@ -274,10 +279,7 @@ export interface Engine extends InitEngine<NetworkHandle>, MemoryEngine<NetworkH
   openLora(path: string, networks: readonly NetworkHandle[], options: CallOptions): Promise<LoraHandle>;
   /** Whether both make the same change of every weight, compared number by number. */
   sameDeltas(a: DeltaSource, b: DeltaSource, options: CallOptions): Promise<boolean>;
-  sample(
-    spec: SampleSpec,
-    onStep?: (event: { readonly row: number; readonly step: number }) => void,
-  ): Promise<SampleResult>;
+  sample(spec: SampleSpec, onStep?: (event: StepEvent) => void): Promise<SampleResult>;
   /** RGB, 8 bit, rounded. `scalingFactor` divides the latents. */
   decode(
     vae: NetworkHandle,

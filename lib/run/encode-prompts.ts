@@ -10,6 +10,7 @@ import {
   type Windows,
   type Wording,
 } from '../prompt/index.js';
+import type { Pass } from './passes.js';
 import type { Run, RunContext } from './request.js';
 import { timeIds } from './sizes.js';
 
@@ -23,13 +24,6 @@ export type TextSpec = Pick<
   SampleSpec,
   'context' | 'negativeContext' | 'pooled' | 'negativePooled' | 'timeIds' | 'negativeTimeIds' | 'texts'
 >;
-
-/** What the prompts of a run became. */
-export interface EncodedPrompts {
-  readonly spec: TextSpec;
-  /** Text embeddings that stand in them. */
-  readonly words: readonly PromptWord[];
-}
 
 /** Where words stand in the chunks of one text encoder, and their vectors for it. */
 const vectorsIn = (chunks: readonly Chunk[], tower: number): NonNullable<TextInput['vectors']> =>
@@ -55,8 +49,8 @@ const behindOneAnother = (contexts: readonly Tensor[]): Tensor => {
   return { shape: [1, 1, tokens, width], data };
 };
 
-/** Encodes texts, each distinct one once, all to one number of windows. */
-class TextEncoder {
+/** Encodes the texts of a run, each distinct one once. */
+export class TextEncoder {
   readonly #made = new Map<string, Promise<Encoded>>();
   readonly #placed = new Set<PromptWord>();
   readonly #syntax: ReturnType<typeof syntaxOf>;
@@ -143,26 +137,25 @@ const inTurn = async <A, B>(list: readonly A[], make: (one: A, i: number) => Pro
 
 const EMPTY: Text = { fragments: [[{ text: '', weight: 1 }]] };
 
-/** All prompts of a run through the text encoders, as the step loop takes them. */
-export const encodePrompts = async (run: Run, context: RunContext): Promise<EncodedPrompts> => {
-  const { model } = context;
-  const { settings } = run;
-  const { length: stepCount } = run.prompt.parts[0]!.steps;
+/** All prompts of a pass through the text encoders, to one number of windows, as the step loop takes them. */
+export const encodePrompts = async (encoder: TextEncoder, pass: Pass): Promise<TextSpec> => {
+  const { model } = encoder.context;
+  const { settings } = encoder.run;
+  const { length: stepCount } = pass.prompt.parts[0]!.steps;
   const isGuided = settings.guidanceScale > 1;
   const noNegative: Wording = {
     parts: [{ weight: 1, texts: [EMPTY], steps: new Array<number>(stepCount).fill(0) }],
     loras: [],
     remarks: [],
   };
-  const isZero = run.negative === undefined && model.zeroNegative;
-  const negative = (run.negative ?? noNegative).parts[0]!;
-  const encoder = new TextEncoder(run, context);
-  const all = [...run.prompt.parts, ...(isGuided && !isZero ? [negative] : [])].flatMap(({ texts }) => texts);
+  const isZero = pass.negative === undefined && model.zeroNegative;
+  const negative = (pass.negative ?? noNegative).parts[0]!;
+  const all = [...pass.prompt.parts, ...(isGuided && !isZero ? [negative] : [])].flatMap(({ texts }) => texts);
   const count = Math.max(...all.map((text) => encoder.length(text)));
-  const sizes = model.isXl ? timeIds(settings.size, settings) : undefined;
+  const sizes = model.isXl ? timeIds(settings.size, pass) : undefined;
 
   const conditions: { encoded: Encoded; timeIds: readonly number[] | undefined }[] = [];
-  const positives = await inTurn(run.prompt.parts, async ({ texts }) => {
+  const positives = await inTurn(pass.prompt.parts, async ({ texts }) => {
     const first = conditions.length;
     for (const text of texts)
       conditions.push({ encoded: await encoder.encode(text, count, 0), timeIds: sizes?.positive });
@@ -179,19 +172,18 @@ export const encodePrompts = async (run: Run, context: RunContext): Promise<Enco
       conditions.push({ encoded, timeIds: sizes?.negative });
     }
   }
-  const weights = run.prompt.parts.map(({ weight }) => weight);
+  const weights = pass.prompt.parts.map(({ weight }) => weight);
   const isSteady = weights.length === 1 && weights[0] === 1 && conditions.length === (isGuided ? 2 : 1);
   if (isSteady) {
     const [one, other] = conditions;
-    const spec = {
+    return {
       context: one!.encoded.context,
       ...(other ? { negativeContext: other.encoded.context } : {}),
       ...(sizes ? { pooled: one!.encoded.pooled!, timeIds: sizes.positive } : {}),
       ...(sizes && other ? { negativePooled: other.encoded.pooled!, negativeTimeIds: sizes.negative } : {}),
     };
-    return { spec, words: encoder.words };
   }
-  const spec = {
+  return {
     texts: {
       conditions: conditions.map(({ encoded, timeIds: ids }) => ({
         context: encoded.context,
@@ -200,9 +192,8 @@ export const encodePrompts = async (run: Run, context: RunContext): Promise<Enco
       weights,
       steps: Array.from({ length: stepCount }, (_, step) => [
         ...(isGuided ? [negativeFirst + (isZero ? 0 : negative.steps[step]!)] : []),
-        ...run.prompt.parts.map(({ steps }, i) => positives[i]! + steps[step]!),
+        ...pass.prompt.parts.map(({ steps }, i) => positives[i]! + steps[step]!),
       ]),
     },
   };
-  return { spec, words: encoder.words };
 };

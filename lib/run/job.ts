@@ -1,5 +1,6 @@
 import { AbortError, abortError, type IpAdapterError, toError } from '../errors.js';
 import type { GeneratedImage } from '../images/generated-image.js';
+import type { Picture } from '../images/picture.js';
 import type { Warning } from '../warnings.js';
 
 /** Milliseconds that the parts of a run took. */
@@ -24,7 +25,10 @@ export interface GenerateResult {
   readonly licenses: readonly string[];
 }
 
-/** What happens in a run, in order. `step` counts from 1, `image` and `position` from 0. */
+/**
+ * What happens in a run, in order. `step` counts from 1, over all passes of a picture; `image`, `index` and `position` from 0. The
+ * picture of a `preview` has no metadata.
+ */
 export type JobEvent =
   | { readonly type: 'queued'; readonly position: number }
   | { readonly type: 'start'; readonly seeds: readonly (number | bigint)[] }
@@ -35,6 +39,14 @@ export type JobEvent =
       readonly steps: number;
       readonly etaMs: number;
       readonly image: number;
+      readonly pass: 'base' | 'hires';
+    }
+  | {
+      readonly type: 'preview';
+      readonly step: number;
+      readonly image: Picture;
+      readonly index: number;
+      readonly pass: 'base' | 'hires';
     }
   | { readonly type: 'decode'; readonly image: number }
   | { readonly type: 'image'; readonly index: number; readonly image: GeneratedImage }
@@ -43,7 +55,7 @@ export type JobEvent =
 
 type End = { readonly error?: IpAdapterError };
 
-/** One `for await` over a job: events that wait to be taken, of which at most one is a step. */
+/** One `for await` over a job: events that wait to be taken, of which at most one is a step and one a preview. */
 class Reader implements AsyncIterator<JobEvent> {
   readonly #events: JobEvent[] = [];
   #end: End | undefined;
@@ -55,8 +67,8 @@ class Reader implements AsyncIterator<JobEvent> {
   }
 
   push(event: JobEvent): void {
-    if (event.type === 'step') {
-      const pending = this.#events.findIndex((waiting) => waiting.type === 'step');
+    if (event.type === 'step' || event.type === 'preview') {
+      const pending = this.#events.findIndex((waiting) => waiting.type === event.type);
       if (pending >= 0) this.#events.splice(pending, 1);
     }
     this.#events.push(event);

@@ -22,7 +22,9 @@ import {
   noiseSettings,
   type RngDtype,
 } from '../schedulers/noise.js';
+import { type HiresOptions, type HiresSettings, hiresOf } from './hires.js';
 import type { JobEvent } from './job.js';
+import { type PreviewOptions, type PreviewSettings, previewOf } from './preview.js';
 import { type SizeOptions, sizesOf } from './sizes.js';
 
 /**
@@ -85,6 +87,10 @@ export interface GenerateOptions {
   readonly size?: SizeOptions;
   /** A picture to begin with, and where it is painted anew. */
   readonly init?: InitOptions;
+  /** A second pass at a larger size. */
+  readonly hires?: HiresOptions;
+  /** Pictures of what is drawn so far, as events. Default: none. */
+  readonly preview?: PreviewOptions;
   /** Free text for the metadata: 200 and 2,000 characters at most. */
   readonly label?: string;
   readonly note?: string;
@@ -113,6 +119,8 @@ const own = {
   negativePrompt2: z.string(GENERATE.rows.negativePrompt2.expects),
   size: z.unknown(), // checked by sizesOf
   init: z.unknown(), // checked by initOf
+  hires: z.unknown(), // checked by hiresOf
+  preview: z.unknown(), // checked by previewOf
   seed: z.custom<number | bigint>(() => true), // checked by seedOf
   clipSkip: z.union([clipSkip, z.tuple([clipSkip, clipSkip])]),
   references: z.array(z.unknown()), // checked one by one
@@ -144,6 +152,8 @@ export interface RunSettings extends NoiseSettings {
   readonly clipSkip: readonly [number, number];
   readonly size: SizeOptions | undefined;
   readonly init: InitSettings | undefined;
+  readonly hires: HiresSettings | undefined;
+  readonly preview: PreviewSettings | undefined;
   readonly label: string | undefined;
   readonly note: string | undefined;
   readonly metadata: boolean;
@@ -245,6 +255,8 @@ export const runSettings = (
     clipSkip: typeof skip === 'number' ? [skip, skip] : skip,
     size: sizesOf(given.size),
     init: initOf(given.init),
+    hires: hiresOf(given.hires, { width, height }),
+    preview: previewOf(given.preview),
     label: given.label,
     note: given.note,
     metadata: given.metadata ?? defaultOf(GENERATE, 'metadata'),

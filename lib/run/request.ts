@@ -9,23 +9,18 @@ import type { ModelWeights } from '../loras/weights.js';
 import type { Model } from '../models/model.js';
 import type { EngineHost } from '../native/engine.js';
 import type { Stop } from '../native/types.js';
-import type { PromptWord, Wording } from '../prompt/index.js';
-import type { Schedule } from '../schedulers/index.js';
+import type { PromptWord } from '../prompt/index.js';
 import type { Warn, Warning } from '../warnings.js';
 import type { JobControl } from './job.js';
 import type { RunSettings } from './options.js';
+import type { PassList } from './passes.js';
 
 /** A run that has passed every check at the door. */
 export interface Run extends LoraPlan {
   readonly settings: RunSettings;
-  /** For all text encoders. */
-  readonly prompt: Wording;
-  readonly negative: Wording | undefined;
+  readonly passes: PassList;
   /** Text embeddings that the prompts may name. */
   readonly words: readonly PromptWord[];
-  readonly schedule: Schedule;
-  /** Share of the steps that is done. */
-  readonly strength: number;
   /** Find the face that the mask of a picture means. */
   readonly faces: FaceNetworks | undefined;
   readonly references: readonly {

@@ -6,7 +6,6 @@ import type { ControlSettings } from '../controls/options.js';
 import { FaceError, OptionError, quoted } from '../errors.js';
 import type { FaceNetworks } from '../faces/face.js';
 import { warnOfInit } from '../init/options.js';
-import { scheduleAt, strengthOf } from '../init/strength.js';
 import type { Companions } from '../loras/companions.js';
 import { companionNames, loraPlan } from '../loras/deltas.js';
 import type { Lora } from '../loras/lora.js';
@@ -14,10 +13,10 @@ import type { Model } from '../models/model.js';
 import { type Choice, chosenOne } from '../options/attached.js';
 import { expectedFor } from '../options/check.js';
 import { type PromptWord, paired, type Reading, type Wording, wordingOf } from '../prompt/index.js';
-import { schedule, traitsOf } from '../schedulers/index.js';
-import { initialOf } from '../schedulers/noise.js';
+import { traitsOf } from '../schedulers/index.js';
 import { type Logger, type Warn, type Warning, warner } from '../warnings.js';
 import type { RunSettings } from './options.js';
+import { type Pass, passesOf, warnOfPasses } from './passes.js';
 import type { Run } from './request.js';
 
 /** What a run may refer to. */
@@ -65,7 +64,7 @@ const checkClipSkip = ({ clipSkip }: RunSettings, model: Model): void => {
 };
 
 /** What the prompts of a run say, for all text encoders; a second one that is not given is the first. */
-const wordings = (settings: RunSettings, reading: Omit<Reading, 'isNegative'>): Pick<Run, 'prompt' | 'negative'> => {
+const wordings = (settings: RunSettings, reading: Omit<Reading, 'isNegative'>): Pick<Pass, 'prompt' | 'negative'> => {
   const { prompt, prompt2, negativePrompt, negativePrompt2 } = settings;
   const both = (first: string, second: string | undefined, isNegative: boolean): Wording => {
     const [one, ...other] = [first, ...(second === undefined ? [] : [second])].map((text) =>
@@ -130,7 +129,7 @@ export const checkedRun = (
   const { model, adapters, controlNets, loras, companions } = attached;
   const warnings: Warning[] = [];
   const warn = warner((warning) => warnings.push(warning), how.logger, how.strict);
-  const { sampler, schedule: sigmas, spacing, prediction, zeroSnr, eta } = settings;
+  const { sampler, schedule: sigmas, zeroSnr, eta } = settings;
   const acts = traitsOf(sampler);
   if (eta !== undefined && !acts.eta) warn('OPTION_CONFLICT', `eta has no effect: sampler ${sampler} does not know it`);
   if (sigmas !== undefined && sigmas !== 'default' && !acts.schedule) {
@@ -141,18 +140,14 @@ export const checkedRun = (
   if (settings.init) warnOfInit(settings.init, warn);
   for (const name of ['prompt2', 'negativePrompt2', 'size'] as const)
     if (settings[name] !== undefined && !model.isXl) warn('OPTION_CONFLICT', `${name} has no effect: it is SDXL's`);
-  const strength = strengthOf(settings.init, model.isXl);
-  const options = { schedule: sigmas, spacing, prediction, zeroSnr, eta, initial: initialOf(settings.noise) };
-  const table = scheduleAt(strength, (share) =>
-    schedule(sampler, model.scheduler, settings.steps, { ...options, strength: share }),
+  const named = [...loras.keys(), ...companionNames(adapters.values())];
+  const passes = passesOf(settings, model, (steps) =>
+    wordings(settings, { steps, attached: named, words: attached.words }),
   );
-  const prompts = wordings(settings, {
-    steps: Math.max(table.steps, 1), // where none is done, the prompts are still read
-    attached: [...loras.keys(), ...companionNames(adapters.values())],
-    words: attached.words,
-  });
-  checkParts(settings, prompts.prompt);
-  const remarks = [prompts.prompt, prompts.negative].flatMap((one) => one?.remarks ?? []);
+  warnOfPasses([...settings.references, ...settings.controls], passes, warn);
+  const [base] = passes; // prompts of the others differ in their steps alone
+  checkParts(settings, base.prompt);
+  const remarks = [base.prompt, base.negative].flatMap((one) => one?.remarks ?? []);
   for (const remark of new Set(remarks)) warn('PROMPT_SYNTAX', remark);
   const references = settings.references.map((reference) => {
     const adapter = chosenOne(reference.adapter, reference.option, 'adapter', adapterChoice(adapters));
@@ -167,18 +162,16 @@ export const checkedRun = (
   });
   const asked = {
     loras: settings.loras,
-    uses: [prompts.prompt, prompts.negative].flatMap((one) => one?.loras ?? []),
+    uses: [base.prompt, base.negative].flatMap((one) => one?.loras ?? []),
     references,
   };
   const plan = loraPlan({ loras, adapters, companions }, asked, warn);
-  if (zeroSnr && strength === 1 && table.sigmas[0]! < WITHOUT_SIGNAL)
+  if (zeroSnr && base.strength === 1 && base.schedule.sigmas[0]! < WITHOUT_SIGNAL)
     warn('OPTION_CONFLICT', 'zeroSnr hardly acts: these steps begin with signal left; give spacing "trailing"');
   return {
     settings,
-    ...prompts,
+    passes,
     words: settings.promptSyntax === 'plain' ? [] : attached.words,
-    schedule: table,
-    strength,
     faces: facesOf(settings, references, adapters),
     references,
     controls: steered,

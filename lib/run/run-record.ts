@@ -1,24 +1,14 @@
 import { adapterParts } from '../adapters/adapter.js';
-import type { ResolvedReference } from '../adapters/resolve.js';
-import type { ResolvedControl } from '../controls/resolve.js';
 import type { RunRecord } from '../images/metadata.js';
-import type { ResolvedInit } from '../init/resolve.js';
 import { defaultOf, recordedOf } from '../options/row.js';
 import { CONTROL } from '../options/table/control.js';
 import { GENERATE } from '../options/table/generate.js';
+import { HIRES } from '../options/table/hires.js';
 import { REFERENCE } from '../options/table/reference.js';
-import type { PromptWord } from '../prompt/index.js';
 import type { RunSettings } from './options.js';
+import type { Prepared } from './prepare.js';
 import type { Run, RunContext } from './request.js';
 import { version } from './version.js';
-
-/** What a run's pictures and words became. */
-interface Resolved {
-  readonly references: readonly ResolvedReference[];
-  readonly controls: readonly ResolvedControl[];
-  readonly words: readonly PromptWord[];
-  readonly init: ResolvedInit | undefined;
-}
 
 /** A picture's place in the one draw of all; nothing where each has a generator of its own. */
 export const batchOf = ({ batchNoise, seeds }: RunSettings, index: number) =>
@@ -28,7 +18,7 @@ export const batchOf = ({ batchNoise, seeds }: RunSettings, index: number) =>
 export const recordOf = (
   run: Run,
   { host, model }: Pick<RunContext, 'host' | 'model'>,
-  { references: resolved, controls, words, init }: Resolved,
+  { references: resolved, controls, words, passes }: Prepared,
   { index, seed }: { readonly index: number; readonly seed: bigint },
 ): RunRecord => {
   const { settings } = run;
@@ -57,7 +47,8 @@ export const recordOf = (
   }));
   const own = {
     seed: seed.toString(),
-    init: init?.record,
+    init: passes[0]!.init?.record,
+    hires: settings.hires && recordedOf(HIRES, { ...settings.hires }),
     references,
     controls: steered.length > 0 ? steered : undefined,
   };

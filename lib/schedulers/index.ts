@@ -1,5 +1,6 @@
 import { ModelFileError, nearest, OptionError, quoted } from '../errors.js';
 import {
+  type Prediction,
   type SamplerDefaults,
   type ScheduleOptions,
   type SchedulerConfig,
@@ -194,6 +195,10 @@ export const schedule = (
   }
   return result;
 };
+
+/** What a model's network predicts, unless `options` say otherwise. */
+export const predictionOf = (config: SchedulerConfig, options: ScheduleOptions): Prediction =>
+  settingsOf(config, 1, options, { spacing: 'linspace' }).prediction;
 
 /** σ at a fraction of a model's training timesteps, counted from pure noise. */
 export const sigmaAt = (config: SchedulerConfig, fraction: number): number =>

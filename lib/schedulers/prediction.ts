@@ -1,5 +1,6 @@
 import { OptionError } from '../errors.js';
 import type { Prediction } from './config.js';
+import type { NoiseMix } from './row.js';
 
 /** denoised = x · latents + out · network output */
 export interface Denoised {
@@ -25,6 +26,13 @@ export const denoisedVp = (prediction: Prediction, alpha: number, s: number): De
     case 'sample':
       return { x: 0, out: 1 };
   }
+};
+
+/** Latents in the form signal · x₀ + noise · ε, whatever they are scaled by. */
+export const denoisedAt = (prediction: Prediction, { signal, noise }: NoiseMix): Denoised => {
+  const norm = Math.hypot(signal, noise);
+  const { x, out } = denoisedVp(prediction, signal / norm, noise / norm);
+  return { x: x / norm, out };
 };
 
 /** Latents in the form x₀ + σ · ε, scaled by 1/√(σ²+1) for the network. */

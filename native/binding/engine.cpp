@@ -62,6 +62,7 @@ Napi::Function EngineHandle::define(Napi::Env env) {
                       InstanceMethod<&EngineHandle::encode>("encode"),
                       InstanceMethod<&EngineHandle::prepare_init>("prepareInit"),
                       InstanceMethod<&EngineHandle::finish_init>("finishInit"),
+                      InstanceMethod<&EngineHandle::upscale>("upscale"),
                       InstanceMethod<&EngineHandle::ellipse>("ellipse"),
                       InstanceMethod<&EngineHandle::run>("run"),
                       InstanceMethod<&EngineHandle::close>("close")});

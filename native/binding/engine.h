@@ -38,6 +38,7 @@ class EngineHandle : public Napi::ObjectWrap<EngineHandle> {
   Napi::Value encode(const Napi::CallbackInfo& info);
   Napi::Value prepare_init(const Napi::CallbackInfo& info);
   Napi::Value finish_init(const Napi::CallbackInfo& info);
+  Napi::Value upscale(const Napi::CallbackInfo& info);
   Napi::Value ellipse(const Napi::CallbackInfo& info);
   Napi::Value inspect(const Napi::CallbackInfo& info);
   Napi::Value run(const Napi::CallbackInfo& info);

@@ -4,9 +4,44 @@
 #include "binding/handles.h"
 #include "binding/sample_spec.h"
 #include "core/error.h"
-#include "runtime/decode.h"
+#include "runtime/autoencoder.h"
 
 namespace ipa::binding {
+
+namespace {
+
+Napi::Object step_event(Napi::Env env, int row, int step) {
+  Napi::Object event = Napi::Object::New(env);
+  event.Set("row", row);
+  event.Set("step", step);
+  return event;
+}
+
+// Decodes what a step shows. A preview that cannot be made is told of once, and ends no run.
+std::function<void(int, int, const Tensor&)> previewing(const SampleSpec& spec, Job& job) {
+  auto failed = std::make_shared<bool>(false);
+  return [&spec, &job, failed](int row, int step, const Tensor& denoised) {
+    if (*failed) return;
+    try {
+      auto image = std::make_shared<Image8>(ipa::decode(*spec.preview_vae, denoised, spec.preview_scaling, job.stop()));
+      job.emit([row, step, image](Napi::Env env) -> Napi::Value {
+        Napi::Object event = step_event(env, row, step);
+        event.Set("preview", from_image(env, *image));
+        return event;
+      });
+    } catch (const Error& e) {
+      if (e.code == Code::ABORTED) throw;
+      *failed = true;
+      job.emit([row, step, message = std::string(e.what())](Napi::Env env) -> Napi::Value {
+        Napi::Object event = step_event(env, row, step);
+        event.Set("failed", message);
+        return event;
+      });
+    }
+  };
+}
+
+}  // namespace
 
 Napi::Value EngineHandle::sample(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&]() -> Napi::Value {
@@ -15,13 +50,9 @@ Napi::Value EngineHandle::sample(const Napi::CallbackInfo& info) {
       auto steps = std::make_shared<std::vector<Tensor>>();
       SampleEvents events;
       events.stepped = [&job](int row, int step) {
-        job.emit([row, step](Napi::Env env) -> Napi::Value {
-          Napi::Object event = Napi::Object::New(env);
-          event.Set("row", row);
-          event.Set("step", step);
-          return event;
-        });
+        job.emit([row, step](Napi::Env env) -> Napi::Value { return step_event(env, row, step); });
       };
+      if (spec->preview_vae) events.previewed = previewing(*spec, job);
       if (spec->keep_steps) events.latents = [steps](const Tensor& latents) { steps->push_back(latents); };
       auto latents = std::make_shared<Tensor>(
           ipa::sample(*spec->unet->network, spec->unet->unet, spec->request, events, job.stop()));
@@ -42,9 +73,7 @@ Napi::Value EngineHandle::decode(const Napi::CallbackInfo& info) {
     const double factor = number_of(object_of(info[2], "options"), "scalingFactor");
     return post(info.Env(), info[2], info.Env().Undefined(),
                 [vae, latents = to_tensor(info[1], "latents"), factor](Job& job) -> Finish {
-                  auto image =
-                      std::make_shared<Image8>(vae->tiny ? decode_tiny(*vae->network, latents, job.stop())
-                                                         : ipa::decode(*vae->network, latents, factor, job.stop()));
+                  auto image = std::make_shared<Image8>(ipa::decode(*vae, latents, factor, job.stop()));
                   return [image](Napi::Env env) -> Napi::Value { return from_image(env, *image); };
                 });
   });

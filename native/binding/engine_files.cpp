@@ -68,6 +68,14 @@ std::shared_ptr<const Lora> lora_of(const Napi::Value& value) {
   return {adapter, &adapter->inner_lora};
 }
 
+Tiling tiling_of(const std::string& name) {
+  if (name == "auto") return Tiling::automatic;
+  if (name == "always") return Tiling::always;
+  if (name == "never") return Tiling::never;
+  fail(Code::OPTION_RANGE, "Expected auto, always or never for tiling but received " + quoted(name), "pass one of them",
+       {{"option", "memory.vaeTiling"}});
+}
+
 }  // namespace
 
 Napi::Value EngineHandle::inspect(const Napi::CallbackInfo& info) {
@@ -117,6 +125,7 @@ Napi::Value EngineHandle::load(const Napi::CallbackInfo& info) {
     request->path = text_or(source, "path", "");
     if (request->path.empty()) request->generated = generated(source);
     request->ldm = text_or(source, "dialect", "diffusers") == "ldm";
+    request->tiling = tiling_of(text_or(spec, "tiling", "auto"));
     request->compute = compute_;
     request->encoder = static_cast<int>(number_or(spec, "encoder", 0));
     request->facts = to_facts(spec.Get("config"));

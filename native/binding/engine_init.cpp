@@ -7,7 +7,8 @@
 #include "binding/handles.h"
 #include "core/error.h"
 #include "image/init_picture.h"
-#include "runtime/encode.h"
+#include "runtime/autoencoder.h"
+#include "runtime/upscale.h"
 
 namespace ipa::binding {
 
@@ -104,6 +105,18 @@ Napi::Value EngineHandle::finish_init(const Napi::CallbackInfo& info) {
   });
 }
 
+Napi::Value EngineHandle::upscale(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&]() -> Napi::Value {
+    const Napi::Object o = object_of(info[1], "options");
+    const int width = whole_of(o, "width", 1, kMostSide), height = whole_of(o, "height", 1, kMostSide);
+    return post(info.Env(), o, info.Env().Undefined(),
+                [latents = to_tensor(info[0], "latents"), width, height](Job&) -> Finish {
+                  auto out = std::make_shared<Tensor>(upscaled(latents, height, width));
+                  return [out](Napi::Env env) -> Napi::Value { return from_tensor(env, *out); };
+                });
+  });
+}
+
 Napi::Value EngineHandle::ellipse(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&]() -> Napi::Value {
     const Napi::Object o = object_of(info[0], "options");
@@ -151,9 +164,7 @@ Napi::Value EngineHandle::encode(const Napi::CallbackInfo& info) {
     return post(info.Env(), o, info.Env().Undefined(),
                 [vae, image = std::move(image), hidden = std::move(hidden),
                  scaling = number_of(o, "scalingFactor")](Job& job) -> Finish {
-                  auto out = std::make_shared<Posterior>(
-                      vae->tiny ? encode_tiny(*vae->network, image, hidden, job.stop())
-                                : ipa::encode(*vae->network, image, hidden, scaling, job.stop()));
+                  auto out = std::make_shared<Posterior>(ipa::encode(*vae, image, hidden, scaling, job.stop()));
                   return [out](Napi::Env env) -> Napi::Value {
                     Napi::Object object = Napi::Object::New(env);
                     object.Set("mean", from_tensor(env, out->mean));

@@ -165,6 +165,22 @@ void check_texts(const SampleSpec& spec, int steps) {
   }
 }
 
+// Option `preview`: which calls are shown, and by what.
+void read_preview(const Napi::Object& o, SampleSpec& spec) {
+  const Napi::Value value = o.Get("preview");
+  if (value.IsUndefined()) return;
+  const Napi::Object preview = object_of(value, "preview");
+  spec.preview_vae = NetworkHandle::get(preview.Get("vae"), "preview.vae");
+  network_of(spec.preview_vae, NetworkKind::vae, "preview.vae");
+  spec.preview_scaling = number_of(preview, "scalingFactor");
+  const Napi::Array rows = array_of(preview.Get("rows"), "preview.rows");
+  for (uint32_t i = 0; i < rows.Length(); ++i) {
+    const Napi::Object row = object_of(rows.Get(i), "preview.rows");
+    const size_t call = static_cast<size_t>(whole(row, "row", 0, 65535));
+    spec.request.previews.push_back({call, number_of(row, "x"), number_of(row, "out")});
+  }
+}
+
 // Whatever lib checked is checked again where it would be read out of bounds.
 void check(const SampleSpec& spec) {
   const SampleRequest& r = spec.request;
@@ -249,6 +265,7 @@ SampleSpec to_sample_spec(const Napi::Value& value) {
   }
   add_controls(o, spec);
   spec.keep_steps = flag_or(o, "keepSteps", false);
+  read_preview(o, spec);
   check(spec);
   return spec;
 }

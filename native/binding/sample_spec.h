@@ -14,6 +14,8 @@ struct SampleSpec {
   std::vector<std::shared_ptr<Loaded>> adapters;  // kept alive for the run, as are
   std::vector<std::shared_ptr<Loaded>> controls;
   SampleRequest request;
+  std::shared_ptr<Loaded> preview_vae;  // none: no previews
+  double preview_scaling = 1;
   bool keep_steps = false;
 };
 

@@ -22,23 +22,31 @@ Image8 pixels_of(const Tensor& image, float scale, float shift) {
   return pixels;
 }
 
-Image8 decoded(Network& vae, Tensor z, float scale, float shift, const StopFlag& stop) {
+// How pixels lie in what the decoder makes.
+struct Range {
+  float scale, shift;
+};
+
+Image8 decoded(Network& vae, const Tensor& z, Range range, const StopFlag& stop, const std::optional<TileSize>& tiles) {
   const Network::Turn turn(vae);
-  return pixels_of(vae.run("decode", {{"z", std::move(z)}}, {}, {}, stop).at("image"), scale, shift);
+  const Tensor image =
+      tiles ? decode_in_tiles(vae, z, *tiles, stop) : vae.run("decode", {{"z", z}}, {}, {}, stop).at("image");
+  return pixels_of(image, range.scale, range.shift);
 }
 
 }  // namespace
 
-Image8 decode(Network& vae, const Tensor& latents, double scaling_factor, const StopFlag& stop) {
+Image8 decode(Network& vae, const Tensor& latents, double scaling_factor, const StopFlag& stop,
+              const std::optional<TileSize>& tiles) {
   Tensor z = latents;
   for (float& v : z.data) v = static_cast<float>(static_cast<double>(v) / scaling_factor);
-  return decoded(vae, std::move(z), 0.5f, 0.5f, stop);
+  return decoded(vae, z, {0.5f, 0.5f}, stop, tiles);
 }
 
-Image8 decode_tiny(Network& vae, const Tensor& latents, const StopFlag& stop) {
+Image8 decode_tiny(Network& vae, const Tensor& latents, const StopFlag& stop, const std::optional<TileSize>& tiles) {
   Tensor z = latents;
   for (float& v : z.data) v = 3 * std::tanh(v / 3);
-  return decoded(vae, std::move(z), 1, 0, stop);
+  return decoded(vae, z, {1, 0}, stop, tiles);
 }
 
 }  // namespace ipa

@@ -33,18 +33,23 @@ void scale_and_check(Tensor& latents, double scaling_factor) {
 }  // namespace
 
 Posterior encode(Network& vae, const Image8& image, std::span<const uint8_t> hidden, double scaling_factor,
-                 const StopFlag& stop) {
+                 const StopFlag& stop, const std::optional<TileSize>& tiles) {
   const Network::Turn turn(vae);
-  Tensors made = vae.run("encode", {{"image", pixels_of(image, hidden, 2, -1)}}, {}, {}, stop);
+  const Tensor pixels = pixels_of(image, hidden, 2, -1);
+  Tensors made = tiles ? vae.run("posterior", {{"moments", encode_in_tiles(vae, pixels, *tiles, stop)}}, {}, {}, stop)
+                       : vae.run("encode", {{"image", pixels}}, {}, {}, stop);
   Posterior out{std::move(made.at("mean")), std::move(made.at("std"))};
   for (Tensor* tensor : {&out.mean, &out.spread}) scale_and_check(*tensor, scaling_factor);
   return out;
 }
 
-Posterior encode_tiny(Network& vae, const Image8& image, std::span<const uint8_t> hidden, const StopFlag& stop) {
+Posterior encode_tiny(Network& vae, const Image8& image, std::span<const uint8_t> hidden, const StopFlag& stop,
+                      const std::optional<TileSize>& tiles) {
   const Network::Turn turn(vae);
-  Tensors made = vae.run("encode", {{"image", pixels_of(image, hidden, 1, 0)}}, {}, {}, stop);
-  Posterior out{std::move(made.at("latents")), {}};
+  const Tensor pixels = pixels_of(image, hidden, 1, 0);
+  Posterior out{tiles ? encode_in_tiles(vae, pixels, *tiles, stop, false, "latents")
+                      : vae.run("encode", {{"image", pixels}}, {}, {}, stop).at("latents"),
+                {}};
   scale_and_check(out.mean, 1);
   out.spread = {out.mean.shape, std::vector<float>(out.mean.data.size())};
   return out;

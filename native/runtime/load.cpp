@@ -153,6 +153,8 @@ std::shared_ptr<Loaded> load(std::shared_ptr<Device> device, LoadRequest request
     merge_again(of->network->store(), of->network->device().pool, of->part, of->loras, listed(*of));
   });
   if (!request.options.later) loaded->network->read(request.options);
+  loaded->tiling = request.tiling;
+  if (request.tiling == Tiling::never) loaded->network->refuse_bands();
   const Store& store = loaded->network->store();
   const Backend& backend = loaded->network->device().backend;
   if (store.streamed_bytes() > 0)

@@ -12,6 +12,7 @@
 #include "models/tiny_autoencoder.h"
 #include "runtime/network.h"
 #include "runtime/onnx_network.h"
+#include "runtime/tiles.h"
 #include "weights/lora.h"
 
 namespace ipa {
@@ -34,6 +35,7 @@ struct Loaded {
   UNetConfig unet;
   VaeConfig vae;
   std::optional<TinyAutoencoderConfig> tiny;  // of a vae: it is one of these
+  Tiling tiling = Tiling::automatic;          // of a vae
   ClipTextConfig clip_text;
   ClipVisionConfig clip_vision;
   AdapterInfo adapter;
@@ -51,11 +53,12 @@ struct Loaded {
 
 struct LoadRequest {
   NetworkKind kind;
-  std::string path;                // of the file; for generated weights empty
-  bool ldm = false;                // names of a single-file checkpoint
-  int encoder = 0;                 // which text encoder: 0 CLIP-L, 1 bigG
-  TensorSource generated;          // used when path is empty
-  Compute compute = Compute::f32;  // of those kinds of network that can choose: runtime/recorders.h
+  std::string path;                   // of the file; for generated weights empty
+  bool ldm = false;                   // names of a single-file checkpoint
+  int encoder = 0;                    // which text encoder: 0 CLIP-L, 1 bigG
+  TensorSource generated;             // used when path is empty
+  Tiling tiling = Tiling::automatic;  // of a vae
+  Compute compute = Compute::f32;     // of those kinds of network that can choose: runtime/recorders.h
   ConfigFacts facts;
   const Loaded* unet = nullptr;  // of an adapter or control: what it must fit
   LoadOptions options;

@@ -195,7 +195,7 @@ Prepared& Network::prepare(const std::string& name, const RecordRequest& request
     } catch (const Error& e) {
       if (e.code != Code::MEMORY_BUDGET && e.code != Code::DEVICE_OUT_OF_MEMORY) throw;
       if (drop_what_none_holds()) continue;  // of other sizes, which nobody uses now
-      fresh = prepared_in_bands(recorded);
+      if (bands_) fresh = prepared_in_bands(recorded);
       if (!fresh) throw;
     }
   }

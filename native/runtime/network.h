@@ -136,6 +136,9 @@ class Network {
     std::optional<Hold> hold_;
   };
 
+  // Plans are run whole, or MEMORY_BUDGET says that they do not fit.
+  void refuse_bands() { bands_ = false; }
+
   Device& device() const { return *device_; }
   Store& store() { return *store_; }
   const Store& store() const { return *store_; }
@@ -162,6 +165,7 @@ class Network {
   bool allow_nonfinite_ = false;
   uint8_t stages_ = kAnyStage;
   std::function<void()> read_again_;
+  bool bands_ = true;  // where a plan does not fit whole
   Residency::Member member_;
   std::map<std::string, uint64_t> runs_;
 };

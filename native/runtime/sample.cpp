@@ -128,12 +128,20 @@ Tensor sample(Network& unet, const UNetConfig& config, const SampleRequest& r, c
   const Feed feed(backend, config, start, run, r.batch());
 
   const size_t bytes = x.data.size() * sizeof(float);
+  auto preview = r.previews.begin();
+  Tensor denoised{x.shape, std::vector<float>(x.data.size())};
   for (size_t call = 0; call < r.rows.size(); ++call) {
     const StepRow& row = r.rows[call];
     feed(state, row.input_scale);
     controls.forward(static_cast<int>(call), row.step, stop);
     run.forward(static_cast<int>(call), stop);
-    state.apply(row, joined(state, r, run.eps(), bytes), noise);
+    const Place out = joined(state, r, run.eps(), bytes);
+    const bool shown = events.previewed && preview != r.previews.end() && preview->call == call;
+    if (shown) {
+      state.read_denoised(preview->x, preview->out, out, denoised.data);
+      ++preview;
+    }
+    state.apply(row, out, noise);
     if (!state.finite())
       fail(Code::NAN_LATENTS, "the latents became NaN or infinite at step " + std::to_string(row.step + 1),
            "use dtype f32, lower the adapter scale, or check the LoRA", {{"step", std::to_string(row.step)}});
@@ -147,6 +155,7 @@ Tensor sample(Network& unet, const UNetConfig& config, const SampleRequest& r, c
       events.latents(x);
     }
     if (events.stepped) events.stepped(static_cast<int>(call), row.step);
+    if (shown) events.previewed(static_cast<int>(call), row.step, denoised);
   }
   state.read_x(x.data);
   return x;

@@ -27,6 +27,12 @@ struct SampleTexts {
   std::vector<double> weights;  // of the summed ones: u + sum of w (c - u) is what guidance steers to
 };
 
+// denoised = x * latents before the call + out * what the network says
+struct Denoised {
+  size_t call;  // of the rows
+  double x, out;
+};
+
 struct SampleRequest {
   int64_t height = 0, width = 0;  // latents
   std::vector<StepRow> rows;      // none: what the run begins with is its result
@@ -42,6 +48,7 @@ struct SampleRequest {
   std::vector<SamplePrompt> prompts;
   std::vector<Control> controls;  // at most kMostControls
   std::optional<SampleTexts> texts = {};
+  std::vector<Denoised> previews = {};  // of which calls, in their order
 
   bool guided() const {
     return texts ? texts->steps.at(0).size() > texts->weights.size() : !negative_context.data.empty();
@@ -53,6 +60,8 @@ struct SampleRequest {
 struct SampleEvents {
   std::function<void(int row, int step)> stepped;
   std::function<void(const Tensor& latents)> latents;  // after every row, when set
+  // What the latents would be without noise, after the rows that `previews` names.
+  std::function<void(int row, int step, const Tensor& denoised)> previewed;
 };
 
 // [1, h, w, latent channels]. Throws ABORTED, NAN_LATENTS (naming the step), NAN_CONDITION.

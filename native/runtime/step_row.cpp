@@ -25,6 +25,11 @@ void StepState::combine(Place out, std::initializer_list<Term> terms) const {
 
 void StepState::read_x(std::span<float> to) const { backend_.read(backend_.self, x_, to.data(), to.size_bytes()); }
 
+void StepState::read_denoised(double x, double factor, Place out, std::span<float> to) const {
+  combine(next_, {{x, x_}, {factor, out}});  // where apply() will write anyway
+  backend_.read(backend_.self, next_, to.data(), to.size_bytes());
+}
+
 bool StepState::finite() const { return backend_.finite(backend_.self, x_, count_); }
 
 void StepState::scaled(double factor, Place to) const { combine(to, {{factor, x_}}); }

@@ -35,6 +35,8 @@ class StepState {
   void read_x(std::span<float> to) const;
   void write_x(std::span<const float> numbers) const { set(x_, numbers); }
   bool finite() const;
+  // x * latents + factor * out, to the host; before apply(), which it has no effect on.
+  void read_denoised(double x, double factor, Place out, std::span<float> to) const;
   // to = factor * x
   void scaled(double factor, Place to) const;
   // The network's two results joined; lies in the state's memory until the next call.

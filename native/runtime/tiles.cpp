@@ -87,10 +87,10 @@ Tensor decode_in_tiles(Network& vae, const Tensor& z, const TileSize& tile, cons
   return in_tiles(vae, "decode", "z", "image", z, {tile.latents, overlap, tile.pixels - overlap}, stop, check);
 }
 
-Tensor encode_in_tiles(Network& vae, const Tensor& image, const TileSize& tile, const StopFlag& stop, bool check) {
+Tensor encode_in_tiles(Network& vae, const Tensor& image, const TileSize& tile, const StopFlag& stop, bool check,
+                       const char* output) {
   const int64_t overlap = overlap_of(tile.latents);
-  return in_tiles(vae, "encode", "image", "moments", image, {tile.pixels, overlap, tile.latents - overlap}, stop,
-                  check);
+  return in_tiles(vae, "encode", "image", output, image, {tile.pixels, overlap, tile.latents - overlap}, stop, check);
 }
 
 }  // namespace ipa

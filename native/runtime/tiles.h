@@ -6,14 +6,18 @@
 
 namespace ipa {
 
+// When a VAE is run in tiles: always; never, nor in bands; or in bands where it does not fit whole (network.cpp), which
+// have no seams.
+enum class Tiling { automatic, always, never };
+
 struct TileSize {
   int64_t latents = 64, pixels = 512;  // side of a tile on either side of the VAE
 };
 
 // z [1, h, w, C] -> image [1, 8h, 8w, 3].
 Tensor decode_in_tiles(Network& vae, const Tensor& z, const TileSize& tile, const StopFlag& stop, bool check = false);
-// image [1, H, W, 3] -> moments [1, H/8, W/8, 2C].
+// image [1, H, W, 3] -> moments [1, H/8, W/8, 2C], or what else the encoder's output of that name is.
 Tensor encode_in_tiles(Network& vae, const Tensor& image, const TileSize& tile, const StopFlag& stop,
-                       bool check = false);
+                       bool check = false, const char* output = "moments");
 
 }  // namespace ipa

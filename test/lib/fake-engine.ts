@@ -206,6 +206,8 @@ export const fakeEngine = ({ isXl = false, device = 'cpu' } = {}): FakeEngine =>
       return answer('prepareInit', stop, { picture, ...masked });
     },
     finishInit: (painted, _, { stop }) => answer('finishInit', stop, painted),
+    upscale: (_, { width, height, stop }) =>
+      answer('upscale', stop, { shape: [1, height, width, 4], data: new Float32Array(height * width * 4) }),
     ellipse: ({ width, height, stop }) =>
       answer('ellipse', stop, { width, height, data: new Uint8Array(width * height).fill(255) }),
     inspect: (path, { stop }) => {

@@ -1,4 +1,5 @@
 import { group } from '../row.js';
+import { PASSES_ROW } from './hires.js';
 import { ATTACHED_NAME, LOAD_SIGNAL } from './shared.js';
 
 /** How a control shares its influence with the prompt. */
@@ -85,6 +86,7 @@ export const CONTROL = group({
       says: 'Where in the run it ceases to act; a step that would go beyond is left out',
       record: true,
     },
+    passes: { ...PASSES_ROW, flag: '--control-passes <name>' },
     mode: {
       type: 'choice',
       names: CONTROL_MODES,

@@ -241,6 +241,23 @@ export const GENERATE = group({
       says: 'A picture to begin with, and where it is painted anew: { image, strength, mask … }',
       record: true,
     },
+    hires: {
+      type: 'special',
+      expects: 'an object of options',
+      default: null,
+      flag: { none: '--hires-scale and what goes with it' },
+      acts: 'picture',
+      says: 'A second pass at a larger size: { scale, steps, strength, upscaler }',
+      record: true,
+    },
+    preview: {
+      type: 'special',
+      expects: 'an object of options',
+      default: { otherwise: 'none' },
+      flag: { none: '--preview-every' },
+      acts: 'run',
+      says: 'Pictures of what is drawn so far, as events: { every }',
+    },
     label: {
       type: 'text',
       range: [0, 200],
@@ -324,5 +341,5 @@ export const GENERATE = group({
       says: 'Called with every event, in order; an error thrown there fails the run',
     },
   },
-  later: ['hires', 'preview', 'freeU'],
+  later: ['freeU'],
 });

@@ -5,6 +5,7 @@ import { CONTROL, CONTROL_NET } from './control.js';
 import { ANALYZER, DETECT, FACE_FILES, IDENTITY } from './face.js';
 import { FACE_REFERENCE, GIVEN_FACE } from './faces.js';
 import { GENERATE } from './generate.js';
+import { HIRES, PREVIEW } from './hires.js';
 import { INIT } from './init.js';
 import { IMAGES, LOAD, MEMORY } from './load.js';
 import { NEGATIVE_NOISE } from './negative.js';
@@ -19,6 +20,8 @@ export const TABLE = {
   size: SIZE,
   negativeSize: NEGATIVE_SIZE,
   init: INIT,
+  hires: HIRES,
+  preview: PREVIEW,
   reference: REFERENCE,
   givenFace: GIVEN_FACE,
   negativeNoise: NEGATIVE_NOISE,

@@ -77,6 +77,13 @@ export const LOAD = group({
       acts: 'load',
       says: 'What the content of the file, or of the parts of a folder, must be, checked before a tensor is read',
     },
+    previewVae: {
+      type: 'path',
+      default: { otherwise: "the model's own" },
+      flag: '--preview-vae <path>',
+      acts: 'picture',
+      says: 'What decodes previews: best a tiny autoencoder (TAESD), which takes little time',
+    },
     allowNonFinite: {
       type: 'flag',
       default: false,
@@ -126,8 +133,16 @@ export const MEMORY = group({
       acts: 'device',
       says: 'When networks that wait leave memory: as the budget needs it, as soon as another stage begins, or not',
     },
+    vaeTiling: {
+      type: 'choice',
+      names: ['auto', 'always', 'never'],
+      default: 'auto',
+      flag: '--vae-tiling <how>',
+      acts: 'picture',
+      says: 'Whether the VAE runs tile by tile, blended where tiles overlap; auto: in bands without seams, where it does not fit whole',
+    },
   },
-  later: ['vaeTiling'],
+  later: [],
 });
 
 /** How pictures that come in are read. */

@@ -1,4 +1,5 @@
 import { group } from '../row.js';
+import { PASSES_ROW } from './hires.js';
 import { MISSING_RULE, OUTLIER_RULE, PICK_FACE } from './shared.js';
 
 /** What start and end are fractions of. */
@@ -271,6 +272,7 @@ export const REFERENCE = group({
       says: 'What start and end are fractions of: the steps of the run, or the training timesteps (sigma)',
       record: true,
     },
+    passes: { ...PASSES_ROW, flag: '--passes <name>' },
     weightType: {
       type: 'choice',
       names: WEIGHT_TYPES,
@@ -332,5 +334,5 @@ export const REFERENCE = group({
     outliers: OUTLIER_RULE,
     onMissing: { ...MISSING_RULE, record: true },
   },
-  later: ['passes'],
+  later: [],
 });

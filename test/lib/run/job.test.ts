@@ -5,7 +5,7 @@ import { type GenerateResult, JobControl, type JobEvent } from '../../../lib/run
 
 const timings = { queueMs: 0, encodeMs: 0, sampleMs: 0, decodeMs: 0, totalMs: 0 };
 const result: GenerateResult = { images: [], seeds: [1], timings, warnings: [], licenses: [] };
-const step = (n: number): JobEvent => ({ type: 'step', step: n, steps: 20, etaMs: 0, image: 0 });
+const step = (n: number): JobEvent => ({ type: 'step', step: n, steps: 20, etaMs: 0, image: 0, pass: 'base' });
 const failure = (promise: PromiseLike<unknown>): Promise<{ name: string; code: string; cause?: unknown }> =>
   Promise.resolve(promise).then(
     () => ({ name: 'none', code: 'none' }),
