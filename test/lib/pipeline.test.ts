@@ -217,9 +217,12 @@ t.test('SDXL: two encoders, pooled text, sizes, zeros for an absent negative pro
   test.equal(spec!.guidanceScale, 5);
   test.ok(spec!.pooled!.data.every((v) => v === 1) && spec!.negativePooled!.data.every((v) => v === 0));
   test.ok(spec!.negativeContext!.data.every((v) => v === 0));
+  await pipe.generate({ prompt, steps, seed, width: 64, height: 128, hires: { scale: 1.5 } });
+  const [, , larger] = fake.samples;
+  test.same(larger!.timeIds, [192, 96, 0, 0, 192, 96], 'each pass is told its own size');
   await pipe.generate({ ...run, negativePrompt: '' });
   test.ok(
-    fake.samples[1]!.negativeContext!.data.every((v) => v === 1),
+    fake.samples[3]!.negativeContext!.data.every((v) => v === 1),
     'an empty one is encoded',
   );
 });

@@ -84,6 +84,23 @@ t.test('a ControlNet acts within its window, at its scale, and leaves no trace',
   test.match(await failure(drawn(pipe, [{ controlNet: net, image: map() }])), { code: 'CLOSED' });
 });
 
+t.test('in a run with hires a control acts in the passes that it names, by windows of each', async (test) => {
+  const pipe = await opened(test);
+  const net = await pipe.addControlNet(files.net, { name: 'edges' });
+  const hires = { scale: 1.5, strength: 0.5 };
+  const steps = async (control: Partial<Control>): Promise<number> => {
+    const before = controlNetwork(net).runs('step');
+    await pipe.generate({ ...scene, hires, controls: [{ image: map(), ...control }] });
+    return controlNetwork(net).runs('step') - before;
+  };
+  test.equal(await steps({}), 6, 'four steps, then half of four');
+  test.equal(await steps({ passes: 'base' }), 4);
+  test.equal(await steps({ passes: 'hires' }), 2);
+  test.equal(await steps({ start: 0.5 }), 3, 'two of four, then one of two');
+  const { warnings } = await pipe.generate({ ...scene, controls: [{ image: map(), passes: 'hires' }] });
+  test.match(warnings, [{ code: 'OPTION_CONFLICT', message: 'controls[0] has no effect' }]);
+});
+
 t.test('controls see prompts that change with the steps, and each of those joined by AND', async (test) => {
   const pipe = await opened(test);
   await pipe.addControlNet(files.net, { name: 'edges' });

@@ -2,11 +2,11 @@
 import { cpSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
-import { inspect, Pipeline } from '../../../lib/index.js';
+import { inspect, type JobEvent, Pipeline } from '../../../lib/index.js';
 import { readSafetensors, writeLdmFile, writeSafetensors } from '../ldm-file.js';
 import { scratch } from '../made/models.js';
 import { type Shapes, valuesOf } from '../made/rule.js';
-import { drawn, failure, reference, scene, sketch } from '../sketch.js';
+import { digestOf, drawn, failure, reference, scene, sketch } from '../sketch.js';
 
 const folder = scratch();
 const own = join(sketch.path, 'vae', 'diffusion_pytorch_model.safetensors');
@@ -101,6 +101,42 @@ t.test('tiny autoencoders', async (test) => {
   await using half = await Pipeline.load(sketch.path, { vae: decoder });
   const alone = await failure(half.generate({ ...scene, init }));
   test.match(alone, { code: 'MODEL_FORMAT_UNSUPPORTED' }, 'which a decoder alone has not');
+});
+
+t.test("a tiny one beside the full decodes previews, and the picture is the full one's", async (test) => {
+  const tiny = writeTiny('preview.safetensors', (name) => name);
+  const encoder = writeTiny('preview_encoder.safetensors', (name) =>
+    name.startsWith('encoder.') ? name.replace('encoder.layers.', '') : undefined,
+  );
+  await using plain = await Pipeline.load(sketch.path);
+  await using both = await Pipeline.load(sketch.path, { previewVae: tiny });
+  await using small = await Pipeline.load(sketch.path, { vae: tiny });
+  test.ok(both.info.memory > plain.info.memory);
+  const shownBy = async (pipe: Pipeline) => {
+    const shown: string[] = [];
+    const onProgress = (event: JobEvent) => event.type === 'preview' && shown.push(digestOf(event.image.data));
+    const picture = await drawn(pipe, { preview: { every: 4 }, onProgress });
+    return { shown, picture };
+  };
+  const [own, beside, alone] = [await shownBy(plain), await shownBy(both), await shownBy(small)];
+  test.equal(beside.picture, own.picture);
+  test.same(beside.shown, alone.shown, 'what the tiny one makes of the same latents');
+  test.notSame(beside.shown, own.shown);
+  test.equal(beside.shown.length, 1);
+  const refused = await failure(Pipeline.load(sketch.path, { previewVae: encoder }));
+  test.match(refused, { code: 'MODEL_FORMAT_UNSUPPORTED' }, 'an encoder decodes nothing');
+});
+
+t.test('tiny ones run in tiles, too', async (test) => {
+  const vae = writeTiny('tiled.safetensors', (name) => name);
+  const init = { image: reference('person-1-1.png'), strength: 0 };
+  const pictures: string[] = [];
+  for (const vaeTiling of ['auto', 'always'] as const) {
+    await using pipe = await Pipeline.load(sketch.path, { vae, memory: { vaeTiling } });
+    for (const side of [128, 640]) pictures.push(await drawn(pipe, { init, width: side, height: side }));
+  }
+  test.equal(pictures[0], pictures[2], 'one tile is the whole');
+  test.not(pictures[1], pictures[3]);
 });
 
 t.test('what is no VAE is refused', async (test) => {
