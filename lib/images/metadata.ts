@@ -161,6 +161,19 @@ const field = (name: string, value: string | number): string => {
 const scaleText = (scale: unknown): string =>
   typeof scale === 'number' || typeof scale === 'string' ? String(scale) : JSON.stringify(scale);
 
+/** Names of our upscalers there. */
+const UPSCALERS: Readonly<Record<string, string>> = { latent: 'Latent', lanczos: 'Lanczos' };
+
+const hiresFields = (hires: HiresRecord | undefined): string[] =>
+  hires === undefined
+    ? []
+    : [
+        field('Denoising strength', hires.strength),
+        field('Hires upscale', hires.scale),
+        ...(hires.steps > 0 ? [field('Hires steps', hires.steps)] : []),
+        field('Hires upscaler', UPSCALERS[hires.upscaler] ?? hires.upscaler),
+      ];
+
 /** The text that the AUTOMATIC1111 web UI writes and reads. */
 const parametersText = (record: RunRecord): string => {
   const references = record.references.map((reference, i) =>
@@ -176,6 +189,7 @@ const parametersText = (record: RunRecord): string => {
     field('Size', `${record.width}x${record.height}`),
     field('Model', record.model.name),
     ...(record.clipSkip[0] > 0 ? [field('Clip skip', record.clipSkip[0] + 1)] : []), // A1111 counts from 1
+    ...hiresFields(record.hires),
     ...references,
     field('Version', record.package),
   ];

@@ -1,6 +1,13 @@
 // A second pass at a larger size, with the bundled model: what it begins with, who acts in it, and what the run says of it.
 import t, { type Test } from 'tap';
-import type { GeneratedImage, GenerateOptions, HiresOptions, JobEvent, Pipeline } from '../../lib/index.js';
+import {
+  type GeneratedImage,
+  type GenerateOptions,
+  type HiresOptions,
+  type JobEvent,
+  type Pipeline,
+  readMetadata,
+} from '../../lib/index.js';
 import type { Engine, Tensor } from '../../lib/native/types.js';
 import { pipelineParts } from '../../lib/pipeline.js';
 import { digestOf, failure, opened, reference, scene, sketch } from './sketch.js';
@@ -196,6 +203,9 @@ t.test('events count the steps of both passes, and the record tells of them', as
   const { width, height, hires: record } = images[1]!.metadata;
   test.same([width, height], [128, 128], 'of the first pass, for the run to be repeated');
   test.same(record, { ...hires, upscaler: 'latent' });
+  const { parameters } = await readMetadata(await images[1]!.toBuffer());
+  const fields = 'Denoising strength: 0.5, Hires upscale: 1.5, Hires steps: 6, Hires upscaler: Latent';
+  test.ok(parameters?.includes(fields), parameters ?? 'no text');
   test.equal(digestOf(images[1]!.data), await bytes(pipe, { seed: 4, hires }));
 });
 
