@@ -7,6 +7,7 @@ import type { NoiseBatch, NoiseSpec } from './noise-spec.js';
 import type { DetectedFace } from './picture-types.js';
 import type { PreviewSpec, StepEvent, VaeTiling } from './preview-types.js';
 import type { RegionMask } from './region-mask.js';
+import type { SampleRow } from './row-types.js';
 import type { FadedPiece, SampleTexts } from './text-types.js';
 import type { CallOptions, Pixels, Stop, Tensor } from './values.js';
 
@@ -16,6 +17,7 @@ export type * from './memory-types.js';
 export type { DetectedFace } from './picture-types.js';
 export type * from './preview-types.js';
 export type { RegionMask } from './region-mask.js';
+export type { SampleRow } from './row-types.js';
 export type * from './values.js';
 
 /** Where weights come from: a file (a name dialect and a prefix say how its tensors are called), or generated ones. */
@@ -120,23 +122,6 @@ export interface TextInput {
   readonly state: 'last' | 'penultimate';
   /** Also the pooled, projected end token of the first chunk. */
   readonly pooled?: boolean;
-}
-
-export interface SampleRow {
-  readonly step: number;
-  readonly timestep: number;
-  readonly inputScale: number;
-  readonly keepX: number;
-  readonly keepOut: number;
-  readonly store: 'push' | 'replace';
-  readonly updates: readonly {
-    readonly x: number;
-    readonly saved: number;
-    readonly outputs: readonly number[];
-    readonly noise: number;
-    readonly draws: boolean;
-    readonly saveX: boolean;
-  }[];
 }
 
 export interface SampleSpec extends CallOptions {
