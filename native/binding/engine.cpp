@@ -64,6 +64,7 @@ Napi::Function EngineHandle::define(Napi::Env env) {
                       InstanceMethod<&EngineHandle::finish_init>("finishInit"),
                       InstanceMethod<&EngineHandle::upscale>("upscale"),
                       InstanceMethod<&EngineHandle::ellipse>("ellipse"),
+                      InstanceMethod<&EngineHandle::save>("save"),
                       InstanceMethod<&EngineHandle::run>("run"),
                       InstanceMethod<&EngineHandle::close>("close")});
 }

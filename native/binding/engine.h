@@ -3,13 +3,21 @@
 // posts one job and wraps the result; see lib/native/types.ts for the shapes.
 #include <napi.h>
 
+#include <functional>
 #include <memory>
+#include <string>
 
 #include "binding/job.h"
 #include "runtime/device.h"
 #include "runtime/engine.h"
+#include "runtime/load.h"
 
 namespace ipa::binding {
+
+// By its name in calls: "unet" ...
+NetworkKind network_kind(const std::string& text);
+// Tells a job's listener of bytes.
+std::function<void(uint64_t bytes, uint64_t total)> progress_of(Job& job);
 
 class EngineHandle : public Napi::ObjectWrap<EngineHandle> {
  public:
@@ -22,6 +30,7 @@ class EngineHandle : public Napi::ObjectWrap<EngineHandle> {
   Napi::Value load(const Napi::CallbackInfo& info);
   Napi::Value read(const Napi::CallbackInfo& info);
   Napi::Value need(const Napi::CallbackInfo& info);
+  Napi::Value save(const Napi::CallbackInfo& info);
   Napi::Value encode_text(const Napi::CallbackInfo& info);
   Napi::Value encode_images(const Napi::CallbackInfo& info);
   Napi::Value negative_noise(const Napi::CallbackInfo& info);

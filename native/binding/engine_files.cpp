@@ -10,16 +10,6 @@ namespace ipa::binding {
 
 namespace {
 
-NetworkKind kind_of(const std::string& text) {
-  static constexpr const char* kNames[] = {"unet", "vae", "clip_text", "clip_vision", "adapter", "onnx", "control"};
-  for (size_t i = 0; i < std::size(kNames); ++i)
-    if (text == kNames[i]) return static_cast<NetworkKind>(i);
-  fail(Code::OPTION_RANGE, "no kind of network is called " + quoted(text),
-       "pass unet, vae, clip_text, clip_vision, "
-       "adapter, onnx or control",
-       {{"option", "kind"}});
-}
-
 TensorSource generated(const Napi::Object& source) {
   const Napi::Object tensors = object_of(source.Get("tensors"), "tensors");
   TensorIndex index;
@@ -41,17 +31,6 @@ TensorSource generated(const Napi::Object& source) {
   }
   TensorSource made = synthetic(text_of(source, "synthetic"), std::move(index), std::move(factors));
   return source.Has("dtype") && text_of(source, "dtype") == "f16" ? halved(std::move(made)) : made;
-}
-
-std::function<void(uint64_t, uint64_t)> progress_of(Job& job) {
-  return [&job](uint64_t bytes, uint64_t total) {
-    job.emit([bytes, total](Napi::Env env) -> Napi::Value {
-      Napi::Object event = Napi::Object::New(env);
-      event.Set("bytes", static_cast<double>(bytes));
-      event.Set("totalBytes", static_cast<double>(total));
-      return event;
-    });
-  };
 }
 
 // A network whose weights LoRAs change.
@@ -77,6 +56,27 @@ Tiling tiling_of(const std::string& name) {
 }
 
 }  // namespace
+
+NetworkKind network_kind(const std::string& text) {
+  static constexpr const char* kNames[] = {"unet", "vae", "clip_text", "clip_vision", "adapter", "onnx", "control"};
+  for (size_t i = 0; i < std::size(kNames); ++i)
+    if (text == kNames[i]) return static_cast<NetworkKind>(i);
+  fail(Code::OPTION_RANGE, "no kind of network is called " + quoted(text),
+       "pass unet, vae, clip_text, clip_vision, "
+       "adapter, onnx or control",
+       {{"option", "kind"}});
+}
+
+std::function<void(uint64_t bytes, uint64_t total)> progress_of(Job& job) {
+  return [&job](uint64_t bytes, uint64_t total) {
+    job.emit([bytes, total](Napi::Env env) -> Napi::Value {
+      Napi::Object event = Napi::Object::New(env);
+      event.Set("bytes", static_cast<double>(bytes));
+      event.Set("totalBytes", static_cast<double>(total));
+      return event;
+    });
+  };
+}
 
 Napi::Value EngineHandle::inspect(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&]() -> Napi::Value {
@@ -121,7 +121,7 @@ Napi::Value EngineHandle::load(const Napi::CallbackInfo& info) {
     const Napi::Object spec = object_of(info[0], "load");
     const Napi::Object source = object_of(spec.Get("source"), "source");
     auto request = std::make_shared<LoadRequest>();
-    request->kind = kind_of(text_of(spec, "kind"));
+    request->kind = network_kind(text_of(spec, "kind"));
     request->path = text_or(source, "path", "");
     if (request->path.empty()) request->generated = generated(source);
     request->ldm = text_or(source, "dialect", "diffusers") == "ldm";

@@ -49,6 +49,9 @@ namespace ipa {
   X(NAN_LATENTS)              \
   X(NAN_DECODED)              \
   X(NAN_CONDITION)            \
+  X(OUTPUT_EXISTS)            \
+  X(OUTPUT_NO_SPACE)          \
+  X(OUTPUT_IO)                \
   X(CLOSED)                   \
   X(BINARY_NOT_FOUND)         \
   X(BINARY_INCOMPATIBLE)      \

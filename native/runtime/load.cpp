@@ -127,6 +127,12 @@ std::vector<ActiveLora> listed(const Loaded& loaded) {
 
 }  // namespace
 
+TensorSource network_source(const LoadRequest& request) {
+  TensorSource source = request.path.empty() ? request.generated : without_nesting(open_weights(request.path));
+  if (!request.path.empty()) require_loadable(source.index, source.label);
+  return named(request.kind, request, std::move(source));
+}
+
 std::shared_ptr<Loaded> load(std::shared_ptr<Device> device, LoadRequest request) {
   auto loaded = std::make_shared<Loaded>();
   loaded->kind = request.kind;
@@ -138,10 +144,7 @@ std::shared_ptr<Loaded> load(std::shared_ptr<Device> device, LoadRequest request
       loaded->parameters += product(tensor.dims);
     return loaded;
   }
-  TensorSource source =
-      request.path.empty() ? std::move(request.generated) : without_nesting(open_weights(request.path));
-  if (!request.path.empty()) require_loadable(source.index, source.label);
-  source = named(request.kind, request, std::move(source));
+  TensorSource source = network_source(request);
   loaded->warnings = source.warnings;
   std::map<std::string, PlanKind> plans =
       naming_file(source.label, [&] { return plans_of(*loaded, request, source, device->backend); });

@@ -64,6 +64,9 @@ struct LoadRequest {
   LoadOptions options;
 };
 
+// The request's tensors under the names that the models record. MODEL_FORMAT_UNSUPPORTED names other families.
+TensorSource network_source(const LoadRequest& request);
+
 std::shared_ptr<Loaded> load(std::shared_ptr<Device> device, LoadRequest request);
 
 // A LoRA file, matched with the modules of these: a model's UNet and text encoders.

@@ -74,9 +74,11 @@ size_t Lora::modules() const {
   return count;
 }
 
-std::vector<float> merged_weight(const Store& store, LoraPart part, const std::string& path,
+namespace {
+
+std::vector<float> merged_values(const TensorSource& source, LoraPart part, const std::string& path,
                                  std::span<const ActiveLora> active) {
-  std::vector<float> values = store.pristine(path);
+  std::vector<float> values = tensor_values(source, path);
   for (const ActiveLora& a : active) {
     const LoraDeltas* deltas = a.strength != 0 ? deltas_of(*a.lora, part) : nullptr;
     if (!deltas) continue;
@@ -85,6 +87,33 @@ std::vector<float> merged_weight(const Store& store, LoraPart part, const std::s
     for (const LoraDelta& delta : at->second) add_delta(values, a.lora->source, delta, a.strength);
   }
   return values;
+}
+
+}  // namespace
+
+std::vector<float> merged_weight(const Store& store, LoraPart part, const std::string& path,
+                                 std::span<const ActiveLora> active) {
+  return merged_values(store.source(), part, path, active);
+}
+
+TensorSource merged_source(TensorSource source, LoraPart part, std::vector<ActiveLora> active) {
+  active = effective(part, active);
+  std::set<std::string, std::less<>> changed;
+  for (const ActiveLora& a : active)
+    for (const auto& [path, deltas] : *deltas_of(*a.lora, part))
+      if (source.index.contains(path)) changed.insert(path);
+  TensorSource result{source.label, source.index, source.metadata, "", source.warnings, nullptr};
+  for (const std::string& path : changed) {
+    TensorInfo& info = result.index.find(path)->second;
+    info.dtype = DType::f32, info.scattered = true;
+  }
+  result.read = [source = std::move(source), part, active = std::move(active), changed = std::move(changed)](
+                    const std::string& name, uint64_t first, std::span<std::byte> out) {
+    if (!changed.contains(name)) return source.read(name, first, out);
+    const std::vector<float> values = merged_values(source, part, name, active);
+    std::ranges::copy(std::as_bytes(std::span(values)).subspan(first, out.size()), out.begin());
+  };
+  return result;
 }
 
 size_t apply_loras(Store& store, ThreadPool& pool, LoraPart part, LoraState& state,

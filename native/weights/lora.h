@@ -84,4 +84,8 @@ void merge_again(Store& store, ThreadPool& pool, LoraPart part, LoraState& state
 std::vector<float> merged_weight(const Store& store, LoraPart part, const std::string& path,
                                  std::span<const ActiveLora> active);
 
+// The source with `active` merged: weights that change are f32 and are computed when they are read. The LoRAs outlive
+// it.
+TensorSource merged_source(TensorSource source, LoraPart part, std::vector<ActiveLora> active);
+
 }  // namespace ipa

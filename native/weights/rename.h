@@ -23,6 +23,18 @@ TensorSource renamed(TensorSource source, const std::vector<Rename>& renames);
 // Only the tensors whose names begin with `prefix`, without it.
 TensorSource within(TensorSource source, const std::string& prefix);
 
+// Every name with `prefix` before it.
+TensorSource below(TensorSource source, const std::string& prefix);
+
+// Tensor `to` is the rows of `parts`, one part after another.
+struct RowJoin {
+  std::string to;
+  std::vector<std::string> parts;
+};
+// The source with these tensors in place of their parts. TENSOR_SHAPE when rows differ in length. Parts of several
+// types come as f32.
+TensorSource joined(TensorSource source, const std::vector<RowJoin>& joins);
+
 bool has_prefix(const TensorIndex& index, std::string_view start);
 // "down_blocks." + 3 + ".resnets"
 std::string numbered(std::string_view start, int i, std::string_view end = "");

@@ -45,6 +45,14 @@ void check_wants(const std::vector<const WeightWant*>& wants, const TensorSource
 
 }  // namespace
 
+void require_wants(const std::vector<WeightWant>& wants, const TensorSource& source) {
+  std::map<std::string_view, const WeightWant*> by_path;
+  for (const WeightWant& want : wants) by_path.try_emplace(want.path, &want);
+  std::vector<const WeightWant*> unique;
+  for (const auto& [path, want] : by_path) unique.push_back(want);
+  check_wants(unique, source);
+}
+
 Store::Store(const Backend& backend, const std::vector<WeightWant>& wants, TensorSource source)
     : backend_(backend), source_(std::move(source)) {
   std::vector<const WeightWant*> unique;

@@ -23,6 +23,9 @@ struct LoadOptions {
   std::function<void(uint64_t bytes, uint64_t total)> progress;
 };
 
+// Checks every want against a source: TENSOR_MISSING, TENSOR_SHAPE list up to five.
+void require_wants(const std::vector<WeightWant>& wants, const TensorSource& source);
+
 class Store {
  public:
   // Checks every want against the source before a byte is loaded: TENSOR_MISSING, TENSOR_SHAPE list up to five.

@@ -64,8 +64,9 @@ TensorSource component_of(TensorSource source, Component component) {
   return within(std::move(source), *prefix);
 }
 
-TensorSource translated(TensorSource source, const std::vector<ModuleName>& modules) {
-  const ModuleMap map(modules, ModuleMap::To::diffusers);
+TensorSource translated(TensorSource source, const std::vector<ModuleName>& modules,
+                        ModuleMap::To to_dialect = ModuleMap::To::diffusers) {
+  const ModuleMap map(modules, to_dialect);
   std::vector<Rename> renames;
   for (const auto& [name, info] : source.index) {
     std::string to = map(name);
@@ -150,14 +151,16 @@ void add_control(std::vector<ModuleName>& to, const TensorIndex& index, const To
   to.push_back({"controlnet_mid_block", "middle_block_out.0"});
 }
 
-// SD1.5 [C, C, 1, 1] -> [C, C]: the mid attention of an LDM VAE has 1x1 convolutions where diffusers has linear layers.
-TensorSource squeezed_attention(TensorSource source) {
+// The mid attention of an LDM VAE has 1x1 convolutions, [C, C, 1, 1], where diffusers has linear layers, [C, C].
+// `attention`: what its weights' names have in them.
+TensorSource reshaped_attention(TensorSource source, std::string_view attention, bool convolutions) {
   std::vector<Rename> renames;
   for (const auto& [name, info] : source.index) {
     Rename r{name, name};
     const Dims& d = info.dims;
-    if (name.find(".attentions.") != std::string::npos && d.size() == 4 && d[2] == 1 && d[3] == 1)
-      r.dims = {d[0], d[1]};
+    const bool flat = d.size() == 2, square = d.size() == 4 && d[2] == 1 && d[3] == 1;
+    if (name.find(attention) != std::string::npos && (flat || square))
+      r.dims = convolutions ? Dims{d[0], d[1], 1, 1} : Dims{d[0], d[1]};
     renames.push_back(std::move(r));
   }
   return renamed(std::move(source), renames);
@@ -231,11 +234,27 @@ TensorSource ldm_vae(TensorSource source) {
   source = component_of(std::move(source), Component::vae);
   if (!has_prefix(source.index, "decoder.up.")) return diffusers_vae(std::move(source));
   const std::vector<ModuleName> modules = vae_modules(source.index);
-  return squeezed_attention(translated(std::move(source), modules));
+  return reshaped_attention(translated(std::move(source), modules), ".attentions.", false);
 }
 
 TensorSource ldm_text(TensorSource source, int encoder) {
   return transformers_text(component_of(std::move(source), encoder == 0 ? Component::text : Component::text2));
+}
+
+TensorSource as_ldm(TensorSource source, Component component, bool sdxl) {
+  const std::vector<const char*>& prefixes = marks_of(component).prefixes;
+  // text encoders: SD1.5's prefix stands before SDXL's, and only SDXL has a second one
+  const bool second = component == Component::text && sdxl;
+  if (component == Component::unet) {
+    const std::vector<ModuleName> modules = unet_modules(source.index);
+    source = translated(std::move(source), modules, ModuleMap::To::foreign);
+  } else if (component == Component::vae) {
+    const std::vector<ModuleName> modules = vae_modules(source.index);
+    source = reshaped_attention(translated(std::move(source), modules, ModuleMap::To::foreign), ".attn_1.", true);
+  } else if (component == Component::text2) {
+    source = open_clip_text(std::move(source));
+  }
+  return below(std::move(source), prefixes[second ? 1 : 0]);
 }
 
 }  // namespace ipa

@@ -26,6 +26,10 @@ TensorSource ldm_vae(TensorSource source);
 TensorSource ldm_text(TensorSource source, int encoder);  // 0: CLIP-L, 1: bigG of SDXL
 TensorSource ldm_controlnet(TensorSource source);
 
+// The way back, by the same tables: a component in diffusers' names as a single file of SD1.5 or SDXL has it, with its
+// prefix. Not of a ControlNet.
+TensorSource as_ldm(TensorSource source, Component component, bool sdxl);
+
 // Modules of a network under both names; `index` may be in either dialect, without a prefix. Also of a ControlNet.
 std::vector<ModuleName> unet_modules(const TensorIndex& index);
 std::vector<ModuleName> vae_modules(const TensorIndex& index);

@@ -1,5 +1,6 @@
 #include "weights/names/transformers.h"
 
+#include <algorithm>
 #include <array>
 #include <string>
 #include <utility>
@@ -24,11 +25,13 @@ void add_layers(std::vector<ModuleName>& modules, const TensorIndex& index, cons
                                        {".mlp.fc1", ".mlp.c_fc"},
                                        {".mlp.fc2", ".mlp.c_proj"},
                                        {".self_attn.out_proj", ".attn.out_proj"}};
-  const int count = count_prefixes(index, resblocks);
+  const int count = std::max(count_prefixes(index, resblocks), count_prefixes(index, layers));
   for (int i = 0; i < count; ++i)
     for (const auto& inner : kInner)
       modules.push_back({numbered(layers, i, inner[0]), numbered(resblocks, i, inner[1])});
 }
+
+constexpr std::array kParts = {"q", "k", "v"};
 
 // in_proj_weight [3W, W], in_proj_bias [3W]: rows of q, k, v in this order, one third each.
 bool add_fused(std::vector<Rename>& renames, const std::string& name, const TensorInfo& info, const std::string& layers,
@@ -42,7 +45,6 @@ bool add_fused(std::vector<Rename>& renames, const std::string& name, const Tens
   const int64_t rows = info.dims[0] / 3;
   const std::string layer = layers + name.substr(resblocks.size(), at - resblocks.size());
   const std::string ending = "." + name.substr(at + kFused.size());  // ".weight", ".bias"
-  constexpr std::array kParts = {"q", "k", "v"};
   for (int i = 0; i < 3; ++i)
     renames.push_back({layer + ".self_attn." + kParts[i] + "_proj" + ending, name, i * rows, rows});
   return true;
@@ -73,7 +75,7 @@ TensorSource from_open_clip(TensorSource source, OpenClip dialect) {
   return renamed(std::move(source), renames);
 }
 
-TensorSource open_clip_text(TensorSource source) {
+OpenClip text_dialect() {
   OpenClip dialect;
   dialect.layers = "text_model.encoder.layers.", dialect.resblocks = "transformer.resblocks.";
   dialect.modules = {{"text_model.embeddings.token_embedding", "token_embedding"},
@@ -81,7 +83,33 @@ TensorSource open_clip_text(TensorSource source) {
                      {"text_projection", "text_projection"}};  // a re-saved text_projection.weight is [P, W] already
   dialect.parameters = {{"positional_embedding", "text_model.embeddings.position_embedding.weight"}};
   dialect.projection = "text_projection", dialect.transposed_projection = "text_projection.weight";
-  return from_open_clip(std::move(source), std::move(dialect));
+  return dialect;
+}
+
+// The fused matrices first, then every name as the dialect's pairs have it, read the other way.
+TensorSource to_open_clip(TensorSource source, OpenClip dialect) {
+  add_layers(dialect.modules, source.index, dialect.layers, dialect.resblocks);
+  std::vector<RowJoin> joins;
+  const int layers = count_prefixes(source.index, dialect.layers);
+  for (int i = 0; i < layers; ++i)
+    for (const std::string ending : {"weight", "bias"}) {
+      RowJoin join{numbered(dialect.resblocks, i, ".attn.in_proj_" + ending), {}};
+      for (const char* part : kParts)
+        join.parts.push_back(numbered(dialect.layers, i, std::string(".self_attn.") + part + "_proj." + ending));
+      joins.push_back(std::move(join));
+    }
+  source = joined(std::move(source), joins);
+  const ModuleMap map(dialect.modules, ModuleMap::To::foreign);
+  std::vector<Rename> renames;
+  for (const auto& [name, info] : source.index) {
+    Rename r{map(name), name};
+    if (name == dialect.transposed_projection) r.to = dialect.projection, r.transpose = true;
+    for (const auto& [foreign, own] : dialect.parameters)
+      if (name == own) r.to = foreign;
+    if (r.to.empty()) r.to = name;
+    renames.push_back(std::move(r));
+  }
+  return renamed(std::move(source), renames);
 }
 
 TensorSource open_clip_vision(TensorSource source) {
@@ -116,9 +144,11 @@ TensorSource tower(TensorSource source, const std::string& model, const std::str
 
 TensorSource transformers_text(TensorSource source) {
   source = without_nesting(std::move(source));
-  if (source.index.contains("positional_embedding")) return open_clip_text(std::move(source));
+  if (source.index.contains("positional_embedding")) return from_open_clip(std::move(source), text_dialect());
   return tower(std::move(source), "text_model.", "text_projection.", {"vision_model.", "visual_projection."});
 }
+
+TensorSource open_clip_text(TensorSource source) { return to_open_clip(std::move(source), text_dialect()); }
 
 TensorSource transformers_vision(TensorSource source) {
   source = without_nesting(std::move(source));

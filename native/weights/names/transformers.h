@@ -8,6 +8,7 @@
 namespace ipa {
 
 TensorSource transformers_text(TensorSource source);    // also without `text_model.`; open_clip text
+TensorSource open_clip_text(TensorSource source);       // the way back of the latter
 TensorSource transformers_vision(TensorSource source);  // also without `vision_model.`; open_clip `visual.`
 // The authors' taesd_encoder and taesd_decoder under diffusers' names; anything else as it is.
 TensorSource tiny_autoencoder(TensorSource source);
