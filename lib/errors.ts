@@ -200,6 +200,10 @@ export const errorOf = (code: ErrorCode, message: string, hint: string, extras?:
 export const abortError = (reason: unknown): AbortError =>
   new AbortError('ABORTED', 'The run was cancelled', 'Start it again without aborting its signal', { cause: reason });
 
+/** The error of a call on a pipeline that was disposed. */
+export const closedError = (): StateError =>
+  new StateError('CLOSED', 'The pipeline was disposed', 'Load it again with Pipeline.load');
+
 /** Turns whatever the addon threw, `{ code, message, hint, details }`, into the class of its code. */
 export const toError = (thrown: unknown): IpAdapterError => {
   if (thrown instanceof IpAdapterError) return thrown;

@@ -14,6 +14,8 @@ export type { WindowMode } from './adapters/window.js';
 export type { ControlNet, ControlNetInfo } from './controls/control-net.js';
 export type { AddControlNetOptions, Control } from './controls/options.js';
 export type { ControlMode } from './controls/strengths.js';
+export { convert, merge } from './convert/convert.js';
+export type { ConvertEvent, ConvertOptions, ConvertResult, MergeLora } from './convert/options.js';
 export {
   AbortError,
   BinaryError,

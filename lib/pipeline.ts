@@ -1,5 +1,4 @@
-import { Adapter, adapterParts } from './adapters/adapter.js';
-import { attach } from './adapters/attach.js';
+import { type Adapter, type AdapterOwner, adapterParts } from './adapters/adapter.js';
 import type { Embedding } from './adapters/embedding.js';
 import { encode } from './adapters/encode.js';
 import type { EncodeSettings } from './adapters/encode-options.js';
@@ -8,10 +7,13 @@ import { type AddAdapterOptions, adapterSettings } from './adapters/options.js';
 import { ControlNets } from './controls/attached.js';
 import type { ControlNet } from './controls/control-net.js';
 import type { AddControlNetOptions } from './controls/options.js';
-import { abortError, StateError } from './errors.js';
+import { saveMerged } from './convert/merged.js';
+import type { ConvertOptions, ConvertResult } from './convert/options.js';
+import { abortError, closedError } from './errors.js';
 import type { FaceNetworks } from './faces/face.js';
 import { stem } from './files/files.js';
 import { located } from './hub/names.js';
+import { attachAdapter } from './loras/attach-adapter.js';
 import { PipelineLoras } from './loras/attached.js';
 import { Companions } from './loras/companions.js';
 import type { Lora } from './loras/lora.js';
@@ -57,9 +59,6 @@ export let loadPipelineWith: (
   options: LoadOptions,
 ) => Promise<Pipeline>;
 
-const closedError = (): StateError =>
-  new StateError('CLOSED', 'The pipeline was disposed', 'Load it again with Pipeline.load');
-
 /**
  * A base model with adapters and LoRAs attached, which draws pictures one run at a time.
  *
@@ -101,24 +100,22 @@ export class Pipeline {
     this.#weights = new ModelWeights(host, model);
     this.#companions = new Companions(host);
     this.#queue = new RunQueue(settings.maxQueue);
-    this.#words = new AttachedWords({ host, model, queue: this.#queue, allowNonFinite: settings.allowNonFinite });
+    const { allowNonFinite } = settings;
+    this.#words = new AttachedWords({ host, model, queue: this.#queue, allowNonFinite });
     this.#attaching = new Attaching(host, this.#closing.signal, closedError);
     this.#warnings = warnings;
     this.#warn = warn;
     const between = (work: () => Promise<void>): Promise<void> => this.#queue.between(work);
-    const [weights, companions, attaching] = [this.#weights, this.#companions, this.#attaching];
     this.#loras = new PipelineLoras({
       host,
       networks: changeable(model),
-      weights,
-      companions,
-      attaching,
+      weights: this.#weights,
+      companions: this.#companions,
+      attaching: this.#attaching,
       warn,
       between,
     });
-    const { allowNonFinite } = settings;
-    const context = { host, unet: model.unet, allowNonFinite, attaching, warn };
-    this.#nets = new ControlNets(context, between);
+    this.#nets = new ControlNets({ host, unet: model.unet, allowNonFinite, attaching: this.#attaching, warn }, between);
     parts.set(this, { host, model, weights: this.#weights });
   }
 
@@ -197,28 +194,18 @@ export class Pipeline {
         warn: this.#warn,
         encoders: this.#encoders,
         faces: this.#faces,
+        companions: this.#companions,
       };
-      const { parts: own, info } = await attach(context, await located(path), settings, stop);
-      const adapter = new Adapter(own, info, {
+      const owner: AdapterOwner = {
         detach: (it) => this.#detachAdapter(it),
         encode: (it, how) => this.#encode(it, how),
-      });
-      const drop = (): void => {
-        this.#companions.leave(adapter);
-        own.free();
       };
-      await this.#companions.join(adapter, stop).catch((error) => {
-        drop();
-        throw error;
-      });
-      return {
-        handle: adapter,
-        keep: () => {
-          this.#checkName('adapter', adapter.name, this.#adapters); // another call may have taken it meanwhile
-          this.#adapters.set(adapter.name, adapter);
-        },
-        drop,
+      const { handle, drop } = await attachAdapter(context, await located(path), settings, owner, stop);
+      const keep = (): void => {
+        this.#checkName('adapter', handle.name, this.#adapters); // another call may have taken it meanwhile
+        this.#adapters.set(handle.name, handle);
       };
+      return { handle, keep, drop };
     });
   }
 
@@ -256,6 +243,18 @@ export class Pipeline {
    */
   async addControlNet(file: string, options: AddControlNetOptions = {}): Promise<ControlNet> {
     return this.#nets.add(pathOf(file, 'file'), options);
+  }
+
+  /**
+   * Writes the model with its attached LoRAs merged, as `convert` does: `.safetensors` is one file, else it is a folder.
+   *
+   * @example
+   * await pipe.saveMerged('sd15-ink.safetensors')
+   */
+  async saveMerged(path: string, options: ConvertOptions = {}): Promise<ConvertResult> {
+    if (this.disposed) throw closedError();
+    const of = { host: this.#host, model: this.#model, attaching: this.#attaching, loras: this.#loras.merged };
+    return saveMerged({ ...of, hasOtherVae: !!this.#settings.vae }, pathOf(path, 'path'), options);
   }
 
   /**

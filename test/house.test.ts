@@ -242,6 +242,7 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
   adapters: ['native', 'options', 'prompt', 'schedulers', 'files', 'hub', 'images', 'models', 'faces'],
   loras: ['native', 'options', 'prompt', 'schedulers', 'files', 'hub', 'images', 'models', 'faces', 'adapters'],
   inspect: ['native', 'options', 'prompt', 'schedulers', 'files', 'hub', 'images', 'models', 'faces', 'adapters'],
+  convert: ['native', 'options', 'prompt', 'schedulers', 'files', 'hub', 'images', 'models'],
   words: ['native', 'options', 'prompt', 'schedulers', 'files', 'images', 'models'],
   run: [
     'native',

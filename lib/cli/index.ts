@@ -2,6 +2,7 @@
 import { Command, CommanderError } from 'commander';
 import { IpAdapterError, version } from '../index.js';
 import { buildCommand } from './build.js';
+import { convertCommand, mergeCommand } from './convert.js';
 import { devicesCommand } from './devices.js';
 import { doctorCommand } from './doctor.js';
 import { generateCommand } from './generate.js';
@@ -18,6 +19,8 @@ const program = new Command('node-ip-adapter')
   .addCommand(generateCommand())
   .addCommand(infoCommand())
   .addCommand(metadataCommand())
+  .addCommand(convertCommand())
+  .addCommand(mergeCommand())
   .addCommand(pullCommand())
   .addCommand(modelsCommand())
   .addCommand(devicesCommand())

@@ -1,5 +1,5 @@
 import cliProgress from 'cli-progress';
-import type { JobEvent, PullEvent } from '../index.js';
+import type { ConvertEvent, JobEvent, PullEvent } from '../index.js';
 import { bytesText, say } from './output.js';
 
 /** Shows how far a run is: a bar on a terminal, one line per ten percent elsewhere. */
@@ -82,3 +82,25 @@ const pullLines = (): PullProgress => {
 };
 
 export const pullProgress = (): PullProgress => (hasBar() ? pullBar() : pullLines());
+
+/** Shows how far a model is written. */
+export const convertProgress = (): { readonly event: (event: ConvertEvent) => void; readonly end: () => void } => {
+  const shown = hasBar() ? emptyBar('writing {bar} {percentage} %, {done} of {all}') : undefined;
+  let told = -1; // tenths
+  return {
+    event: ({ bytes, totalBytes }) => {
+      const facts = { done: bytesText(bytes), all: bytesText(totalBytes) };
+      if (shown) {
+        if (told < 0) shown.start(totalBytes, bytes, facts);
+        else shown.update(bytes, facts);
+        told = 0;
+        return;
+      }
+      const tenths = totalBytes === 0 ? 10 : Math.floor((10 * bytes) / totalBytes);
+      if (tenths <= told) return;
+      told = tenths;
+      say(`writing: ${told * 10} % of ${bytesText(totalBytes)}`);
+    },
+    end: () => shown?.stop(),
+  };
+};

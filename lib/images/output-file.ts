@@ -3,7 +3,8 @@ import { link, lstat, open, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { OutputError, quoted } from '../errors.js';
 
-const outputError = (path: string, cause: unknown): OutputError => {
+/** The error of a file that could not be written. */
+export const outputError = (path: string, cause: unknown): OutputError => {
   const code = (cause as NodeJS.ErrnoException).code ?? 'unknown';
   if (code === 'EEXIST') {
     return new OutputError('OUTPUT_EXISTS', `${quoted(path)} exists`, 'Give another name, or overwrite: true', {
@@ -40,7 +41,7 @@ const exists = (path: string): Promise<boolean> =>
   );
 
 /** The finished file takes its name at once: without `overwrite` only where nothing has it. */
-const publish = async (part: string, path: string, overwrite: boolean): Promise<void> => {
+export const publish = async (part: string, path: string, overwrite: boolean): Promise<void> => {
   if (overwrite) return rename(part, path);
   try {
     await link(part, path); // fails where the name is taken, which rename does not
@@ -54,7 +55,8 @@ const publish = async (part: string, path: string, overwrite: boolean): Promise<
   await rm(part);
 };
 
-const syncFolder = async (folder: string): Promise<void> => {
+/** Brings the names in a folder to the disk. */
+export const syncFolder = async (folder: string): Promise<void> => {
   const handle = await open(folder, 'r').catch(() => undefined); // not on Windows
   await handle?.sync().catch(() => undefined);
   await handle?.close();

@@ -3,7 +3,7 @@ import { located } from '../hub/names.js';
 import { openLora } from '../models/lora-file.js';
 import type { Attaching } from '../native/attaching.js';
 import type { EngineHost } from '../native/engine.js';
-import type { NetworkHandle } from '../native/types.js';
+import type { LoraHandle, NetworkHandle } from '../native/types.js';
 import { freeName } from '../options/attached.js';
 import type { Warn } from '../warnings.js';
 import type { Companions } from './companions.js';
@@ -31,6 +31,13 @@ export class PipelineLoras {
 
   constructor(context: LoraContext) {
     this.#context = context;
+  }
+
+  /** Those that are changes of their own, as attached: a FaceID adapter's own LoRA acts with its adapter alone. */
+  get merged(): readonly { readonly lora: LoraHandle; readonly scale: number; readonly textScale: number }[] {
+    return [...this.byName.values()]
+      .filter((it) => this.#context.companions.controlled(it).length === 0)
+      .map((it) => ({ lora: loraHandle(it), scale: it.scale, textScale: it.textScale }));
   }
 
   /** Attaches a file. */

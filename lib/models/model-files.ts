@@ -18,6 +18,8 @@ export type Part = Pick<LoadSpec, 'kind' | 'source' | 'config' | 'encoder'>;
 export interface TextPart {
   readonly part: Part;
   readonly tokenizer: () => Promise<ClipTokenizer>;
+  /** Its folder; undefined: the public vocabulary. */
+  readonly tokenizerFolder: string | undefined;
 }
 
 /** Where the parts of a model are, before any is loaded. */
@@ -25,6 +27,8 @@ export interface ModelFiles {
   readonly name: string;
   /** A diffusers folder; undefined for a single file. */
   readonly folder: string | undefined;
+  /** Whether it has SDXL's two text encoders, by its names. */
+  readonly isXl: boolean;
   /** Where the family's defaults.json may lie: in this folder, or above it. */
   readonly family: string;
   readonly unet: Part;
@@ -90,9 +94,10 @@ const folderFiles = async (folder: string): Promise<ModelFiles> => {
   for (const name of ['unet', 'vae', 'text_encoder']) {
     const refined = name === 'text_encoder' && isComponent(index.text_encoder_2);
     if (isComponent(index[name])) continue;
+    const kind = typeof index._class_name === 'string' ? ` and is of another kind: ${quoted(index._class_name)}` : '';
     throw new ModelFileError(
       'MODEL_FORMAT_UNSUPPORTED',
-      refined ? `${quoted(folder)} is an SDXL refiner` : `${quoted(folder)} has no ${name}`,
+      refined ? `${quoted(folder)} is an SDXL refiner` : `${quoted(folder)} has no ${name}${kind}`,
       'Stable Diffusion 1.5 and SDXL base load, and models of their topology',
       { details: { path: folder, component: name } },
     );
@@ -105,18 +110,21 @@ const folderFiles = async (folder: string): Promise<ModelFiles> => {
     {
       part: await partIn(folder, 'text_encoder', 'clip_text', towers),
       tokenizer: () => loadTokenizer(join(folder, 'tokenizer')),
+      tokenizerFolder: join(folder, 'tokenizer'),
     },
   ];
   if (isComponent(index.text_encoder_2)) {
     text.push({
       part: { ...(await partIn(folder, 'text_encoder_2', 'clip_text', towers)), encoder: 1 },
       tokenizer: () => loadTokenizer(join(folder, 'tokenizer_2')),
+      tokenizerFolder: join(folder, 'tokenizer_2'),
     });
   }
   const scheduler = await schedulerIn(folder);
   return {
     name: basename(folder),
     folder,
+    isXl: text.length > 1,
     family: folder,
     unet,
     vae,
@@ -184,6 +192,7 @@ const singleFile = async (host: EngineHost, path: string, stop: Stop): Promise<M
   return {
     name: stem(path),
     folder: undefined,
+    isXl: info.kind.startsWith('SDXL'),
     family: facts.folder ?? path,
     unet: part('unet', facts.unet),
     vae: part('vae', facts.vae),
@@ -191,6 +200,7 @@ const singleFile = async (host: EngineHost, path: string, stop: Stop): Promise<M
       (isXl ? [0, 1] : [0]).map((encoder) => ({
         part: part('clip_text', facts.text, encoder),
         tokenizer: () => facts.tokenizer(encoder),
+        tokenizerFolder: facts.folder && join(facts.folder, 'tokenizer'),
       })),
     scheduler: facts.scheduler,
     scalingFactor: numberIn(facts.vae, 'scaling_factor'),

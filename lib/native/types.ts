@@ -8,6 +8,7 @@ import type { DetectedFace } from './picture-types.js';
 import type { PreviewSpec, StepEvent, VaeTiling } from './preview-types.js';
 import type { RegionMask } from './region-mask.js';
 import type { SampleRow } from './row-types.js';
+import type { SaveEngine } from './save-types.js';
 import type { FadedPiece, SampleTexts } from './text-types.js';
 import type { CallOptions, Pixels, Stop, Tensor } from './values.js';
 
@@ -175,7 +176,10 @@ export interface SampleResult {
   readonly steps?: readonly Tensor[];
 }
 
-export interface Engine extends InitEngine<NetworkHandle>, MemoryEngine<NetworkHandle> {
+export interface Engine
+  extends InitEngine<NetworkHandle>,
+    MemoryEngine<NetworkHandle>,
+    SaveEngine<NetworkHandle, LoraHandle> {
   readonly info: {
     /** `cpu`, `cuda:0` … or `emulated`. */
     readonly device: string;

@@ -9,7 +9,7 @@ export {
   type Windows,
   wordingOf,
 } from './syntaxes.js';
-export { type ClipTokenizer, loadTokenizer, publicTokenizer } from './tokenizer.js';
+export { type ClipTokenizer, loadTokenizer, publicTokenizer, publicTokenizerFiles } from './tokenizer.js';
 export type { Fragment } from './weighting.js';
 export { type Part, paired, type Text, type Wording } from './wording.js';
 export { type PromptWord, sameWord } from './words.js';

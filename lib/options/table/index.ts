@@ -2,6 +2,7 @@ import type { Group } from '../row.js';
 import { ADAPTER, ENCODE, LORA, RUN_LORA, TEXT_EMBEDDING } from './attach.js';
 import { COMMAND } from './command.js';
 import { CONTROL, CONTROL_NET } from './control.js';
+import { CONVERT, MERGE_LORA } from './convert.js';
 import { ANALYZER, DETECT, FACE_FILES, IDENTITY } from './face.js';
 import { FACE_REFERENCE, GIVEN_FACE } from './faces.js';
 import { GENERATE } from './generate.js';
@@ -43,5 +44,7 @@ export const TABLE = {
   toFile: TO_FILE,
   inspect: INSPECT,
   pull: PULL,
+  convert: CONVERT,
+  mergeLora: MERGE_LORA,
   command: COMMAND,
 } as const satisfies Record<string, Group>;
