@@ -171,6 +171,10 @@ export const fakeEngine = ({ isXl = false, device = 'cpu' } = {}): FakeEngine =>
       if (path.includes('faceid')) companions.add(handle);
       return answer('openLora', stop, handle);
     },
+    save: ({ parts, stop }) => {
+      const said = parts.map(() => ({ network: {} as never, leftOut: [] }));
+      return answer('save', stop, { parts: said, bytes: 0, warnings: [] });
+    },
     sameDeltas: (a, b, { stop }) => {
       const isAdapters = (it: DeltaSource): boolean => companions.has(it) || ('kind' in it.info && !!it.info.loraRank);
       return answer('sameDeltas', stop, isAdapters(a) && isAdapters(b));
