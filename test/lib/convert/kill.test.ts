@@ -10,6 +10,8 @@ import t from 'tap';
 import { convert } from '../../../lib/index.js';
 import { modelFolder, scratch } from '../made/models.js';
 
+t.setTimeout(600_000); // a hundred processes; on a busy machine a second each
+
 const folder = scratch();
 const model = await modelFolder(folder, 'sd15');
 const child = fileURLToPath(new URL('kill.child.mjs', import.meta.url));
