@@ -45,6 +45,7 @@ int run(std::map<std::string, std::string>& options) {
   bench::forward_rows(rows, level.name, threads);
   bench::reference_rows(rows, level.name, threads);
   bench::few_step_rows(rows, level.name, threads);
+  bench::less_rows(rows, level.name, threads);
   bench::load_rows(rows, level.name, threads);
   return 0;
 }

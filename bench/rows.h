@@ -16,6 +16,8 @@ void forward_to_onnx(const std::string& folder, const std::string& level, int th
 void reference_rows(Bench& bench, const std::string& level, int threads);
 // A picture in four steps, and the decoder that makes it worth while.
 void few_step_rows(Bench& bench, const std::string& level, int threads);
+// What runs that leave work out take of the whole one.
+void less_rows(Bench& bench, const std::string& level, int threads);
 // From a file in the page cache to packed weights.
 void load_rows(Bench& bench, const std::string& level, int threads);
 

@@ -69,6 +69,7 @@ export { COMBINE as combineModes, WEIGHT_TYPES as weightTypes } from './options/
 export { Pipeline } from './pipeline.js';
 export type { HiresOptions } from './run/hires.js';
 export type { GenerateResult, Job, JobEvent, Timings } from './run/job.js';
+export type { FreeUOptions, ReuseOptions } from './run/less.js';
 export type { GenerateOptions } from './run/options.js';
 export type { PreviewOptions } from './run/preview.js';
 export type { SizeOptions } from './run/sizes.js';

@@ -10,7 +10,6 @@ import {
   type FaceFiles,
   type FaceReference,
   type GenerateOptions,
-  type InitOptions,
   inspect,
   type LoadOptions,
   OptionError,
@@ -107,6 +106,17 @@ const attachControls = async (pipe: Pipeline, groups: readonly ReferenceFlags[])
   return controls;
 };
 
+/** Options of a run that are objects, whose rows have flags. */
+const NESTED = ['init', 'hires', 'preview', 'reuse', 'freeU'] as const;
+
+/** Those of them of which any flag was given. */
+const nestedFrom = (flags: Flags): Pick<GenerateOptions, (typeof NESTED)[number]> =>
+  Object.fromEntries(
+    NESTED.map((name) => [name, optionsFrom(TABLE[name], flags)] as const).filter(
+      ([, given]) => Object.keys(given).length > 0,
+    ),
+  );
+
 const exists = (file: string): Promise<boolean> =>
   access(file).then(
     () => true,
@@ -151,8 +161,6 @@ const run = async (flags: Flags, list: ReferenceList, controlList: ReferenceList
         error: () => {},
       },
     });
-    const init = optionsFrom(TABLE.init, flags);
-    const [hires, preview] = [optionsFrom(TABLE.hires, flags), optionsFrom(TABLE.preview, flags)];
     const { references, faces } = await attach(pipe, groups, model, flags);
     for (const file of lora) await pipe.addLora(file);
     for (const file of textEmbedding) await pipe.addTextEmbedding(file);
@@ -160,9 +168,7 @@ const run = async (flags: Flags, list: ReferenceList, controlList: ReferenceList
     const loaded = performance.now();
     const job = pipe.generate({
       ...asked,
-      ...(Object.keys(init).length > 0 ? { init: init as unknown as InitOptions } : {}),
-      ...(Object.keys(hires).length > 0 ? { hires } : {}),
-      ...(Object.keys(preview).length > 0 ? { preview } : {}),
+      ...nestedFrom(flags),
       references,
       faces,
       ...(controls.length > 0 && { controls }),

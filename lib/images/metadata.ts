@@ -61,6 +61,9 @@ export interface RunRecord {
   readonly steps: number;
   readonly guidanceScale: number;
   readonly guidanceRescale: number;
+  readonly guidanceStart?: number;
+  readonly guidanceEnd?: number;
+  readonly guidanceWindowMode?: string;
   /** Of this picture. A whole number to 2⁶⁴ − 1, therefore text. */
   readonly seed: string;
   readonly sampler: string;
@@ -139,6 +142,8 @@ export interface RunRecord {
     readonly passes?: string;
     readonly mode: string;
   }[];
+  readonly reuse?: { readonly every: number };
+  readonly freeU?: { readonly b1: number; readonly b2: number; readonly s1: number; readonly s2: number };
   readonly label?: string;
   readonly note?: string;
   /** The prompts were cut to fit. */

@@ -2,6 +2,7 @@
 import type { ControlInput } from './control-types.js';
 import type { Card, Dtype } from './device-types.js';
 import type { InitEngine, SampleInit } from './init-types.js';
+import type { SampleLess } from './less-types.js';
 import type { LoadTime, MemoryEngine, MemorySpec } from './memory-types.js';
 import type { NoiseBatch, NoiseSpec } from './noise-spec.js';
 import type { DetectedFace } from './picture-types.js';
@@ -125,7 +126,7 @@ export interface TextInput {
   readonly pooled?: boolean;
 }
 
-export interface SampleSpec extends CallOptions {
+export interface SampleSpec extends CallOptions, SampleLess {
   readonly unet: NetworkHandle;
   readonly width: number; // latent columns
   readonly height: number; // latent rows

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { type FaceReference, faceReferenceOf } from '../adapters/face-reference.js';
 import { type Reference, type ReferenceSettings, referenceOf } from '../adapters/reference.js';
+import type { WindowMode } from '../adapters/window.js';
 import { type Control, type ControlSettings, controlOf } from '../controls/options.js';
 import { OptionError } from '../errors.js';
 import { type InitOptions, type InitSettings, initOf } from '../init/options.js';
@@ -24,6 +25,7 @@ import {
 } from '../schedulers/noise.js';
 import { type HiresOptions, type HiresSettings, hiresOf } from './hires.js';
 import type { JobEvent } from './job.js';
+import { type FreeUOptions, freeUOf, guidanceWindowOf, type LessSettings, type ReuseOptions, reuseOf } from './less.js';
 import { type PreviewOptions, type PreviewSettings, previewOf } from './preview.js';
 import { type SizeOptions, sizesOf } from './sizes.js';
 
@@ -53,6 +55,12 @@ export interface GenerateOptions {
   readonly guidanceScale?: number;
   /** 0…1. Default 0. */
   readonly guidanceRescale?: number;
+  /** Share of the steps before which guidance is off, 0…1. Default 0. */
+  readonly guidanceStart?: number;
+  /** Share of the steps behind which it is off, 0…1; a step without it costs half. Default 1. */
+  readonly guidanceEnd?: number;
+  /** Whether both are shares of the steps, or of the training timesteps, whose σ is compared. Default `step`. */
+  readonly guidanceWindowMode?: WindowMode;
   /** Whole number from 0, or BigInt to 2⁶⁴ − 1; picture i has seed + i. Default: drawn and reported. */
   readonly seed?: number | bigint;
   /** How many pictures, 1…64. Default 1. */
@@ -91,6 +99,10 @@ export interface GenerateOptions {
   readonly hires?: HiresOptions;
   /** Pictures of what is drawn so far, as events. Default: none. */
   readonly preview?: PreviewOptions;
+  /** Deep features of the network that are reused from step to step. */
+  readonly reuse?: ReuseOptions;
+  /** FreeU: `true` for the family's factors. */
+  readonly freeU?: true | FreeUOptions;
   /** Free text for the metadata: 200 and 2,000 characters at most. */
   readonly label?: string;
   readonly note?: string;
@@ -121,6 +133,8 @@ const own = {
   init: z.unknown(), // checked by initOf
   hires: z.unknown(), // checked by hiresOf
   preview: z.unknown(), // checked by previewOf
+  reuse: z.unknown(), // checked by reuseOf
+  freeU: z.unknown(), // checked by freeUOf
   seed: z.custom<number | bigint>(() => true), // checked by seedOf
   clipSkip: z.union([clipSkip, z.tuple([clipSkip, clipSkip])]),
   references: z.array(z.unknown()), // checked one by one
@@ -131,7 +145,7 @@ const own = {
 };
 
 /** The options of a run with every default filled in. */
-export interface RunSettings extends NoiseSettings {
+export interface RunSettings extends NoiseSettings, Omit<LessSettings, 'guidanceScale'> {
   readonly prompt: string;
   readonly negativePrompt: string | undefined;
   readonly prompt2: string | undefined;
@@ -242,6 +256,7 @@ export const runSettings = (
     steps: given.steps ?? defaults.steps,
     guidanceScale: given.guidanceScale ?? defaults.guidanceScale,
     guidanceRescale: given.guidanceRescale ?? defaultOf(GENERATE, 'guidanceRescale'),
+    ...guidanceWindowOf(given),
     seeds: Array.from({ length: given.count ?? defaultOf(GENERATE, 'count') }, (_, i) =>
       noise.batchNoise === 'single' ? first : BigInt.asUintN(64, first + BigInt(i)),
     ),
@@ -257,6 +272,8 @@ export const runSettings = (
     init: initOf(given.init),
     hires: hiresOf(given.hires, { width, height }),
     preview: previewOf(given.preview),
+    reuse: reuseOf(given.reuse),
+    freeU: freeUOf(given.freeU),
     label: given.label,
     note: given.note,
     metadata: given.metadata ?? defaultOf(GENERATE, 'metadata'),

@@ -15,6 +15,7 @@ import { expectedFor } from '../options/check.js';
 import { type PromptWord, paired, type Reading, type Wording, wordingOf } from '../prompt/index.js';
 import { traitsOf } from '../schedulers/index.js';
 import { type Logger, type Warn, type Warning, warner } from '../warnings.js';
+import { checkLess } from './less.js';
 import type { RunSettings } from './options.js';
 import { type Pass, passesOf, warnOfPasses } from './passes.js';
 import type { Run } from './request.js';
@@ -147,6 +148,7 @@ export const checkedRun = (
   warnOfPasses([...settings.references, ...settings.controls], passes, warn);
   const [base] = passes; // prompts of the others differ in their steps alone
   checkParts(settings, base.prompt);
+  checkLess(settings, base.prompt, warn);
   const remarks = [base.prompt, base.negative].flatMap((one) => one?.remarks ?? []);
   for (const remark of new Set(remarks)) warn('PROMPT_SYNTAX', remark);
   const references = settings.references.map((reference) => {

@@ -5,6 +5,7 @@ import { CONTROL } from '../options/table/control.js';
 import { GENERATE } from '../options/table/generate.js';
 import { HIRES } from '../options/table/hires.js';
 import { REFERENCE } from '../options/table/reference.js';
+import { freeUFactors } from './less.js';
 import type { RunSettings } from './options.js';
 import type { Prepared } from './prepare.js';
 import type { Run, RunContext } from './request.js';
@@ -49,6 +50,7 @@ export const recordOf = (
     seed: seed.toString(),
     init: passes[0]!.init?.record,
     hires: settings.hires && recordedOf(HIRES, { ...settings.hires }),
+    freeU: freeUFactors(settings, model),
     references,
     controls: steered.length > 0 ? steered : undefined,
   };

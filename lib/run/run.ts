@@ -4,6 +4,7 @@ import { native } from '../native/native.js';
 import type { SampleInit, SampleRow, SampleSpec, Tensor } from '../native/types.js';
 import { generatorsOf } from '../schedulers/noise.js';
 import type { GenerateResult, Timings } from './job.js';
+import { lessSpec } from './less.js';
 import { type PreparedPass, prepare } from './prepare.js';
 import { previewSpec } from './preview-spec.js';
 import type { Run, RunContext } from './request.js';
@@ -34,6 +35,7 @@ const sampleSpec = (
   ...text,
   guidanceScale: settings.guidanceScale,
   guidanceRescale: settings.guidanceRescale,
+  ...lessSpec(settings, pass.schedule, model),
   seed: picture.seed,
   noise: generatorsOf(settings),
   ...batchOf(settings, picture.index),

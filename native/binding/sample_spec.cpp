@@ -1,11 +1,13 @@
 #include "binding/sample_spec.h"
 
+#include <algorithm>
 #include <cmath>
 
 #include "binding/convert.h"
 #include "binding/handles.h"
 #include "binding/sample_init.h"
 #include "core/error.h"
+#include "runtime/calls.h"
 
 namespace ipa::binding {
 
@@ -197,6 +199,12 @@ void check(const SampleSpec& spec) {
     for (const StepUpdate& u : row.updates) need(u.outputs.size() <= 4, "a row keeps at most four outputs");
   }
   if (r.texts) check_texts(spec, steps);
+  if (!r.guidance_window.empty()) {
+    const auto& window = r.guidance_window;
+    need(static_cast<int>(window.size()) >= steps, "one window factor per step of guidance");
+    const auto off = std::find(window.begin(), window.end(), 0.0f);
+    need(off == window.end() || !positive_half(r).rows.empty(), "texts to draw without guidance");
+  }
   for (const SamplePrompt& p : r.prompts) {
     need(p.scales.size() == sites, "one scale per cross-attention");
     need(static_cast<int>(p.window.size()) >= steps, "one window factor per step");
@@ -242,6 +250,12 @@ SampleSpec to_sample_spec(const Napi::Value& value) {
   r.negative_time_ids = optional_floats(o, "negativeTimeIds");
   r.guidance_scale = number_of(o, "guidanceScale");
   r.guidance_rescale = number_of(o, "guidanceRescale");
+  r.guidance_window = optional_floats(o, "guidanceWindow");
+  if (!o.Get("freeU").IsUndefined()) {
+    const Napi::Object f = object_of(o.Get("freeU"), "freeU");
+    r.free_u = {{number_of(f, "b1"), number_of(f, "b2")}, {number_of(f, "s1"), number_of(f, "s2")}};
+  }
+  if (!o.Get("reuseEvery").IsUndefined()) r.reuse_every = static_cast<int>(whole(o, "reuseEvery", 1, 1000));
   const Napi::Value seed = o.Get("seed");
   if (!seed.IsBigInt()) fail(Code::OPTION_TYPE, "Expected a BigInt for seed", "pass a BigInt", {{"option", "seed"}});
   bool lossless = false;

@@ -48,6 +48,7 @@ struct Conditioning {
   bool control = false;      // ControlNet residuals are added to the skips and the middle
   int features = 0;          // T2I-Adapter: levels with a feature
   bool feature_mid = false;  // T2I-Adapter XL: its last feature goes to the middle
+  bool free_u = false;       // the first up blocks read what models/free_u.h makes
   int sites = 0;             // cross-attentions of the network: attention_sites(config).size()
   Value context = {};        // a single module on its own: K, V are computed where they are used, from this
 

@@ -21,10 +21,14 @@ Tensor without_first(const Tensor& all) {
   return rows;
 }
 
-size_t row_bytes(const Prepared& step, const std::string& input) {
-  Shape shape = step.plan().values[static_cast<size_t>(step.plan().inputs.at(input))].shape;
+size_t row_bytes(const Prepared& program, ValueId value) {
+  Shape shape = program.plan().values[static_cast<size_t>(value)].shape;
   shape.n = 1;
   return static_cast<size_t>(shape.size()) * sizeof(float);
+}
+
+size_t row_bytes(const Prepared& program, const std::string& input) {
+  return row_bytes(program, program.plan().inputs.at(input));
 }
 
 // The shape of its picture.
@@ -73,9 +77,9 @@ void announce(std::span<const Control> controls, const UNetConfig& unet, UNetReq
   }
 }
 
-ControlRun::ControlRun(std::span<const Control> controls, const UNetConfig& unet, const UNetRequest& told, UNetRun& run,
-                       const StopFlag& stop)
-    : backend_(run.network().device().backend), run_(run), rows_(told.x.n) {
+ControlRun::ControlRun(std::span<const Control> controls, const UNetConfig& unet, const UNetRequest& told,
+                       const Backend& backend, const StopFlag& stop)
+    : backend_(backend), rows_(told.x.n) {
   for (const Control& control : controls)
     if (const auto* net = std::get_if<ControlNetConfig>(&control.config))
       nets_.push_back(controlnet(control, *net, told, stop));
@@ -121,7 +125,8 @@ ControlRun::Active ControlRun::t2i_adapter(const Control& control, const T2iAdap
     if (places[i].empty()) continue;
     const std::string input = "feature." + places[i];
     active.parts.push_back({input, i, {nullptr, bytes}, true});
-    copies.push_back({made.output("feature." + std::to_string(i)), {nullptr, bytes}, row_bytes(run_.step(), input)});
+    const std::string output = "feature." + std::to_string(i);
+    copies.push_back({made.output(output), {nullptr, bytes}, row_bytes(made, made.plan().outputs.at(output))});
     bytes += (copies.back().bytes + 63) / 64 * 64;
   }
   active.features = Memory(backend_, bytes);
@@ -132,19 +137,19 @@ ControlRun::Active ControlRun::t2i_adapter(const Control& control, const T2iAdap
   return active;
 }
 
-void ControlRun::set_cells(int step, std::span<float> cells) const {
+void ControlRun::set_cells(int step, const UNetRun& run, std::span<float> cells) const {
   const auto any = [&](const std::vector<Active>& all) {
     return std::any_of(all.begin(), all.end(), [&](const Active& active) { return acts(active, step); }) ? 1.0f : 0.0f;
   };
-  if (!nets_.empty()) cells[run_.control_cell()] = any(nets_);
-  if (!adapters_.empty()) cells[run_.feature_cell()] = any(adapters_);
+  if (!nets_.empty()) cells[run.control_cell()] = any(nets_);
+  if (!adapters_.empty()) cells[run.feature_cell()] = any(adapters_);
 }
 
 // input = the sum of strength * window * part over the controls that act; 0 where none has a part in a row.
-void ControlRun::sum(const std::string& input, int step) {
+void ControlRun::sum(const std::string& input, int step, UNetRun& run) {
   const std::vector<Active>& all = input.starts_with("residual.") ? nets_ : adapters_;
-  const Place to = run_.step().input(input);
-  const size_t bytes = row_bytes(run_.step(), input);
+  const Place to = run.step().input(input);
+  const size_t bytes = row_bytes(run.step(), input);
   for (int64_t row = 0; row < rows_; ++row) {
     std::vector<Term> terms;
     for (const Active& active : all) {
@@ -164,24 +169,24 @@ void ControlRun::sum(const std::string& input, int step) {
   }
 }
 
-void ControlRun::forward(int call, int step, const StopFlag& stop) {
-  const size_t latents = row_bytes(run_.step(), "x");
+void ControlRun::forward(int call, int step, UNetRun& run, const StopFlag& stop) {
+  const size_t latents = row_bytes(run.step(), "x");
   bool any = false;
   for (Active& net : nets_) {
     if (!acts(net, step)) continue;
     any = true;
     // trap: all rows of the batch hold the same latents, so that the first ones are the conditional's too.
     const size_t rows = static_cast<size_t>(rows_ - first_row(*net.control));
-    const Copy copy{run_.x(), net.net->x(), latents * rows};
+    const Copy copy{run.x(), net.net->x(), latents * rows};
     backend_.copy(backend_.self, &copy, 1);
     net.net->forward(call, stop);
   }
   std::vector<float> windows;
   for (const Active& adapter : adapters_) windows.push_back(adapter.control->window[static_cast<size_t>(step)]);
-  const bool changed = windows != summed_;
-  summed_ = std::move(windows);
-  for (const auto& [input, id] : run_.step().plan().inputs)
-    if ((any && input.starts_with("residual.")) || (changed && input.starts_with("feature."))) sum(input, step);
+  const bool changed = windows != summed_[&run];
+  summed_[&run] = std::move(windows);
+  for (const auto& [input, id] : run.step().plan().inputs)
+    if ((any && input.starts_with("residual.")) || (changed && input.starts_with("feature."))) sum(input, step, run);
 }
 
 }  // namespace ipa

@@ -1,6 +1,7 @@
 #pragma once
 // What steers the UNet of a run by pictures: ControlNets, which run before it in every step of their window, and
 // T2I-Adapters, whose features are computed once. Their results are summed into the inputs of the UNet's step plan.
+#include <map>
 #include <memory>
 #include <optional>
 #include <span>
@@ -36,14 +37,14 @@ void announce(std::span<const Control> controls, const UNetConfig& unet, UNetReq
 
 class ControlRun {
  public:
-  // `told` is the request that `run` was made with.
-  ControlRun(std::span<const Control> controls, const UNetConfig& unet, const UNetRequest& told, UNetRun& run,
+  // `told` is the request of the runs that it steers.
+  ControlRun(std::span<const Control> controls, const UNetConfig& unet, const UNetRequest& told, const Backend& backend,
              const StopFlag& stop);
 
   // The cells of residuals and features: 1 where any control acts in this outer step, else 0, which leaves them out.
-  void set_cells(int step, std::span<float> cells) const;
+  void set_cells(int step, const UNetRun& run, std::span<float> cells) const;
   // Reads the latents of `run`, which are set, and writes what its step plan adds.
-  void forward(int call, int step, const StopFlag& stop);
+  void forward(int call, int step, UNetRun& run, const StopFlag& stop);
 
  private:
   // One of an active control's results that goes to one input of the UNet.
@@ -67,13 +68,12 @@ class ControlRun {
   // The first row of the batch that a control acts on; with guidance row 0 is the unconditional one.
   int64_t first_row(const Control& control) const { return control.conditional_only && rows_ > 1 ? 1 : 0; }
   bool acts(const Active& active, int step) const { return active.control->window[static_cast<size_t>(step)] != 0; }
-  void sum(const std::string& input, int step);
+  void sum(const std::string& input, int step, UNetRun& run);
 
   const Backend& backend_;
-  UNetRun& run_;
   int64_t rows_;
   std::vector<Active> nets_, adapters_;
-  std::vector<float> summed_;  // windows of the adapters as the UNet's feature inputs hold them now
+  std::map<const UNetRun*, std::vector<float>> summed_;  // windows of the adapters as its feature inputs hold them now
 };
 
 }  // namespace ipa

@@ -177,16 +177,16 @@ Plan Network::plan(const std::string& name, const RecordRequest& request, bool f
   return folded ? fold(recorded) : recorded;
 }
 
-Prepared& Network::prepare(const std::string& name, const RecordRequest& request) {
+std::shared_ptr<Prepared> Network::lend(const std::string& name, const RecordRequest& request) {
   const Hold here(*this);
   const std::string key = key_of(name, request);
   for (auto it = prepared_.begin(); it != prepared_.end(); ++it) {
     if (it->key != key) continue;
     prepared_.splice(prepared_.begin(), prepared_, it);
     it->held = true;
-    return *it->program;
+    return it->program;
   }
-  if (prepared_.size() >= kKept) prepared_.pop_back();
+  drop_the_oldest();
   const Plan recorded = plan(name, request);
   std::unique_ptr<Prepared> fresh;
   while (!fresh) {
@@ -200,11 +200,18 @@ Prepared& Network::prepare(const std::string& name, const RecordRequest& request
     }
   }
   prepared_.push_front({key, std::move(fresh), true});
-  return *prepared_.front().program;
+  return prepared_.front().program;
 }
 
 bool Network::drop_what_none_holds() {
   return std::erase_if(prepared_, [](const Kept& kept) { return !kept.held; }) > 0;
+}
+
+void Network::drop_the_oldest() {
+  if (prepared_.size() < kKept) return;
+  const auto oldest = std::find_if(prepared_.rbegin(), prepared_.rend(),
+                                   [](const Kept& kept) { return kept.program.use_count() == 1; });  // not lent
+  if (oldest != prepared_.rend()) prepared_.erase(std::next(oldest).base());
 }
 
 std::unique_ptr<Prepared> Network::prepared(const Plan& plan) {

@@ -80,7 +80,9 @@ class Network {
           const LoadOptions& options);
 
   // The program of one plan, recorded, folded, placed and prepared at the first call with this request.
-  Prepared& prepare(const std::string& plan, const RecordRequest& request);
+  Prepared& prepare(const std::string& plan, const RecordRequest& request) { return *lend(plan, request); }
+  // The same for someone who needs it beside others: it stays until it is given back.
+  std::shared_ptr<Prepared> lend(const std::string& plan, const RecordRequest& request);
   // Records, prepares, sets the inputs and runs; the inputs' shapes are the request's. Outputs are the program's until
   // it runs again.
   Prepared& compute(const std::string& plan, const Tensors& inputs, const std::map<std::string, double>& numbers,
@@ -149,6 +151,7 @@ class Network {
   void stream_what_has_no_room();
   bool drop_what_none_holds();  // programs; false: there are none
   uint64_t program_bytes(const Plan& plan) const;
+  void drop_the_oldest();  // program, where there are as many as are kept
   std::unique_ptr<Prepared> prepared(const Plan& plan);
   std::unique_ptr<Prepared> prepared_in_bands(const Plan& plan);  // null where that cannot be
 
@@ -157,7 +160,7 @@ class Network {
   std::unique_ptr<Store> store_;
   struct Kept {
     std::string key;
-    std::unique_ptr<Prepared> program;
+    std::shared_ptr<Prepared> program;
     bool held;  // asked for since somebody has kept the network here
   };
   std::list<Kept> prepared_;  // most recently used first

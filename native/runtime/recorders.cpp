@@ -32,6 +32,7 @@ Conditioning conditioning(const RecordRequest& request, int64_t batch) {
   c.control = number(request, "control", 0) != 0;
   c.features = static_cast<int>(number(request, "features", 0));
   c.feature_mid = number(request, "feature_mid", 0) != 0;
+  c.free_u = number(request, "free_u", 0) != 0;
   for (int i = 0; i < number(request, "prompts", 0); ++i) {
     const std::string suffix = std::to_string(i);
     c.image_prompts.push_back(
@@ -53,6 +54,7 @@ std::map<std::string, double> step_numbers(const Conditioning& c) {
   if (c.control) numbers["control"] = 1;
   if (c.features > 0) numbers["features"] = c.features;
   if (c.feature_mid) numbers["feature_mid"] = 1;
+  if (c.free_u) numbers["free_u"] = 1;
   return numbers;
 }
 
@@ -64,11 +66,17 @@ std::map<std::string, PlanKind> unet_plans(const UNetConfig& unet, Compute compu
   const int64_t usual = unet.added_conditioning() ? 128 : 64;  // 1024x1024 with SDXL, else 512x512
   PlanKind step{[unet](Builder& b, const RecordRequest& r) {
                   const Shape& x = shape_of(r, "x");
-                  record_unet(b, unet, x.h, x.w, conditioning(r, x.n));
+                  record_unet(b, unet, x.h, x.w, conditioning(r, x.n), number(r, "kept", 0) != 0);
                 },
                 {{{"x", {1, side, side, unet.in_channels}}}, {}, {}},
                 compute,
                 RecordRequest{{{"x", {2, usual, usual, unet.in_channels}}}, step_numbers(guided), {}}};
+  PlanKind shallow{[unet](Builder& b, const RecordRequest& r) {
+                     const Shape& x = shape_of(r, "x");
+                     record_shallow_unet(b, unet, x.h, x.w, conditioning(r, x.n));
+                   },
+                   {{{"x", {1, side, side, unet.in_channels}}}, {}, {}},
+                   compute};
   PlanKind text{[unet](Builder& b, const RecordRequest& r) {
                   const Shape& context = shape_of(r, "context");
                   record_text_kv(b, unet, context.n, context.tokens());
@@ -81,7 +89,10 @@ std::map<std::string, PlanKind> unet_plans(const UNetConfig& unet, Compute compu
                     },
                     {{{"timesteps", {1, 1, 1, 1}}, {"time_ids", {1, 1, 1, unet.time_ids}}}, {}, {}},
                     compute};
-  return {{"step", std::move(step)}, {"text_kv", std::move(text)}, {"schedule", std::move(schedule)}};
+  return {{"step", std::move(step)},
+          {"shallow", std::move(shallow)},
+          {"text_kv", std::move(text)},
+          {"schedule", std::move(schedule)}};
 }
 
 std::map<std::string, PlanKind> controlnet_plans(const ControlNetConfig& net, Compute compute) {

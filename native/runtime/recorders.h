@@ -16,6 +16,8 @@ namespace ipa {
 // `compute` is what the network's products are made with. Projectors and VAE encode always take f32.
 //
 // "step"      input "x" [N,h,w,Cin]; numbers of `step_numbers`           -> "eps"
+//             with number "kept" also                                   -> "kept"
+// "shallow"   the same inputs, those that it reads, and "kept"          -> "eps"
 // "text_kv"   input "context" [N,1,T,D]                                 -> <site>.text_k, .text_v
 // "schedule"  inputs "timesteps" [S,1,1,1] (SDXL "pooled", "time_ids")    -> <resnet>.time
 std::map<std::string, PlanKind> unet_plans(const UNetConfig& unet, Compute compute = Compute::f32);

@@ -41,6 +41,10 @@ struct SampleRequest {
   Tensor pooled, negative_pooled;    // SDXL: [1, 1, 1, P]
   std::vector<float> time_ids, negative_time_ids;
   double guidance_scale = 1, guidance_rescale = 0;
+  std::optional<FreeU> free_u = {};
+  // In steps that are no multiple of it, deep features are those of the last one that was computed whole. 1: never
+  int reuse_every = 1;
+  std::vector<float> guidance_window = {};  // one factor per outer step; 0: guidance is off there. Empty: on in all
   uint64_t seed = 0;
   NoiseRule noise = {};
   // trap: torch's numbers depend on how many are drawn at once; a batch from one generator draws all its pictures.

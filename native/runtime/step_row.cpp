@@ -40,10 +40,14 @@ Place StepState::guided(Place unconditional, Place conditional, double scale, do
 }
 
 Place StepState::composed(Place batch, size_t bytes, std::span<const double> weights) const {
-  const double all = std::accumulate(weights.begin(), weights.end(), 0.0);
-  combine(composed_, {{1 - all, batch}, {weights[0], batch.at(bytes)}});
-  for (size_t i = 1; i < weights.size(); ++i)
-    combine(composed_, {{1, composed_}, {weights[i], batch.at(bytes * (i + 1))}});
+  std::vector<double> all = {1 - std::accumulate(weights.begin(), weights.end(), 0.0)};
+  all.insert(all.end(), weights.begin(), weights.end());
+  return summed(batch, bytes, all);
+}
+
+Place StepState::summed(Place batch, size_t bytes, std::span<const double> weights) const {
+  combine(composed_, {{weights[0], batch}, {weights[1], batch.at(bytes)}});
+  for (size_t i = 2; i < weights.size(); ++i) combine(composed_, {{1, composed_}, {weights[i], batch.at(bytes * i)}});
   return composed_;
 }
 

@@ -44,6 +44,8 @@ class StepState {
   // u + sum of w_i (c_i - u), of a batch [u, c_1, …], `bytes` a row; lies in the state's memory until the next call.
   // source: arXiv 2206.01714, as the AUTOMATIC1111 web UI sums AND
   Place composed(Place batch, size_t bytes, std::span<const double> weights) const;
+  // The sum of w_i row_i of a batch of two rows or more; lies there likewise.
+  Place summed(Place batch, size_t bytes, std::span<const double> weights) const;
   // `out`: the network's result, guidance included. `draw` fills a span with fresh normal numbers.
   template <typename Draw>
   void apply(const StepRow& row, Place out, Draw&& draw) {

@@ -27,7 +27,10 @@ RecordRequest step_request(const UNetConfig& config, const UNetRequest& r) {
   for (const ImagePromptTokens& prompt : r.prompts)
     c.image_prompts.push_back({static_cast<int>(prompt.tokens.shape.tokens()), prompt.mask.has_value()});
   c.control = r.control, c.features = r.features, c.feature_mid = r.feature_mid;
-  return {{{"x", r.x}}, step_numbers(c), r.taps};
+  c.free_u = r.free_u.has_value();
+  RecordRequest request{{{"x", r.x}}, step_numbers(c), r.taps};
+  if (r.keeps && !r.shallow) request.numbers["kept"] = 1;
+  return request;
 }
 
 // Inputs of the plan that makes K and V of an image prompt.
@@ -72,8 +75,10 @@ void take(const Backend& backend, Prepared& step, const Prepared& made, const Fr
 
 UNetRun::UNetRun(Network& unet, const UNetConfig& config, const UNetRequest& r, const StopFlag& stop)
     : unet_(unet),
+      plan_(r.shallow ? "shallow" : "step"),
       held_(unet),
-      step_(unet.prepare("step", step_request(config, r))),
+      lent_(unet.lend(plan_, step_request(config, r))),
+      step_(*lent_),
       calls_(r.timesteps.size()),
       features_(r.features > 0 || r.feature_mid) {
   const Backend& backend = unet.device().backend;
@@ -90,6 +95,7 @@ UNetRun::UNetRun(Network& unet, const UNetConfig& config, const UNetRequest& r, 
   }
 
   set_masks(step_, r);
+  if (r.free_u) set_free_u(step_, *r.free_u);
 
   // Their projections to K and V have done their work for this request.
   for (const ImagePromptTokens& prompt : r.prompts) prompt.adapter->done();
@@ -183,8 +189,15 @@ void UNetRun::forward(int call, const StopFlag& stop, bool check) {
   const Backend& backend = unet_.device().backend;
   backend.copy(backend.self, now_.data(), now_.size());
   if (wording_) wording_->bring(static_cast<size_t>(call));
-  unet_.count("step");
+  unet_.count(plan_);
   step_.run(stop, check);
+}
+
+size_t UNetRun::kept_bytes() const {
+  const Plan& plan = step_.plan();
+  const auto& names = plan.inputs.contains("kept") ? plan.inputs : plan.outputs;
+  const Shape& shape = plan.values[static_cast<size_t>(names.at("kept"))].shape;
+  return static_cast<size_t>(shape.size() / shape.n) * sizeof(float);
 }
 
 Tensors UNetRun::taps() const {

@@ -2,12 +2,14 @@
 // One UNet (or ControlNet) made ready for one request: text and image K/V and the time rows of all steps are computed
 // once and stay where the backend has its memory, then forward() runs the step plan. Everything is allocated here,
 // nothing in forward().
+#include <memory>
 #include <optional>
 #include <span>
 #include <vector>
 
 #include "image/mask_grid.h"
 #include "models/configs.h"
+#include "runtime/free_u.h"
 #include "runtime/network.h"
 #include "runtime/wording.h"
 
@@ -36,6 +38,9 @@ struct UNetRequest {
   bool control = false;      // it takes a ControlNet's residuals
   int features = 0;          // it takes a T2I-Adapter's features, of so many levels
   bool feature_mid = false;  // and one in the middle
+  std::optional<FreeU> free_u = {};
+  bool keeps = false;    // it leaves "kept" for a shallow one
+  bool shallow = false;  // it begins with what another one kept
   // In place of context, pooled and time_ids: texts that change with the calls, one choice per row and call.
   std::vector<Condition> conditions = {};
   RowChoices choices = {};
@@ -55,18 +60,23 @@ class UNetRun {
   // Where forward() reads its latents, shaped as in the request, and leaves its result.
   Place x() const { return step_.input("x"); }
   Place eps() const { return step_.output("eps"); }
+  // What a run that keeps leaves, and a shallow one begins with: bytes of a row.
+  size_t kept_bytes() const;
   // `call` counts timesteps.
   void forward(int call, const StopFlag& stop, bool check = false);
   Tensors taps() const;  // of the last forward
   Prepared& step() { return step_; }
-  Network& network() { return unet_; }
+  const Prepared& step() const { return step_; }
+  Network& network() const { return unet_; }
 
  private:
   void take_texts(const UNetRequest& r, const StopFlag& stop);
   void keep_times(const UNetConfig& config, const UNetRequest& r, const StopFlag& stop);
 
   Network& unet_;
+  const char* plan_;    // its name
   Network::Turn held_;  // the programs of a run stay
+  std::shared_ptr<Prepared> lent_;
   Prepared& step_;
   Tensors schedule_taps_;
   size_t calls_, cells_ = 0;

@@ -19,7 +19,7 @@ export interface Expected {
 }
 
 interface FileRow extends Expected {
-  readonly call: 'load' | 'addAdapter' | 'addLora';
+  readonly call: 'load' | 'addAdapter' | 'addLora' | 'addControlNet';
   readonly file?: FileRecipe;
   /** A path as it stands, instead of a file that is made. */
   readonly path?: string;
@@ -85,6 +85,7 @@ export const play = async (row: Exclude<Row, SceneRow>, pipe: Pipeline, scratch:
       const path = row.path === undefined ? makeFile(row.file!, scratch) : (withPaths(row.path) as string);
       const options = withPaths(row.options ?? {}) as object;
       if (row.call === 'load') return Library.load(path, options as LoadOptions);
+      if (row.call === 'addControlNet') return pipe.addControlNet(path, options);
       return row.call === 'addLora' ? pipe.addLora(path, options) : pipe.addAdapter(path, options);
     }
   }

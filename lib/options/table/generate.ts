@@ -4,6 +4,8 @@ import { samplers } from '../../schedulers/index.js';
 import { batchNoises, noises, rngDtypes } from '../../schedulers/noise.js';
 import { MODEL_DEFAULTS } from '../defaults.js';
 import { group } from '../row.js';
+import { SECOND_PASS } from './hires.js';
+import { DEEP_FEATURES, GUIDANCE_WINDOW } from './less.js';
 
 const { guidanceScale } = MODEL_DEFAULTS;
 
@@ -112,6 +114,7 @@ export const GENERATE = group({
       says: 'How far the guided prediction gets the spread of the unguided one back',
       record: true,
     },
+    ...GUIDANCE_WINDOW,
     seed: {
       type: 'special',
       expects: 'a whole number from 0 to 2^53 - 1, or a BigInt to 2^64 - 1',
@@ -241,23 +244,8 @@ export const GENERATE = group({
       says: 'A picture to begin with, and where it is painted anew: { image, strength, mask … }',
       record: true,
     },
-    hires: {
-      type: 'special',
-      expects: 'an object of options',
-      default: null,
-      flag: { none: '--hires-scale and what goes with it' },
-      acts: 'picture',
-      says: 'A second pass at a larger size: { scale, steps, strength, upscaler }',
-      record: true,
-    },
-    preview: {
-      type: 'special',
-      expects: 'an object of options',
-      default: { otherwise: 'none' },
-      flag: { none: '--preview-every' },
-      acts: 'run',
-      says: 'Pictures of what is drawn so far, as events: { every }',
-    },
+    ...SECOND_PASS,
+    ...DEEP_FEATURES,
     label: {
       type: 'text',
       range: [0, 200],
@@ -341,5 +329,5 @@ export const GENERATE = group({
       says: 'Called with every event, in order; an error thrown there fails the run',
     },
   },
-  later: ['freeU'],
+  later: [],
 });

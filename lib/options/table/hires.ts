@@ -1,4 +1,4 @@
-import { group, type Row } from '../row.js';
+import { group, type Row, type Rows } from '../row.js';
 
 /** What makes the picture larger between the passes. */
 export const UPSCALERS = ['latent', 'lanczos'] as const;
@@ -15,6 +15,27 @@ export const PASSES_ROW = {
   says: 'Which passes of a run with hires it acts in',
   record: true,
 } as const satisfies Omit<Row, 'flag'>;
+
+/** Rows of a call of `generate`: a second pass, and what is shown meanwhile. */
+export const SECOND_PASS = {
+  hires: {
+    type: 'special',
+    expects: 'an object of options',
+    default: null,
+    flag: { none: '--hires-scale and what goes with it' },
+    acts: 'picture',
+    says: 'A second pass at a larger size: { scale, steps, strength, upscaler }',
+    record: true,
+  },
+  preview: {
+    type: 'special',
+    expects: 'an object of options',
+    default: { otherwise: 'none' },
+    flag: { none: '--preview-every' },
+    acts: 'run',
+    says: 'Pictures of what is drawn so far, as events: { every }',
+  },
+} as const satisfies Rows;
 
 /** A second pass over the picture, at a larger size. */
 export const HIRES = group({

@@ -8,6 +8,7 @@ import { FACE_REFERENCE, GIVEN_FACE } from './faces.js';
 import { GENERATE } from './generate.js';
 import { HIRES, PREVIEW } from './hires.js';
 import { INIT } from './init.js';
+import { FREE_U, REUSE } from './less.js';
 import { IMAGES, LOAD, MEMORY } from './load.js';
 import { NEGATIVE_NOISE } from './negative.js';
 import { PULL } from './pull.js';
@@ -23,6 +24,8 @@ export const TABLE = {
   init: INIT,
   hires: HIRES,
   preview: PREVIEW,
+  reuse: REUSE,
+  freeU: FREE_U,
   reference: REFERENCE,
   givenFace: GIVEN_FACE,
   negativeNoise: NEGATIVE_NOISE,

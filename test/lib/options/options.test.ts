@@ -100,13 +100,6 @@ t.test('X-03: unknown options, with the nearest name', async (test) => {
     test.match(message, given);
     test.equal(hint, `Did you mean "${near}"?`);
   }
-  for (const later of ['freeU']) {
-    test.match(
-      failure(() => settingsOf({ [later]: {} })),
-      { code: 'OPTION_UNKNOWN', message: 'is not in this version' },
-      later,
-    );
-  }
   test.match(
     failure(() => settingsOf({ sampler: 'eular' })),
     { code: 'OPTION_UNKNOWN', hint: 'Did you mean "euler"?' },

@@ -42,12 +42,12 @@ test::Tensors UNetCase::eps(std::vector<ImagePromptTokens> prompts, std::vector<
   announce(controls, config_, request);
 
   UNetRun run(network_, config_, request, StopFlag{});
-  ControlRun steered(controls, config_, request, run, StopFlag{});
+  ControlRun steered(controls, config_, request, network_.device().backend, StopFlag{});
   scales.resize(run.cells());
-  steered.set_cells(/*step=*/0, scales);
+  steered.set_cells(/*step=*/0, run, scales);
   run.set_scales(scales);
   run.step().set("x", input(g_, "x").data);
-  steered.forward(/*call=*/0, /*step=*/0, StopFlag{});
+  steered.forward(/*call=*/0, /*step=*/0, run, StopFlag{});
   run.forward(/*call=*/0, StopFlag{}, /*check=*/true);
   test::Tensors got = bare(run.taps());
   got["eps"] = run.step().get("eps").data;

@@ -98,14 +98,14 @@ struct Steered {
     told.timesteps = {451};
     announce(controls, unet, told);
     UNetRun run(network, unet, told, StopFlag{});
-    ControlRun steered(controls, unet, told, run, StopFlag{});
+    ControlRun steered(controls, unet, told, network.device().backend, StopFlag{});
     std::vector<float> cells(run.cells());
-    steered.set_cells(0, cells);
+    steered.set_cells(0, run, cells);
     run.set_scales(cells);
     std::vector<float> x = synthetic_signal("x", 9 * 6 * 4);
     x.insert(x.end(), x.begin(), x.end());
     run.step().set("x", x);
-    steered.forward(0, 0, StopFlag{});
+    steered.forward(0, 0, run, StopFlag{});
     run.forward(0, StopFlag{}, true);
     return run.step().get("eps").data;
   }
