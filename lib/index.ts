@@ -67,6 +67,7 @@ export { type CpuDevice, type CudaDevice, type Device, devices, type UnusableDev
 export type { DetectedFace } from './native/types.js';
 export { COMBINE as combineModes, WEIGHT_TYPES as weightTypes } from './options/table/reference.js';
 export { Pipeline } from './pipeline.js';
+export { type Difference, diffRecords, type RecordDiff } from './record/diff.js';
 export type { HiresOptions } from './run/hires.js';
 export type { GenerateResult, Job, JobEvent, Timings } from './run/job.js';
 export type { FreeUOptions, ReuseOptions } from './run/less.js';

@@ -244,6 +244,7 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
   inspect: ['native', 'options', 'prompt', 'schedulers', 'files', 'hub', 'images', 'models', 'faces', 'adapters'],
   convert: ['native', 'options', 'prompt', 'schedulers', 'files', 'hub', 'images', 'models'],
   words: ['native', 'options', 'prompt', 'schedulers', 'files', 'images', 'models'],
+  record: ['native', 'options', 'prompt', 'schedulers', 'files', 'hub', 'images', 'models', 'faces', 'adapters'],
   run: [
     'native',
     'options',

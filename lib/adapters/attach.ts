@@ -3,6 +3,7 @@ import { faceSettings } from '../faces/options.js';
 import { samePath, stem } from '../files/files.js';
 import { checkHash } from '../files/hash.js';
 import { knownFile } from '../files/known-files.js';
+import { cameFrom } from '../files/origin.js';
 import { native } from '../native/native.js';
 import type { Lease, Shared } from '../native/shared.js';
 import type { NetworkHandle, Stop } from '../native/types.js';
@@ -79,6 +80,7 @@ export const attach = async (
       host.engine.load({ kind: 'adapter', source: { path: file }, unet, allowNonFinite, stop }),
     );
     undo.push(() => network.dispose());
+    await cameFrom(network, file);
     await checked?.stillHolds();
     const { info } = network;
     const companion = { file, companion: settings.lora, network, row, version };

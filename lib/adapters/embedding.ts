@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { ModelMismatchError } from '../errors.js';
 import { expectedFor } from '../options/check.js';
 import { embeddingBytes, readEmbedding } from './embedding-bytes.js';
@@ -73,6 +74,10 @@ export class Embedding {
     return new Embedding(isIpadpt(buffer) ? readIpadpt(buffer) : readEmbedding(buffer));
   }
 }
+
+/** SHA-256 of what an embedding holds, whatever file it came from. */
+export const embeddingHash = (embedding: Embedding): string =>
+  createHash('sha256').update(embedding.toBuffer()).digest('hex');
 
 /** The side of an adapter that reads pictures. */
 interface Reader {

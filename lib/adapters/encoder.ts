@@ -3,6 +3,7 @@ import { dirname, join, relative } from 'node:path';
 import { z } from 'zod';
 import { ModelFileError, ModelMismatchError, quoted } from '../errors.js';
 import { isFile, kindAt, readJson } from '../files/files.js';
+import { cameFrom } from '../files/origin.js';
 import { weightsIn } from '../files/weights.js';
 import { catalogRow } from '../hub/catalog.js';
 import { cached, located, pullCommand } from '../hub/names.js';
@@ -244,5 +245,6 @@ export const loadEncoder = async (
       ...(vision === undefined ? {} : { config: vision }),
     }),
   );
+  await cameFrom(network, file);
   return { path: file, network, ...(await preparation(file, network.info.image ?? 224)) };
 };

@@ -89,6 +89,7 @@ export const faceReferenceOf = (
   });
   const reference = referenceOf(rest, place, defaultScale);
   if (region === undefined) return reference;
-  const mask = Array.isArray(region) ? boxMask(boxOf(region, at), picture, at) : captureImage(region, at);
-  return { ...reference, mask };
+  if (!Array.isArray(region)) return { ...reference, mask: captureImage(region, at) };
+  const box = boxOf(region, at);
+  return { ...reference, mask: boxMask(box, picture, at), region: box };
 };

@@ -171,6 +171,8 @@ export interface ReferenceSettings {
   readonly compositionScale: number | undefined;
   readonly boost: number | undefined;
   readonly mask: CapturedImage | undefined;
+  /** The box that the mask was made of. */
+  readonly region?: readonly number[] | undefined;
   readonly maskMode: Reference['maskMode'];
   readonly negative: Negative | undefined;
   readonly uncond: Reference['uncond'];

@@ -28,6 +28,8 @@ export interface ResolvedReference {
   readonly prompts: readonly SitePrompt[];
   /** SHA-256 of each picture in normal form. */
   readonly hashes: readonly string[];
+  /** The same of the picture for the composition. */
+  readonly composition?: string | undefined;
   /** The same of the mask. */
   readonly mask?: string | undefined;
   /** Weights of the faces or pictures that count, where not all are 1, and their pictures, where it is not each once. */
@@ -248,6 +250,7 @@ export const resolveReference = async (
     used: trusted.used,
     clipMask: readings.clipMask,
     negative: negative?.record,
-    hashes: [...readings.hashes, ...(composing ? [hashOf(composing)] : [])],
+    hashes: readings.hashes,
+    composition: composing && hashOf(composing),
   };
 };

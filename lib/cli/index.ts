@@ -4,6 +4,7 @@ import { IpAdapterError, version } from '../index.js';
 import { buildCommand } from './build.js';
 import { convertCommand, mergeCommand } from './convert.js';
 import { devicesCommand } from './devices.js';
+import { diffCommand } from './diff.js';
 import { doctorCommand } from './doctor.js';
 import { generateCommand } from './generate.js';
 import { infoCommand } from './info.js';
@@ -19,6 +20,7 @@ const program = new Command('node-ip-adapter')
   .addCommand(generateCommand())
   .addCommand(infoCommand())
   .addCommand(metadataCommand())
+  .addCommand(diffCommand())
   .addCommand(convertCommand())
   .addCommand(mergeCommand())
   .addCommand(pullCommand())

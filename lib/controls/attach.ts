@@ -2,6 +2,7 @@ import { dirname, join } from 'node:path';
 import { ModelFileError, quoted } from '../errors.js';
 import { isFile, kindAt, readJson } from '../files/files.js';
 import { checkKind } from '../files/kinds.js';
+import { cameFrom } from '../files/origin.js';
 import { weightsIn } from '../files/weights.js';
 import type { EngineHost } from '../native/engine.js';
 import { native } from '../native/native.js';
@@ -40,7 +41,7 @@ export const loadControlNet = async (
   const besides = join(dirname(file), 'config.json');
   const config = file !== path || (await isFile(besides)) ? await readJson(besides) : undefined;
   const isOwn = file !== path || /^(ControlNetModel|T2IAdapter)$/.test(String(config?._class_name));
-  return native(
+  const network = await native(
     host.engine.load({
       kind: 'control',
       source: { path: file },
@@ -50,4 +51,5 @@ export const loadControlNet = async (
       stop,
     }),
   );
+  return cameFrom(network, file);
 };

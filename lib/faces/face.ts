@@ -1,6 +1,7 @@
 import { abortError, FaceError, quoted, StateError } from '../errors.js';
 import { familyDefaults } from '../files/defaults.js';
 import { knownFile } from '../files/known-files.js';
+import { cameFrom } from '../files/origin.js';
 import { decodeImage } from '../images/decode.js';
 import type { ImageLimits } from '../images/limits.js';
 import { captureImage, type ImageSource, type RawImage } from '../images/source.js';
@@ -94,8 +95,8 @@ export class FaceNetworks {
   ) {}
 
   static async load(host: EngineHost, settings: FaceSettings, stop: Stop): Promise<FaceNetworks> {
-    const open = (path: string): Promise<NetworkHandle> =>
-      native(host.engine.load({ kind: 'onnx', source: { path }, stop }));
+    const open = async (path: string): Promise<NetworkHandle> =>
+      cameFrom(await native(host.engine.load({ kind: 'onnx', source: { path }, stop })), path);
     const detector = await open(settings.detector);
     const outputs = detector.info.outputs?.length ?? 0;
     if (![9, 12, 15].includes(outputs)) {

@@ -9,7 +9,7 @@ export interface CheckedFile {
 }
 
 /** What changes when a file is written or replaced. */
-const stateOf = async (path: string): Promise<string> => {
+export const stateOf = async (path: string): Promise<string> => {
   const { dev, ino, size, mtimeNs } = await stat(path, { bigint: true });
   return [dev, ino, size, mtimeNs].join(' ');
 };

@@ -85,8 +85,20 @@ export interface RunRecord {
   /** `cpu`, `cuda:0` … */
   readonly device: string;
   readonly dtype: string;
-  readonly model: { readonly name: string; readonly family: string };
-  readonly loras: readonly { readonly name: string; readonly scale: number; readonly textScale: number }[];
+  /** SHA-256 of its file, or of each of its networks' files, by name. */
+  readonly model: {
+    readonly name: string;
+    readonly family: string;
+    readonly sha256?: string | Readonly<Record<string, string>>;
+  };
+  /** What stood behind transparent pictures, where it was not white. */
+  readonly imageBackground?: string;
+  readonly loras: readonly {
+    readonly name: string;
+    readonly scale: number;
+    readonly textScale: number;
+    readonly sha256?: string;
+  }[];
   /** Text embeddings that the prompts named, with the SHA-256 of their files. */
   readonly textEmbeddings?: readonly { readonly name: string; readonly sha256: string }[];
   readonly references: readonly {
@@ -95,6 +107,17 @@ export interface RunRecord {
     readonly adapterVersion?: string;
     /** Faces were cut out of the pictures. */
     readonly cropFace?: true;
+    /** Side of a face cut out for the image encoder in px, where it is not 224. */
+    readonly faceCrop?: number;
+    /** SHA-256 of the files: adapter, encoder, detector, recognizer, lora. */
+    readonly sha256?: Readonly<Record<string, string>>;
+    /** SHA-256 of the embedding's bytes, or of the face's numbers, that stood in the place of pictures. */
+    readonly embedding?: string;
+    readonly face?: string;
+    /** Of the picture for the composition. */
+    readonly compositionImage?: string;
+    /** The box that the mask was made of. */
+    readonly region?: readonly number[];
     /** SHA-256 of each picture's pixels in normal form. */
     readonly images: readonly string[];
     readonly scale: unknown;
@@ -133,6 +156,8 @@ export interface RunRecord {
   readonly controls?: readonly {
     readonly controlNet: string;
     readonly kind: string;
+    /** Of its file. */
+    readonly sha256?: string;
     /** SHA-256 of the picture's pixels in normal form. */
     readonly image: string;
     readonly preprocess?: string;

@@ -32,6 +32,8 @@ export interface AskedLoras {
 export interface LoraPlan {
   readonly deltas: readonly Delta[];
   readonly loras: RunRecord['loras'];
+  /** The handles of these. */
+  readonly acting: readonly Lora[];
   /** Strengths of the LoRAs of the adapters that the run references. */
   readonly loraScales: ReadonlyMap<Adapter, number>;
 }
@@ -186,6 +188,7 @@ export const loraPlan = (attached: AttachedLoras, asked: AskedLoras, warn: Warn)
         textStrength: scale,
       })),
     ],
+    acting: acting.map(([lora]) => lora),
     loras: acting.map(([lora, { scale, textScale }]) => ({ name: lora.name, scale, textScale })),
     loraScales,
   };

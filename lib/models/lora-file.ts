@@ -1,5 +1,6 @@
 import { ModelMismatchError } from '../errors.js';
 import { checkKind } from '../files/kinds.js';
+import { cameFrom } from '../files/origin.js';
 import type { EngineHost } from '../native/engine.js';
 import { native } from '../native/native.js';
 import type { DeltaSource, LoraHandle, NetworkHandle, Stop } from '../native/types.js';
@@ -19,7 +20,7 @@ export const openLora = async (
   stop: Stop,
 ): Promise<LoraHandle> => {
   try {
-    return await native(engine.openLora(path, networks, { stop }));
+    return await cameFrom(await native(engine.openLora(path, networks, { stop })), path);
   } catch (error) {
     if (!(error instanceof ModelMismatchError) || error.code !== 'LORA_KEYS_UNMATCHED') throw error;
     // a file that cannot be told keeps the first error

@@ -1,5 +1,6 @@
 import { ModelFileError, quoted } from '../errors.js';
 import { familyDefaults } from '../files/defaults.js';
+import { cameFrom } from '../files/origin.js';
 import type { EngineHost } from '../native/engine.js';
 import { native } from '../native/native.js';
 import type { NetworkHandle, NetworkInfo, Stop, VaeTiling } from '../native/types.js';
@@ -117,7 +118,7 @@ class Networks {
     const { allowNonFinite, vaeTiling: tiling, stop } = this.options;
     const network = await native(this.host.engine.load({ ...part, allowNonFinite, tiling, later: true, stop }));
     this.#parts.push({ name, network });
-    return network;
+    return 'path' in part.source ? cameFrom(network, part.source.path) : network;
   }
 
   async read(): Promise<void> {

@@ -1,15 +1,30 @@
+import { createHash } from 'node:crypto';
 import { adapterParts } from '../adapters/adapter.js';
 import type { RunRecord } from '../images/metadata.js';
 import { defaultOf, recordedOf } from '../options/row.js';
+import { ADAPTER } from '../options/table/attach.js';
 import { CONTROL } from '../options/table/control.js';
 import { GENERATE } from '../options/table/generate.js';
 import { HIRES } from '../options/table/hires.js';
+import { IMAGES } from '../options/table/load.js';
 import { REFERENCE } from '../options/table/reference.js';
+import type { Digests, Hashes } from './digests.js';
 import { freeUFactors } from './less.js';
 import type { RunSettings } from './options.js';
 import type { Prepared } from './prepare.js';
 import type { Run, RunContext } from './request.js';
 import { version } from './version.js';
+
+const isEmpty = (hashes: object): boolean => Object.keys(hashes).length === 0;
+
+/** One hash where all parts come of one file. */
+const brief = (hashes: Hashes): Hashes | string => {
+  const different = new Set(Object.values(hashes));
+  return different.size === 1 ? [...different][0]! : hashes;
+};
+
+/** SHA-256 of a given face's numbers. */
+const identityHash = (identity: Float32Array): string => createHash('sha256').update(identity).digest('hex');
 
 /** A picture's place in the one draw of all; nothing where each has a generator of its own. */
 export const batchOf = ({ batchNoise, seeds }: RunSettings, index: number) =>
@@ -18,8 +33,8 @@ export const batchOf = ({ batchNoise, seeds }: RunSettings, index: number) =>
 /** How one picture was made. */
 export const recordOf = (
   run: Run,
-  { host, model }: Pick<RunContext, 'host' | 'model'>,
-  { references: resolved, controls, words, passes }: Prepared,
+  { host, model, limits }: Pick<RunContext, 'host' | 'model' | 'limits'>,
+  { references: resolved, controls, words, passes, digests }: Prepared & { readonly digests: Digests },
   { index, seed }: { readonly index: number; readonly seed: bigint },
 ): RunRecord => {
   const { settings } = run;
@@ -30,6 +45,9 @@ export const recordOf = (
       ...reference,
       adapter: own.name,
       images: resolved[i]!.hashes,
+      compositionImage: resolved[i]!.composition,
+      embedding: digests.references[i]?.embedding,
+      face: reference.face && identityHash(reference.face.identity),
       mask: resolved[i]!.mask,
       weights: resolved[i]!.weights,
       clipMask: resolved[i]!.clipMask,
@@ -40,11 +58,20 @@ export const recordOf = (
     const version = own.version === undefined ? {} : { adapterVersion: own.version };
     const { used } = resolved[i]!;
     const closeUp = own.cropFace && own.faces && reference.images.length > 0 ? { cropFace: true } : {};
-    return { ...fields, ...(used && { used }), variant: own.row.variant, ...version, ...closeUp };
+    const { files = {} } = digests.references[i] ?? {};
+    const facts = {
+      ...version,
+      ...closeUp,
+      ...(reference.region && { region: reference.region }),
+      ...(own.faces && own.faceCrop !== defaultOf(ADAPTER, 'faceCrop') && { faceCrop: own.faceCrop }),
+      ...(!isEmpty(files) && { sha256: files }),
+    };
+    return { ...fields, ...(used && { used }), variant: own.row.variant, ...facts };
   });
   const steered = run.controls.map(({ settings: control, net }, i) => ({
     ...recordedOf(CONTROL, { ...control, controlNet: net.name, image: controls[i]!.hash }),
     kind: net.info.kind,
+    ...(digests.controls[i] !== undefined && { sha256: digests.controls[i] }),
   }));
   const own = {
     seed: seed.toString(),
@@ -62,8 +89,16 @@ export const recordOf = (
     ...batchOf(settings, index),
     device: host.device,
     dtype: host.engine.info.dtype,
-    model: { name: model.name, family: model.family },
-    loras: run.loras,
+    model: {
+      name: model.name,
+      family: model.family,
+      ...(!isEmpty(digests.model) && { sha256: brief(digests.model) }),
+    },
+    ...(limits.background !== defaultOf(IMAGES, 'background') && { imageBackground: limits.background }),
+    loras: run.loras.map((lora, i) => ({
+      ...lora,
+      ...(digests.loras[i] !== undefined && { sha256: digests.loras[i] }),
+    })),
     ...(words.length > 0 && { textEmbeddings: words.map(({ name, sha256 }) => ({ name, sha256 })) }),
   } as unknown as RunRecord; // that rows and fields agree, the table's test checks
 };

@@ -3,6 +3,7 @@ import { GeneratedImage, seedValue } from '../images/generated-image.js';
 import { native } from '../native/native.js';
 import type { SampleInit, SampleRow, SampleSpec, Tensor } from '../native/types.js';
 import { generatorsOf } from '../schedulers/noise.js';
+import { digestsOf } from './digests.js';
 import type { GenerateResult, Timings } from './job.js';
 import { lessSpec } from './less.js';
 import { type PreparedPass, prepare } from './prepare.js';
@@ -82,6 +83,8 @@ export const draw = async (run: Run, context: RunContext): Promise<GenerateResul
   await checkRunNeed(run, context);
   await weights.set(run.deltas, stop);
   const prepared = await prepare(run, context);
+  const digesting = digestsOf(run, model); // while the steps are on
+  digesting.catch(() => undefined); // a run that fails before does not wait for it
   sayWarnings(); // of what the pictures are
   const encoded = performance.now();
   let decodeMs = 0;
@@ -95,7 +98,7 @@ export const draw = async (run: Run, context: RunContext): Promise<GenerateResul
     const { init } = prepared.passes.at(-1)!;
     const pixels = init ? await init.finish(drawn) : drawn;
     decodeMs += performance.now() - decoding;
-    const record = recordOf(run, context, prepared, { index, seed });
+    const record = recordOf(run, context, { ...prepared, digests: await digesting }, { index, seed });
     const image = new GeneratedImage(pixels, seed, record, settings.metadata);
     images.push(image);
     control.emit({ type: 'image', index, image });

@@ -100,6 +100,7 @@ export const REFERENCE = group({
       flag: CODE_ONLY,
       acts: 'face',
       says: 'A face that was analysed before',
+      record: true,
     },
     embedding: {
       type: 'special',
@@ -108,6 +109,7 @@ export const REFERENCE = group({
       flag: CODE_ONLY,
       acts: 'reference',
       says: 'What adapter.encode read from pictures, in their place',
+      record: true,
     },
     scale: {
       type: 'special',
@@ -299,6 +301,7 @@ export const REFERENCE = group({
       acts: 'reference',
       says: 'A picture for the transformers that make the composition, in place of the reference',
       help: 'A picture for the composition, in place of the reference before it',
+      record: true,
     },
     compositionScale: {
       type: 'number',

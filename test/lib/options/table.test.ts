@@ -73,11 +73,34 @@ t.test('the run record has the fields that the table says, and facts beside them
   const recorded = (it: Group): string[] =>
     Object.entries(it.rows).flatMap(([name, { record }]) => (record ? [name] : []));
   const fields = commentsOf('images/metadata.ts', source('images/metadata.ts'), 'RunRecord');
-  const facts = ['version', 'package', 'batch', 'device', 'dtype', 'model', 'loras', 'textEmbeddings', 'truncated'];
+  const facts = [
+    'version',
+    'package',
+    'batch',
+    'device',
+    'dtype',
+    'model',
+    'imageBackground',
+    'loras',
+    'textEmbeddings',
+    'truncated',
+  ];
   test.same([...fields.keys()].sort(), [...recorded(TABLE.generate), ...facts].sort());
-  const reference = /references: readonly \{(.*?)\}\[\]/s.exec(source('images/metadata.ts'))![1]!;
+  const reference = /\n {2}readonly references: readonly \{(.*?)\n {2}\}\[\]/s.exec(source('images/metadata.ts'))![1]!;
   const inner = [...reference.matchAll(/readonly (\w+)\??:/g)].map((match) => match[1]!);
-  test.same(inner.sort(), [...recorded(TABLE.reference), 'variant', 'adapterVersion', 'used', 'cropFace'].sort());
+  test.same(
+    inner.sort(),
+    [
+      ...recorded(TABLE.reference),
+      'variant',
+      'adapterVersion',
+      'used',
+      'cropFace',
+      'faceCrop',
+      'sha256',
+      'region',
+    ].sort(),
+  );
 });
 
 t.test('README.md and docs/options.md have the tables', async (test) => {
