@@ -6,7 +6,7 @@ import { print, printJson, say } from './output.js';
 export const metadataCommand = (): Command =>
   new Command('metadata')
     .description('read the settings that a picture was made with')
-    .argument('<file>', 'a PNG file of this package or of the AUTOMATIC1111 web UI')
+    .argument('<file>', 'a PNG, JPEG or WebP of this package or of the AUTOMATIC1111 web UI')
     .option('--json', 'as JSON on stdout')
     .action(async (file: string, flags: { json?: boolean }) => {
       const { record, parameters } = await readMetadata(file);

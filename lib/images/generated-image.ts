@@ -1,5 +1,6 @@
 import type { Pixels } from '../native/types.js';
-import { metadataTexts, type RunRecord } from './metadata.js';
+import { jpegWithExif, webpWithExif } from './exif.js';
+import { metadataExif, metadataTexts, type RunRecord } from './metadata.js';
 import { type OutputFormat, Picture } from './picture.js';
 import { withTexts } from './png.js';
 
@@ -30,13 +31,16 @@ export class GeneratedImage extends Picture {
   }
 
   /**
-   * The bytes of a file; PNG carries the metadata unless the run had `metadata: false`. Default format `png`.
+   * The bytes of a file; it carries the metadata (JPEG and WebP in EXIF) unless the run had `metadata: false`. Default format `png`.
    *
    * @example
    * response.end(await image.toBuffer('webp'))
    */
   override async toBuffer(format: OutputFormat = 'png'): Promise<Buffer> {
     const file = await super.toBuffer(format);
-    return format === 'png' && this.#writesMetadata ? withTexts(file, metadataTexts(this.metadata)) : file;
+    if (!this.#writesMetadata) return file;
+    if (format === 'png') return withTexts(file, metadataTexts(this.metadata));
+    const block = metadataExif(this.metadata);
+    return format === 'jpeg' ? jpegWithExif(file, block) : webpWithExif(file, block, this.width, this.height);
   }
 }

@@ -1,6 +1,8 @@
 import { z } from 'zod';
 import { namesIn } from '../schedulers/names.js';
 import { encodedBytes } from './decode.js';
+import { exifBlock, exifTexts, MAX_EXIF } from './exif.js';
+import { lazySharp } from './lazy-sharp.js';
 import { isPng, type PngText, readTexts } from './png.js';
 import { type CapturedImage, captureImage, type ImageSource } from './source.js';
 
@@ -10,6 +12,7 @@ const RECORD = 'node-ip-adapter';
 
 const MAX_TEXT = 65_536; // bytes of one text
 const MAX_PROMPT = 8_000; // characters of a prompt where the whole would not fit
+const MAX_PROMPT_EXIF = 1_000; // the same in EXIF, where all has 64 KiB
 
 /** Noise that a reference was steered away from. */
 export interface NoiseRecord {
@@ -229,16 +232,25 @@ const parametersText = (record: RunRecord): string => {
 
 const bytes = (text: string): number => Buffer.byteLength(text, 'utf8');
 
+/** `record` with its prompts cut. */
+const cut = (record: RunRecord, most: number): RunRecord => {
+  const prompts = (['prompt', 'negativePrompt', 'prompt2', 'negativePrompt2'] as const)
+    .filter((name) => record[name] !== undefined)
+    .map((name) => [name, record[name]!.slice(0, most)]);
+  return { ...record, ...Object.fromEntries(prompts), truncated: true };
+};
+
 /** `record` with its prompts cut where either text would be longer than 64 KiB. */
 const fitting = (record: RunRecord): RunRecord => {
   if (bytes(JSON.stringify(record)) <= MAX_TEXT && bytes(parametersText(record)) <= MAX_TEXT) return record;
-  const { negativePrompt } = record;
-  return {
-    ...record,
-    prompt: record.prompt.slice(0, MAX_PROMPT),
-    ...(negativePrompt === undefined ? {} : { negativePrompt: negativePrompt.slice(0, MAX_PROMPT) }),
-    truncated: true,
-  };
+  return cut(record, MAX_PROMPT);
+};
+
+/** The EXIF block of a JPEG or WebP. */
+export const metadataExif = (record: RunRecord): Buffer => {
+  const block = (shown: RunRecord): Buffer => exifBlock(parametersText(shown), JSON.stringify(shown));
+  const whole = block(record);
+  return whole.length <= MAX_EXIF ? whole : block(cut(record, MAX_PROMPT_EXIF));
 };
 
 /** The two texts of a picture. */
@@ -281,8 +293,18 @@ const recordOf = (text: string | undefined): RunRecord | undefined => {
   }
 };
 
+/** Of a JPEG or WebP; of anything else none. trap: libvips would open further formats, which can read other files */
+const textsOfExif = async (file: Buffer): Promise<Map<string, string>> => {
+  if (!/^(\xff\xd8\xff|RIFF.{4}WEBP)/s.test(file.toString('latin1', 0, 12))) return new Map();
+  const found = await lazySharp()(file)
+    .metadata()
+    .catch(() => undefined);
+  const texts = found?.exif ? exifTexts(found.exif, { text: PARAMETERS, json: RECORD }) : [];
+  return new Map(texts.map(({ keyword, text }) => [keyword, text]));
+};
+
 /**
- * Reads what a PNG says about how it was made; files of the AUTOMATIC1111 web UI and ComfyUI too. Other formats carry none.
+ * Reads what a PNG, JPEG or WebP says about how it was made; files of the AUTOMATIC1111 web UI and ComfyUI too.
  *
  * @example
  * const { parameters, record } = await readMetadata('portrait.png')
@@ -290,7 +312,7 @@ const recordOf = (text: string | undefined): RunRecord | undefined => {
 export const readMetadata = async (image: ImageSource): Promise<Metadata> => {
   const captured: CapturedImage = captureImage(image, 'image');
   const file = Buffer.from(await encodedBytes(captured));
-  const texts = isPng(file) ? readTexts(file) : new Map<string, string>();
+  const texts = isPng(file) ? readTexts(file) : await textsOfExif(file);
   const parameters = texts.get(PARAMETERS);
   const record = recordOf(texts.get(RECORD));
   return {

@@ -5,6 +5,7 @@ import { deflateSync, crc32 as zlibCrc } from 'node:zlib';
 import fc from 'fast-check';
 import sharp from 'sharp';
 import t from 'tap';
+import { exifTexts } from '../../../lib/images/exif.js';
 import { GeneratedImage } from '../../../lib/images/generated-image.js';
 import { type RunRecord, readMetadata } from '../../../lib/images/metadata.js';
 import { crc32, withTexts } from '../../../lib/images/png.js';
@@ -53,7 +54,58 @@ t.test('what is written is read back', async (test) => {
   const { data } = await sharp(file).raw().toBuffer({ resolveWithObject: true });
   test.ok(Buffer.from(pixels.data).equals(data), 'an independent reader sees the same pixels');
   test.same(await readMetadata(await image({}, false).toBuffer()), { texts: {} }, 'metadata: false writes none');
-  test.same(await readMetadata(await image().toBuffer('jpeg')), { texts: {} });
+  for (const format of ['jpeg', 'webp'] as const)
+    test.same(await readMetadata(await image({}, false).toBuffer(format)), { texts: {} });
+});
+
+t.test('JPEG and WebP carry both texts in EXIF', async (test) => {
+  const prompt = 'é猫\ud800 portrait\nof';
+  for (const format of ['jpeg', 'webp'] as const) {
+    const file = await image({ prompt }).toBuffer(format);
+    const png = await readMetadata(await image({ prompt: 'é猫 portrait\nof' }).toBuffer());
+    const { record: read, parameters } = await readMetadata(
+      await image({ prompt: png.record!.prompt }).toBuffer(format),
+    );
+    test.same(read, png.record, format);
+    test.equal(parameters, png.parameters, format);
+    test.equal((await readMetadata(file)).record?.prompt, prompt, 'lone surrogates too');
+    const bare = await image({ prompt }, false).toBuffer(format);
+    const decoded = (bytes: Buffer): Promise<Buffer> => sharp(bytes).raw().toBuffer();
+    test.ok((await decoded(file)).equals(await decoded(bare)), 'an independent reader sees the same pixels');
+    test.match(await sharp(file).metadata(), { format, width: 32, height: 16 });
+    const long = await readMetadata(await image({ prompt: 'é'.repeat(40_000) }).toBuffer(format));
+    test.match(long.record, { truncated: true, prompt: 'é'.repeat(1_000) });
+  }
+});
+
+t.test('UserComment of others is read in both byte orders, and a damaged block says nothing', async (test) => {
+  const text = 'a cat\nSteps: 20, Sampler: Euler a, Size: 8x8';
+  const units = Buffer.from(text, 'utf16le');
+  for (const order of ['MM', 'II'])
+    for (const comment of [units, Buffer.from(units).swap16()]) {
+      const block = Buffer.alloc(44);
+      const [u16, u32] =
+        order === 'MM'
+          ? [block.writeUInt16BE.bind(block), block.writeUInt32BE.bind(block)]
+          : [block.writeUInt16LE.bind(block), block.writeUInt32LE.bind(block)];
+      block.write(order, 'latin1');
+      u16(42, 2);
+      u32(8, 4);
+      u16(1, 8); // IFD0: the pointer to the next
+      u16(0x8769, 10);
+      u16(4, 12);
+      u32(1, 14);
+      u32(26, 18);
+      u16(1, 26); // its UserComment
+      u16(0x9286, 28);
+      u16(7, 30);
+      u32(8 + comment.length, 32);
+      u32(44, 36);
+      const exif = Buffer.concat([block, Buffer.from('UNICODE\0', 'latin1'), comment]);
+      test.same(exifTexts(exif, { text: 'parameters', json: 'j' }), [{ keyword: 'parameters', text }]);
+      for (let end = 0; end < exif.length; ++end)
+        test.ok(exifTexts(exif.subarray(0, end), { text: 'parameters', json: 'j' }).length <= 1);
+    }
 });
 
 t.test('X-08: no prompt writes fields of its own, and every prompt comes back', async (test) => {
