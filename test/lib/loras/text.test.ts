@@ -1,4 +1,5 @@
 // LoRAs on the bundled model's UNet and text encoder: what each strength changes, and that nothing is left behind.
+import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import t, { type Test } from 'tap';
 import type { GenerateOptions, Lora, Pipeline } from '../../../lib/index.js';
@@ -68,25 +69,30 @@ t.test('a run has a list of its own, prompts win over it, and the record says wh
   const { pipe, plain } = await start(test);
   const first = await pipe.addLora(both, { scale: 0.5 });
   await pipe.addLora(unetOnly, { textScale: 0.25 });
+  const hash = (file: string): string => digestOf(readFileSync(file));
   const run = async (options: Partial<GenerateOptions>) => {
     const { images } = await pipe.generate({ ...scene, ...short, ...options });
     return { picture: digestOf(images[0]!.data), loras: images[0]!.metadata.loras };
   };
   test.same((await run({})).loras, [
-    { name: 'both', scale: 0.5, textScale: 0.5 },
-    { name: 'unet-only', scale: 1, textScale: 0.25 },
+    { name: 'both', scale: 0.5, textScale: 0.5, sha256: hash(both) },
+    { name: 'unet-only', scale: 1, textScale: 0.25, sha256: hash(unetOnly) },
   ]);
   test.same(await run({ loras: [] }), { picture: plain, loras: [] });
   const one = await run({ loras: [{ lora: first }] });
-  test.same(one.loras, [{ name: 'both', scale: 0.5, textScale: 0.5 }], 'as attached, without the other');
+  test.same(
+    one.loras,
+    [{ name: 'both', scale: 0.5, textScale: 0.5, sha256: hash(both) }],
+    'as attached, without the other',
+  );
   test.same(await run({ loras: [{ lora: 'both', scale: 0.5 }] }), one, 'by name');
   const tagged = await run({ loras: [{ lora: 'both', scale: 2 }], prompt: `${scene.prompt}<lora:both:0.5>` });
   test.same(tagged, one, 'the prompt wins');
   test.same(
     (await run({ loras: [{ lora: 'both', textScale: 0 }], prompt: `${scene.prompt}<lora:unet-only:0.5>` })).loras,
     [
-      { name: 'both', scale: 0.5, textScale: 0 },
-      { name: 'unet-only', scale: 0.5, textScale: 0.5 },
+      { name: 'both', scale: 0.5, textScale: 0, sha256: hash(both) },
+      { name: 'unet-only', scale: 0.5, textScale: 0.5, sha256: hash(unetOnly) },
     ],
     'a prompt adds to the list',
   );
