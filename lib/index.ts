@@ -68,6 +68,8 @@ export type { DetectedFace } from './native/types.js';
 export { COMBINE as combineModes, WEIGHT_TYPES as weightTypes } from './options/table/reference.js';
 export { Pipeline } from './pipeline.js';
 export { type Difference, diffRecords, type RecordDiff } from './record/diff.js';
+export { type Recipe, type RecipeOptions, recipeOf } from './record/recipe.js';
+export type { Missing, ToAttach } from './record/weights.js';
 export type { HiresOptions } from './run/hires.js';
 export type { GenerateResult, Job, JobEvent, Timings } from './run/job.js';
 export type { FreeUOptions, ReuseOptions } from './run/less.js';

@@ -34,6 +34,14 @@ export interface InitRecord {
   readonly colorMatch?: boolean;
   readonly pickFace?: string | number;
   readonly posterior: string;
+  /** The adapter whose face networks found the face of the mask, where no reference is its. */
+  readonly faces?: {
+    readonly adapter: string;
+    readonly adapterVersion?: string;
+    readonly detSize?: number;
+    readonly detThreshold?: number;
+    readonly sha256: Readonly<Record<string, string>>;
+  };
 }
 
 /** The second pass of a run. */
@@ -112,6 +120,9 @@ export interface RunRecord {
     readonly cropFace?: true;
     /** Side of a face cut out for the image encoder in px, where it is not 224. */
     readonly faceCrop?: number;
+    /** How faces were looked for, where it was not as usual. */
+    readonly detSize?: number;
+    readonly detThreshold?: number;
     /** SHA-256 of the files: adapter, encoder, detector, recognizer, lora. */
     readonly sha256?: Readonly<Record<string, string>>;
     /** SHA-256 of the embedding's bytes, or of the face's numbers, that stood in the place of pictures. */
@@ -127,6 +138,8 @@ export interface RunRecord {
     readonly loraScale?: number;
     /** Of each face or picture that counted; averages have a sum of 1. */
     readonly weights?: readonly number[];
+    /** The weights as they were asked for: one for each picture, or `quality`. */
+    readonly givenWeights?: readonly number[] | string;
     /** Places of their pictures, where it is not each picture once. */
     readonly used?: readonly number[];
     readonly structureScale?: number;

@@ -28,6 +28,7 @@ const FOLLOW: Readonly<Record<string, readonly string[]>> = {
   adapter: ['variant', 'adapterVersion', 'sha256'],
   controlNet: ['kind', 'sha256'],
   region: ['mask'],
+  weights: ['givenWeights'],
   name: ['sha256'],
 };
 

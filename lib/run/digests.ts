@@ -1,4 +1,4 @@
-import { adapterParts } from '../adapters/adapter.js';
+import { type Adapter, adapterParts } from '../adapters/adapter.js';
 import { embeddingHash } from '../adapters/embedding.js';
 import { controlNetwork } from '../controls/control-net.js';
 import { originHash } from '../files/origin.js';
@@ -16,6 +16,8 @@ export interface Digests {
   readonly references: readonly { readonly files: Hashes; readonly embedding: string | undefined }[];
   readonly controls: readonly (string | undefined)[];
   readonly loras: readonly (string | undefined)[];
+  /** Of the adapter whose face networks make the mask, where no reference is its. */
+  readonly facesBy?: Hashes;
 }
 
 const hashesOf = async (opened: Readonly<Record<string, object | undefined>>): Promise<Hashes> => {
@@ -27,6 +29,13 @@ const hashesOf = async (opened: Readonly<Record<string, object | undefined>>): P
   return found;
 };
 
+const adapterHashes = (adapter: Adapter): Promise<Hashes> => {
+  const { network, encoder, faces, lora } = adapterParts(adapter);
+  const { detector, recognizer } = faces ?? {};
+  const own = lora?.deltas === network ? undefined : lora?.deltas;
+  return hashesOf({ adapter: network, encoder: encoder?.network, detector, recognizer, lora: own });
+};
+
 const NONE: Digests = { model: {}, references: [], controls: [], loras: [] };
 
 /** Reads the files that have no hash yet, one after the other; nothing where the pictures' files carry no record. */
@@ -36,15 +45,15 @@ export const digestsOf = async (run: Run, model: Model): Promise<Digests> => {
   const ofModel = await hashesOf({ unet: model.unet, vae: model.vae, ...Object.fromEntries(towers) });
   const references: Digests['references'][number][] = [];
   for (const { adapter, settings } of run.references) {
-    const { network, encoder, faces, lora } = adapterParts(adapter);
-    const { detector, recognizer } = faces ?? {};
-    const own = lora?.deltas === network ? undefined : lora?.deltas;
-    const files = await hashesOf({ adapter: network, encoder: encoder?.network, detector, recognizer, lora: own });
-    references.push({ files, embedding: settings.embedding && embeddingHash(settings.embedding) });
+    references.push({
+      files: await adapterHashes(adapter),
+      embedding: settings.embedding && embeddingHash(settings.embedding),
+    });
   }
   const controls: (string | undefined)[] = [];
   for (const { net } of run.controls) controls.push(await originHash(controlNetwork(net)));
   const loras: (string | undefined)[] = [];
   for (const lora of run.acting) loras.push(await originHash(loraHandle(lora)));
-  return { model: ofModel, references, controls, loras };
+  const facesBy = run.facesBy && (await adapterHashes(run.facesBy));
+  return { model: ofModel, references, controls, loras, ...(facesBy && { facesBy }) };
 };

@@ -23,6 +23,8 @@ export interface Run extends LoraPlan {
   readonly words: readonly PromptWord[];
   /** Find the face that the mask of a picture means. */
   readonly faces: FaceNetworks | undefined;
+  /** The adapter that they are of, where no reference is its. */
+  readonly facesBy?: Adapter;
   readonly references: readonly {
     readonly settings: ReferenceSettings;
     readonly adapter: Adapter;

@@ -4,7 +4,6 @@ import { influencesOf } from '../adapters/site-prompts.js';
 import { ControlNet } from '../controls/control-net.js';
 import type { ControlSettings } from '../controls/options.js';
 import { FaceError, OptionError, quoted } from '../errors.js';
-import type { FaceNetworks } from '../faces/face.js';
 import { warnOfInit } from '../init/options.js';
 import type { Companions } from '../loras/companions.js';
 import { companionNames, loraPlan } from '../loras/deltas.js';
@@ -97,11 +96,11 @@ const facesOf = (
   { init }: RunSettings,
   references: Run['references'],
   adapters: ReadonlyMap<string, Adapter>,
-): FaceNetworks | undefined => {
-  if (init?.mask !== 'face') return undefined;
-  const own = [...references.map(({ adapter }) => adapter), ...adapters.values()].map(adapterParts);
-  const faces = own.find((one) => one.faces)?.faces;
-  if (faces) return faces;
+): Pick<Run, 'faces' | 'facesBy'> => {
+  if (init?.mask !== 'face') return { faces: undefined };
+  const own = references.map(({ adapter }) => adapter);
+  const adapter = [...own, ...adapters.values()].find((one) => adapterParts(one).faces);
+  if (adapter) return { faces: adapterParts(adapter).faces, ...(!own.includes(adapter) && { facesBy: adapter }) };
   throw new FaceError(
     'FACE_MODEL_MISSING',
     'init.mask is "face" and no attached adapter has face networks',
@@ -174,7 +173,7 @@ export const checkedRun = (
     settings,
     passes,
     words: settings.promptSyntax === 'plain' ? [] : attached.words,
-    faces: facesOf(settings, references, adapters),
+    ...facesOf(settings, references, adapters),
     references,
     controls: steered,
     ...plan,

@@ -1,9 +1,10 @@
 import { createHash } from 'node:crypto';
-import { adapterParts } from '../adapters/adapter.js';
+import { type Adapter, type AdapterParts, adapterParts } from '../adapters/adapter.js';
 import type { RunRecord } from '../images/metadata.js';
 import { defaultOf, recordedOf } from '../options/row.js';
 import { ADAPTER } from '../options/table/attach.js';
 import { CONTROL } from '../options/table/control.js';
+import { FACE_FILES } from '../options/table/face.js';
 import { GENERATE } from '../options/table/generate.js';
 import { HIRES } from '../options/table/hires.js';
 import { IMAGES } from '../options/table/load.js';
@@ -14,6 +15,23 @@ import type { RunSettings } from './options.js';
 import type { Prepared } from './prepare.js';
 import type { Run, RunContext } from './request.js';
 import { version } from './version.js';
+
+/** What of an adapter's face networks is not as usual. */
+const faceFacts = ({ faces }: AdapterParts): object => {
+  if (!faces) return {};
+  const { detSize, detThreshold } = faces.settings;
+  return {
+    ...(detSize !== defaultOf(FACE_FILES, 'detSize') && { detSize }),
+    ...(detThreshold !== defaultOf(FACE_FILES, 'detThreshold') && { detThreshold }),
+  };
+};
+
+/** What found the face of the mask, where it is no reference's adapter. */
+const facesRecord = (adapter: Adapter, sha256: Hashes): object => {
+  const parts = adapterParts(adapter);
+  const version = parts.version === undefined ? {} : { adapterVersion: parts.version };
+  return { faces: { adapter: parts.name, ...version, ...faceFacts(parts), sha256 } };
+};
 
 const isEmpty = (hashes: object): boolean => Object.keys(hashes).length === 0;
 
@@ -62,6 +80,8 @@ export const recordOf = (
     const facts = {
       ...version,
       ...closeUp,
+      ...(reference.weights && { givenWeights: reference.weights }),
+      ...faceFacts(own),
       ...(reference.region && { region: reference.region }),
       ...(own.faces && own.faceCrop !== defaultOf(ADAPTER, 'faceCrop') && { faceCrop: own.faceCrop }),
       ...(!isEmpty(files) && { sha256: files }),
@@ -73,9 +93,10 @@ export const recordOf = (
     kind: net.info.kind,
     ...(digests.controls[i] !== undefined && { sha256: digests.controls[i] }),
   }));
+  const init = passes[0]!.init;
   const own = {
     seed: seed.toString(),
-    init: passes[0]!.init?.record,
+    init: init && { ...init.record, ...(run.facesBy && facesRecord(run.facesBy, digests.facesBy ?? {})) },
     hires: settings.hires && recordedOf(HIRES, { ...settings.hires }),
     freeU: freeUFactors(settings, model),
     references,

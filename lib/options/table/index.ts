@@ -14,7 +14,7 @@ import { NEGATIVE_NOISE } from './negative.js';
 import { PULL } from './pull.js';
 import { REFERENCE } from './reference.js';
 import { NEGATIVE_SIZE, SIZE } from './size.js';
-import { INSPECT, TO_FILE } from './small.js';
+import { INSPECT, RECIPE, TO_FILE } from './small.js';
 
 /** Every option of the library and its command line, by the object that holds it. */
 export const TABLE = {
@@ -49,5 +49,6 @@ export const TABLE = {
   pull: PULL,
   convert: CONVERT,
   mergeLora: MERGE_LORA,
+  recipe: RECIPE,
   command: COMMAND,
 } as const satisfies Record<string, Group>;

@@ -33,3 +33,31 @@ export const INSPECT = group({
   },
   later: [],
 });
+
+/** How the files of a run record are found. */
+export const RECIPE = group({
+  call: 'recipeOf(record, options)',
+  documented: { names: ['RecipeOptions'], file: 'record/recipe.ts' },
+  rooms: ['record'],
+  rows: {
+    search: {
+      type: 'special',
+      expects: 'a list of at most 64 folders',
+      range: [0, 64],
+      unit: 'folders',
+      default: { otherwise: 'the bundled model and what was fetched' },
+      flag: { none: '--search, of generate' },
+      acts: 'load',
+      says: 'Folders in which pictures and weights are looked for, by their hashes',
+    },
+    model: {
+      type: 'path',
+      default: { otherwise: "the record's" },
+      flag: { none: '--model' },
+      acts: 'load',
+      says: 'A model in place of the recorded one, which is not looked for then',
+    },
+    signal: LOAD_SIGNAL,
+  },
+  later: [],
+});

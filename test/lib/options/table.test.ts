@@ -99,6 +99,9 @@ t.test('the run record has the fields that the table says, and facts beside them
       'faceCrop',
       'sha256',
       'region',
+      'givenWeights',
+      'detSize',
+      'detThreshold',
     ].sort(),
   );
 });
