@@ -67,7 +67,9 @@ export { type CpuDevice, type CudaDevice, type Device, devices, type UnusableDev
 export type { DetectedFace } from './native/types.js';
 export { COMBINE as combineModes, WEIGHT_TYPES as weightTypes } from './options/table/reference.js';
 export { Pipeline } from './pipeline.js';
+export type { ForeignSettings } from './record/a1111.js';
 export { type Difference, diffRecords, type RecordDiff } from './record/diff.js';
+export { foreignSettings } from './record/foreign.js';
 export { type Recipe, type RecipeOptions, recipeOf } from './record/recipe.js';
 export type { Missing, ToAttach } from './record/weights.js';
 export type { HiresOptions } from './run/hires.js';

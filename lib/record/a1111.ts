@@ -32,7 +32,8 @@ const FIELDS: Readonly<Record<string, (text: string) => object | undefined>> = {
   Steps: number('steps'),
   'CFG scale': number('guidanceScale'),
   Eta: number('eta'),
-  Seed: (text) => (/^\d{1,19}$/.test(text) ? { seed: BigInt(text) } : undefined),
+  // a seed means the noise of the tool that it was drawn with
+  Seed: (text) => (/^\d{1,19}$/.test(text) ? { seed: BigInt(text), noise: 'a1111' } : undefined),
   Size: (text) => {
     const [, width, height] = /^(\d+)x(\d+)$/.exec(text) ?? [];
     return width === undefined ? undefined : { width: Number(width), height: Number(height) };

@@ -21,6 +21,7 @@ t.test('the settings that have an option are taken, the others are listed', asyn
     schedule: 'karras',
     guidanceScale: 6.5,
     seed: 9007199254740993n,
+    noise: 'a1111',
     width: 512,
     height: 768,
     clipSkip: 1,
