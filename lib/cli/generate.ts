@@ -19,6 +19,7 @@ import {
 import { defaultOf } from '../options/row.js';
 import { TABLE } from '../options/table/index.js';
 import { flagsOf, optionsFrom } from './flags.js';
+import { begunFrom, NOTHING } from './from.js';
 import { print, printJson, say } from './output.js';
 import { progress } from './progress.js';
 import { type ReferenceFlags, ReferenceList } from './references.js';
@@ -29,12 +30,17 @@ type Flags = Readonly<Record<string, unknown>>;
 /** What only the command line has. */
 interface Own {
   readonly model?: string;
+  readonly from?: string;
+  readonly search?: readonly string[];
   readonly lora?: readonly string[];
   readonly textEmbedding?: readonly string[];
   readonly out: string;
   readonly overwrite?: boolean;
   readonly json?: boolean;
 }
+
+/** Flags of which each is one more. */
+const REPEATED: readonly string[] = ['lora', 'textEmbedding', 'search'];
 
 /** "portrait.png" for the first picture, "portrait-2.png" for the second. */
 const fileOf = (out: string, index: number): string => {
@@ -53,10 +59,9 @@ const previewFileOf = (target: string): string => {
 const attach = async (
   pipe: Pipeline,
   groups: readonly ReferenceFlags[],
-  model: string | undefined,
+  family: ReturnType<typeof defaultModel> | undefined,
   flags: Flags,
 ): Promise<{ references: Reference[]; faces: FaceReference[] }> => {
-  const family = model ? undefined : defaultModel();
   const attached = new Map<string, Adapter>();
   const references: Reference[] = [];
   const faces: FaceReference[] = [];
@@ -109,13 +114,20 @@ const attachControls = async (pipe: Pipeline, groups: readonly ReferenceFlags[])
 /** Options of a run that are objects, whose rows have flags. */
 const NESTED = ['init', 'hires', 'preview', 'reuse', 'freeU'] as const;
 
-/** Those of them of which any flag was given. */
-const nestedFrom = (flags: Flags): Pick<GenerateOptions, (typeof NESTED)[number]> =>
+/** Those of them of which any flag was given, which changes what the run begins with. */
+const nestedFrom = (flags: Flags, begun: Partial<GenerateOptions>): Pick<GenerateOptions, (typeof NESTED)[number]> =>
   Object.fromEntries(
-    NESTED.map((name) => [name, optionsFrom(TABLE[name], flags)] as const).filter(
-      ([, given]) => Object.keys(given).length > 0,
-    ),
+    NESTED.map((name) => [name, optionsFrom(TABLE[name], flags)] as const)
+      .filter(([, given]) => Object.keys(given).length > 0)
+      .map(([name, given]) => [name, { ...(begun[name] as object | undefined), ...given }]),
   );
+
+/** The recorded number type is that of the recorded device. */
+const loadOptions = ({ dtype, images, ...recorded }: LoadOptions, given: LoadOptions): LoadOptions => ({
+  ...recorded,
+  ...(given.device === undefined && dtype !== undefined && { dtype }),
+  ...given,
+});
 
 const exists = (file: string): Promise<boolean> =>
   access(file).then(
@@ -123,10 +135,15 @@ const exists = (file: string): Promise<boolean> =>
     () => false,
   );
 
+/** The pictures to write: the one that is meant, or all. */
+const wanted = <T>(images: readonly T[], keep: number | undefined): readonly T[] =>
+  keep === undefined ? images : images.slice(keep, keep + 1);
+
 const run = async (flags: Flags, list: ReferenceList, controlList: ReferenceList): Promise<void> => {
-  const [groups, controlGroups] = [list.grouped(), controlList.grouped()];
   const {
     model,
+    from,
+    search = [],
     lora = [],
     textEmbedding = [],
     out,
@@ -134,6 +151,7 @@ const run = async (flags: Flags, list: ReferenceList, controlList: ReferenceList
     json,
   } = { out: defaultOf(TABLE.command, 'out'), ...optionsFrom(TABLE.command, flags) } as Own;
   const asked = optionsFrom(TABLE.generate, flags) as unknown as GenerateOptions;
+  const init = optionsFrom(TABLE.init, flags);
   const count = asked.count ?? defaultOf(TABLE.generate, 'count');
   const most = TABLE.generate.rows.count.range[1]; // more is refused below, before anything is drawn
   const targets = Array.from({ length: Math.min(count, most) }, (_, i) => fileOf(out, i));
@@ -147,10 +165,15 @@ const run = async (flags: Flags, list: ReferenceList, controlList: ReferenceList
   process.once('SIGINT', stop);
   const started = performance.now();
   try {
-    const images = optionsFrom(TABLE.images, flags);
+    const given = { model, loras: lora, textEmbeddings: textEmbedding, references: list, controls: controlList };
+    const begun =
+      from === undefined ? NOTHING : await begunFrom(from, { ...given, init, search, signal: interrupt.signal });
+    const [groups, controlGroups] = [list.grouped(), controlList.grouped()];
+    const chosen = model ?? begun.model ?? defaultModel().path;
+    const images = { ...begun.load.images, ...optionsFrom(TABLE.images, flags) };
     const memory = optionsFrom(TABLE.memory, flags);
-    await using pipe = await Pipeline.load(model ?? defaultModel().path, {
-      ...(optionsFrom(TABLE.load, flags) as LoadOptions),
+    await using pipe = await Pipeline.load(chosen, {
+      ...loadOptions(begun.load, optionsFrom(TABLE.load, flags) as LoadOptions),
       ...(Object.keys(images).length > 0 ? { images } : {}),
       ...(Object.keys(memory).length > 0 ? { memory } : {}),
       signal: interrupt.signal,
@@ -161,41 +184,47 @@ const run = async (flags: Flags, list: ReferenceList, controlList: ReferenceList
         error: () => {},
       },
     });
-    const { references, faces } = await attach(pipe, groups, model, flags);
+    await begun.attach(pipe);
+    const family = chosen === defaultModel().path ? defaultModel() : undefined;
+    const { references, faces } = await attach(pipe, groups, family, flags);
     for (const file of lora) await pipe.addLora(file);
     for (const file of textEmbedding) await pipe.addTextEmbedding(file);
     const controls = await attachControls(pipe, controlGroups);
+    const meant = asked.count === undefined ? begun.keep : undefined;
     const loaded = performance.now();
     const job = pipe.generate({
+      ...begun.options,
       ...asked,
-      ...nestedFrom(flags),
-      references,
-      faces,
+      ...nestedFrom(flags, begun.options),
+      ...(groups.length > 0 && { references, faces }),
       ...(controls.length > 0 && { controls }),
       signal: interrupt.signal,
     });
     let shown: ReturnType<typeof progress> | undefined;
     for await (const event of job) {
-      if (event.type === 'step') shown ??= progress(event.steps * count);
-      if (event.type === 'preview') await event.image.toFile(previewFileOf(targets[event.index]!), { overwrite: true });
+      if (event.type === 'step') shown ??= progress(event.steps * (asked.count ?? begun.options.count ?? 1));
+      const target = event.type === 'preview' ? targets[event.index - (meant ?? 0)] : undefined;
+      if (event.type === 'preview' && target) await event.image.toFile(previewFileOf(target), { overwrite: true });
       shown?.event(event);
     }
     shown?.end();
     const result = await job;
-    for (const [i, image] of result.images.entries()) {
+    for (const [i, image] of wanted(result.images, meant).entries()) {
       await image.toFile(targets[i] as string, { overwrite: true });
     }
     const done = performance.now();
     if (json) {
       printJson({
         files: targets,
-        seeds: result.seeds,
+        seeds: wanted(result.seeds, meant),
         timings: { ...result.timings, loadMs: loaded - started, totalMs: done - started },
         licenses: result.licenses,
         warnings: result.warnings,
       });
     } else {
-      say(`seed ${result.seeds.join(', ')}; ${((done - started) / 1000).toFixed(1)} s, loading included`);
+      say(
+        `seed ${wanted(result.seeds, meant).join(', ')}; ${((done - started) / 1000).toFixed(1)} s, loading included`,
+      );
       for (const target of targets) print(target);
     }
   } finally {
@@ -217,11 +246,13 @@ export const generateCommand = (): Command => {
       if (name === 'reference') list.collect(option, names[0]!, 'reference');
       if (name === 'faceReference') list.collect(option, names[0]!, 'face');
       if (name === 'control') controls.collect(option, names[0]!, 'reference');
-      if (names[0] === 'lora' || names[0] === 'textEmbedding')
-        option.argParser((file, before: readonly string[] = []) => [...before, file]);
-      if (names[0] === 'prompt') option.makeOptionMandatory();
+      if (REPEATED.includes(names[0]!)) option.argParser((file, before: readonly string[] = []) => [...before, file]);
       command.addOption(option);
     }
   }
-  return command.action((flags: Flags) => run(flags, list, controls));
+  return command.action((flags: Flags) => {
+    if (flags.prompt === undefined && flags.from === undefined)
+      command.error("error: required option '--prompt <text>' not specified, and no --from", { exitCode: 2 });
+    return run(flags, list, controls);
+  });
 };

@@ -56,6 +56,19 @@ export class ReferenceList {
     flags[name] = value;
   }
 
+  /** Whether pictures were given. */
+  get isEmpty(): boolean {
+    return this.seen.length === 0;
+  }
+
+  /** Takes the options that were given without a picture: they speak of one that is there already. */
+  withoutPicture(): Readonly<Record<string, unknown>> {
+    if (!this.isEmpty) return {};
+    const options = this.ahead;
+    this.ahead = {};
+    return options;
+  }
+
   /** References in order, pictures of one adapter joined. */
   grouped(): ReferenceFlags[] {
     if (Object.keys(this.ahead).length > 0) {

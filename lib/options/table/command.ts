@@ -12,6 +12,20 @@ export const COMMAND = group({
       acts: 'load',
       says: 'A diffusers folder, one .safetensors or .ckpt file, or the name of a fetched model',
     },
+    from: {
+      type: 'path',
+      default: null,
+      flag: '--from <file>',
+      acts: 'run',
+      says: 'A picture to draw again by the settings in its file, ours or of A1111 or ComfyUI; what else is given wins',
+    },
+    search: {
+      type: 'path',
+      default: { otherwise: 'the bundled model and what was fetched' },
+      flag: '--search <folder>',
+      acts: 'run',
+      says: 'Where to look for the pictures and weights of --from, by their hashes; may be repeated',
+    },
     lora: {
       type: 'path',
       default: null,
