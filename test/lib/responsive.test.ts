@@ -1,6 +1,10 @@
 // The event loop stays free, events arrive in time, and a run can be left at any moment without a trace.
+import { mkdtempSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import t from 'tap';
+import { sha256 } from '../../lib/files/files.js';
 import { type JobEvent, Pipeline } from '../../lib/index.js';
 import { child, drawn, drawnElsewhere, failure, opened, reference, scene, sketch } from './sketch.js';
 
@@ -20,6 +24,22 @@ t.test('while generating, the event loop is late by 20 ms at most (p99)', async 
   const line = `p50 ${p50}, p99 ${p99}, max ${most} ms, ${delay.count} samples`;
   test.comment(line);
   test.ok(delay.count > 100 && delay.percentile(99) <= 20e6, line);
+});
+
+t.test('while a large file is hashed, the event loop turns once a MiB at least', async (test) => {
+  const folder = mkdtempSync(join(tmpdir(), 'ipa-large-'));
+  test.teardown(() => rmSync(folder, { recursive: true, force: true }));
+  const file = join(folder, 'large.safetensors');
+  writeFileSync(file, '');
+  truncateSync(file, 256 * 2 ** 20);
+  let turns = 0;
+  let next = setImmediate(function turn() {
+    turns += 1;
+    next = setImmediate(turn);
+  });
+  test.equal(await sha256(file), 'a6d72ac7690f53be6ae46ba88506bd97302a093f7108472bd9efc3cefda06484');
+  clearImmediate(next);
+  test.ok(turns >= 256, `${turns} turns`);
 });
 
 t.test('step events arrive during the run, one per step, the last before the result', async (test) => {
