@@ -171,7 +171,7 @@ const run = async (flags: Flags, list: ReferenceList, controlList: ReferenceList
     const [groups, controlGroups] = [list.grouped(), controlList.grouped()];
     const chosen = model ?? begun.model ?? defaultModel().path;
     const images = { ...begun.load.images, ...optionsFrom(TABLE.images, flags) };
-    const memory = optionsFrom(TABLE.memory, flags);
+    const memory = { ...begun.load.memory, ...optionsFrom(TABLE.memory, flags) };
     await using pipe = await Pipeline.load(chosen, {
       ...loadOptions(begun.load, optionsFrom(TABLE.load, flags) as LoadOptions),
       ...(Object.keys(images).length > 0 ? { images } : {}),

@@ -104,6 +104,8 @@ export interface RunRecord {
   };
   /** What stood behind transparent pictures, where it was not white. */
   readonly imageBackground?: string;
+  /** The VAE ran tile by tile. */
+  readonly vaeTiling?: 'always';
   readonly loras: readonly {
     readonly name: string;
     readonly scale: number;

@@ -46,6 +46,8 @@ export interface Model {
   readonly defaults: ModelDefaults;
   /** At its own picture size. */
   readonly need: MemoryNeed;
+  /** How its VAE was asked to run. */
+  readonly vaeTiling: VaeTiling;
   readonly warnings: NetworkInfo['warnings'];
   readonly dispose: () => void;
 }
@@ -211,6 +213,7 @@ export const loadModel = async (host: EngineHost, path: string, options: LoadMod
       readsMask: isInpainting,
       defaults,
       need,
+      vaeTiling: options.vaeTiling,
       warnings: networks.warnings,
       dispose: networks.dispose,
     };

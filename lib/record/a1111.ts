@@ -47,6 +47,19 @@ const FIELDS: Readonly<Record<string, (text: string) => object | undefined>> = {
   'Schedule type': (text) => foreignName('schedule', text),
 };
 
+/** Fields of a second pass. */
+const HIRES: readonly string[] = ['Denoising strength', 'Hires upscale', 'Hires steps', 'Hires upscaler'];
+const UPSCALERS: Readonly<Record<string, string>> = { Latent: 'latent', Lanczos: 'lanczos' };
+
+/** The second pass of these fields; undefined where there is none, or none that is exactly that. */
+const hiresOf = (fields: ReadonlyMap<string, string>): object | undefined => {
+  const [strength, scale, steps, upscaler] = HIRES.map((name) => fields.get(name));
+  const known = upscaler !== undefined && Object.hasOwn(UPSCALERS, upscaler) ? UPSCALERS[upscaler] : undefined;
+  const numbers = [scale, strength, steps ?? '0'].map((text) => (text ? Number(text) : Number.NaN));
+  if (known === undefined || !numbers.every(Number.isFinite)) return undefined;
+  return { scale: numbers[0], strength: numbers[1], steps: numbers[2], upscaler: known };
+};
+
 /** Reads the text `parameters` of the AUTOMATIC1111 web UI. */
 export const fromParameters = (parameters: string): ForeignSettings => {
   const lines = parameters.split('\n');
@@ -57,10 +70,16 @@ export const fromParameters = (parameters: string): ForeignSettings => {
   const negativePrompt = split < 0 ? '' : words.slice(split).join('\n').slice(NEGATIVE.length).trim();
   const options: Record<string, unknown> = { prompt, ...(negativePrompt !== '' && { negativePrompt }) };
   const notTaken: string[] = last < 0 ? [] : lines.slice(last + 1).filter((line) => line.trim() !== '');
-  for (const [, name, value] of (lines[last] ?? '').matchAll(FIELD)) {
-    const known = Object.hasOwn(FIELDS, name!) ? FIELDS[name!]!(unquoted(value!)) : undefined;
+  const fields = [...(lines[last] ?? '').matchAll(FIELD)].map(([, name, value]): [string, string] => [
+    name!,
+    unquoted(value!),
+  ]);
+  const hires = hiresOf(new Map(fields));
+  if (hires) options.hires = hires;
+  for (const [name, value] of fields) {
+    const known = Object.hasOwn(FIELDS, name) ? FIELDS[name]!(value) : undefined;
     if (known) Object.assign(options, known);
-    else notTaken.push(`${name}: ${unquoted(value!)}`);
+    else if (!hires || !HIRES.includes(name)) notTaken.push(`${name}: ${value}`);
   }
   return { options, notTaken };
 };

@@ -21,7 +21,7 @@ const NO_CONTROLS: readonly string[] = ['version', 'package', 'truncated'];
 
 /** Entries of these lists are objects of controls of their own. */
 const LISTS: readonly string[] = ['references', 'controls', 'loras', 'textEmbeddings'];
-const OBJECTS: readonly string[] = ['init'];
+const OBJECTS: readonly string[] = ['init', 'hires', 'reuse', 'freeU'];
 
 /** Facts that follow from a control beside them: where that one changed, they say nothing more. */
 const FOLLOW: Readonly<Record<string, readonly string[]>> = {

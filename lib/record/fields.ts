@@ -41,6 +41,7 @@ export const RECORD = z.looseObject({
   device: z.string().max(40),
   dtype: z.enum(['f32', 'f16', 'bf16']),
   model: z.looseObject({ name, sha256: z.union([hash, hashes]).optional() }),
+  vaeTiling: z.literal('always').optional(),
   imageBackground: z.string().optional(),
   loras: z
     .array(z.looseObject({ name, scale: z.number(), textScale: z.number(), sha256: hash.optional() }))

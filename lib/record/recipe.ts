@@ -272,6 +272,7 @@ export const recipeOf = async (record: RunRecord, options: RecipeOptions = {}): 
       dtype: recorded.dtype,
       images: recorded.imageBackground === undefined ? undefined : background,
       vae,
+      memory: recorded.vaeTiling && { vaeTiling: recorded.vaeTiling },
     }) as LoadOptions,
     adapters,
     loras,

@@ -115,6 +115,8 @@ export const recordOf = (
       family: model.family,
       ...(!isEmpty(digests.model) && { sha256: brief(digests.model) }),
     },
+    // in bands, as auto does where it must, nothing changes
+    ...(model.vaeTiling === 'always' && { vaeTiling: model.vaeTiling }),
     ...(limits.background !== defaultOf(IMAGES, 'background') && { imageBackground: limits.background }),
     loras: run.loras.map((lora, i) => ({
       ...lora,

@@ -81,6 +81,7 @@ t.test('the run record has the fields that the table says, and facts beside them
     'dtype',
     'model',
     'imageBackground',
+    'vaeTiling',
     'loras',
     'textEmbeddings',
     'truncated',

@@ -35,6 +35,17 @@ t.test('the settings that have an option are taken, the others are listed', asyn
   ]);
 });
 
+t.test('a second pass is taken whole or not at all', async (test) => {
+  const text = (upscaler: string): string =>
+    `a\nSteps: 9, Denoising strength: 0.6, Hires upscale: 2, Hires steps: 5, Hires upscaler: ${upscaler}`;
+  const { options, notTaken } = fromParameters(text('Latent'));
+  test.strictSame(options.hires, { scale: 2, strength: 0.6, steps: 5, upscaler: 'latent' });
+  test.strictSame(notTaken, []);
+  const other = fromParameters(text('R-ESRGAN 4x+'));
+  test.notOk('hires' in other.options);
+  test.equal(other.notTaken.length, 4);
+});
+
 t.test('old names carry the schedule; a sampler that is not here is listed, not replaced', async (test) => {
   const { options } = fromParameters('a\nSteps: 5, Sampler: DPM++ 2M Karras');
   test.strictSame(options, { prompt: 'a', steps: 5, sampler: 'dpmpp_2m', schedule: 'karras' });

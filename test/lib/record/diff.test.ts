@@ -26,9 +26,17 @@ const madeOf = (it: Group): Record<string, unknown> =>
   recordedOf(it, Object.fromEntries(Object.entries(it.rows).map(([name, row]) => [name, valuesOf(name, row)[0]])));
 
 /** Groups whose options stand in the record, and where. */
-const PLACES = { generate: '', reference: 'references[0]', control: 'controls[0]', init: 'init' } as const;
+const PLACES = {
+  generate: '',
+  reference: 'references[0]',
+  control: 'controls[0]',
+  init: 'init',
+  hires: 'hires',
+  reuse: 'reuse',
+  freeU: 'freeU',
+} as const;
 type Place = keyof typeof PLACES;
-const NESTED: readonly string[] = ['references', 'controls', 'init'];
+const NESTED: readonly string[] = ['references', 'controls', 'init', 'hires', 'reuse', 'freeU'];
 
 const groupOf = (place: Place): Group => TABLE[place];
 
@@ -45,6 +53,9 @@ const record = (change: { readonly place?: Place; readonly fields?: object } = {
     references: [{ variant: 'plus', ...of('reference'), sha256: { adapter: 'bb' } }],
     controls: [{ kind: 'controlnet', ...of('control') }],
     init: of('init'),
+    hires: of('hires'),
+    reuse: of('reuse'),
+    freeU: of('freeU'),
     ...(change.place === 'generate' && change.fields),
   } as unknown as RunRecord;
 };
@@ -54,6 +65,7 @@ const ELSEWHERE: Readonly<Record<string, string>> = {
   'generate.count': 'every picture has a record with its own seed',
   'generate.metadata': 'says whether there is a record',
   'generate.loras': 'as `loras`, together with those of the prompt',
+  'generate.preview': 'changes no picture',
   'generate.faces': 'as references with `region`',
   'generate.signal': 'changes no picture',
   'generate.onProgress': 'changes no picture',

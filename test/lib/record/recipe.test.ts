@@ -76,6 +76,17 @@ t.test('text alone, several pictures, and all pictures as one draw', async (test
   test.match(recipe.options, { count: 3, batchNoise: 'single' });
 });
 
+t.test('a second pass, and work left out', async (test) => {
+  const pipe = await opened(test, { memory: { vaeTiling: 'always' } });
+  await attach(pipe, 'plus');
+  const hires = { scale: 2, steps: 2, strength: 0.6, upscaler: 'lanczos' } as const;
+  const references = [{ image: people[0], passes: 'base' as const }];
+  const less = { freeU: { b1: 1.3, s2: 0.4 }, reuse: { every: 2 }, guidanceEnd: 0.8 } as const;
+  const { images } = await pipe.generate({ ...short, steps: 4, hires, references, ...less });
+  const recipe = await expectAgain(test, images[0]!, 'two passes in tiles');
+  test.match(recipe, { load: { memory: { vaeTiling: 'always' } }, options: { hires, reuse: { every: 2 } } });
+});
+
 t.test('a picture to begin with, and masks', async (test) => {
   const pipe = await opened(test);
   const mask = await square('where', 40, 88);
