@@ -1,5 +1,5 @@
 // A picture is drawn again from its record alone: the same pixels, with every file found by its hash under another name.
-import { copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import sharp from 'sharp';
@@ -164,7 +164,22 @@ t.test('LoRAs, words and controls, found under other names', async (test) => {
   test.match(recipe.textEmbeddings, [{ options: { token: 'glimmer' } }]);
 });
 
-t.test('a model of elsewhere with a control and another VAE', async (test) => {
+t.test('another VAE than the model has', async (test) => {
+  const vae = at('deep', 'vae');
+  cpSync(join(sketch.path, 'vae'), vae, { recursive: true });
+  const file = join(vae, 'diffusion_pytorch_model.safetensors');
+  const bytes = readFileSync(file);
+  const begin = 8 + Number(bytes.readBigUInt64LE());
+  for (let i = begin; i < bytes.length; i += 2) bytes[i]! &= 0xc0; // coarser numbers
+  writeFileSync(file, bytes);
+  const pipe = await opened(test, { vae });
+  const recipe = await expectAgain(test, (await pipe.generate(short)).images[0]!, 'another VAE');
+  test.equal(recipe.load.vae, file);
+  const usual = await repeated({ ...recipe, load: {} });
+  test.not(digestOf(usual.data), digestOf((await repeated(recipe)).data), 'it acts');
+});
+
+t.test('a model of elsewhere with a control', async (test) => {
   const model = await modelFolder(at('deep'), 'sd15');
   const net = at('deep', 'net.safetensors');
   writeMade(net, 'controlnet15', goldenPart('controlnet15').shapes);
