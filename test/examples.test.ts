@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import t from 'tap';
-import { adapterFile, encoderFolder, modelFolder } from './lib/made/models.js';
+import { adapterFile, controlFile, encoderFolder, modelFolder } from './lib/made/models.js';
 import { program } from './lib/sketch.js';
 
 const root = fileURLToPath(new URL('../examples', import.meta.url));
@@ -20,14 +20,19 @@ const examplesOf = (folder: string): string[] =>
 const listedIn = (folder: string): string[] =>
   [...readFileSync(join(root, folder, 'README.md'), 'utf8').matchAll(/^\| `(.+\.mjs)`/gm)].map(([, name]) => name!);
 
+const [sd15, sdxl] = [await modelFolder(out, 'sd15'), await modelFolder(out, 'sdxl')];
+
 /** Files of the user's that an example takes: small ones with made weights stand in for them. */
 const given: Readonly<Record<string, readonly string[]>> = {
-  'sdxl.mjs': [
-    await modelFolder(out, 'sdxl'),
+  'adapters/sdxl.mjs': [
+    sdxl,
     adapterFile(join(out, 'plus.safetensors'), { projector: 'resampler', encoder: 64, tokens: 16 }, 'sdxl'),
     encoderFolder(out, { hidden: 64, projection: 48 }),
     '128',
   ],
+  'pipelines/sdxl.mjs': [sdxl, '128'],
+  'pipelines/controlnet.mjs': [sd15, controlFile(out, 'controlnet15'), '64'],
+  'pipelines/t2i-adapter.mjs': [sd15, controlFile(out, 't2i-full'), '64'],
 };
 
 for (const folder of folders)
@@ -38,7 +43,7 @@ for (const folder of folders)
 const examples = folders.flatMap((folder) => examplesOf(folder).map((name) => [folder, name] as const));
 for (const [folder, name] of examples)
   t.test(`${folder}/${name}`, async (test) => {
-    const { code, out: said, err } = await program([join(root, folder, name), ...(given[name] ?? [])]);
+    const { code, out: said, err } = await program([join(root, folder, name), ...(given[`${folder}/${name}`] ?? [])]);
     test.equal(code, 0, err || said);
     test.match(said, /grey levels away/);
     test.ok(readFileSync(join(out, name.replace('.mjs', '.png'))).length > 1000, 'a sheet of pictures');

@@ -5,28 +5,17 @@ import t, { type Test } from 'tap';
 import { controlNetwork } from '../../../lib/controls/control-net.js';
 import { type Control, type GenerateOptions, Pipeline } from '../../../lib/index.js';
 import { pipelineParts } from '../../../lib/pipeline.js';
-import { goldenPart, modelFolder, scratch } from '../made/models.js';
+import { controlFile, goldenPart, modelFolder, scratch } from '../made/models.js';
 import { writeMade } from '../made/rule.js';
 import { digestOf, failure } from '../sketch.js';
 
 const folder = scratch();
 const [sd15, sdxl] = [await modelFolder(folder, 'sd15'), await modelFolder(folder, 'sdxl')];
 
-/** A network of the goldens as a file, or as a diffusers folder with its config.json. */
-const networkFile = (prefix: string, config?: object): string => {
-  const { shapes } = goldenPart(prefix);
-  const at = join(folder, `${prefix}${config ? '-folder' : ''}`);
-  mkdirSync(at, { recursive: true });
-  const file = join(at, config ? 'diffusion_pytorch_model.safetensors' : `${prefix}.safetensors`);
-  writeMade(file, prefix, shapes);
-  if (!config) return file;
-  writeFileSync(join(at, 'config.json'), JSON.stringify({ _class_name: 'ControlNetModel', ...config }));
-  return at;
-};
 const files = {
-  net: networkFile('controlnet15'),
-  xl: networkFile('controlnetxl', goldenPart('controlnetxl').config),
-  t2i: networkFile('t2i-full'),
+  net: controlFile(folder, 'controlnet15'),
+  xl: controlFile(folder, 'controlnetxl', goldenPart('controlnetxl').config),
+  t2i: controlFile(folder, 't2i-full'),
 };
 
 /** Stripes and a square, so that there are edges. */

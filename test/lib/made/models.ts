@@ -118,3 +118,14 @@ export const adapterFile = (path: string, form: Form, family: Family): string =>
   writeMade(path, path.replace(/.*\//, ''), adapterShapes(form, unetShapes(family)), part);
   return path;
 };
+
+/** A ControlNet or T2I-Adapter of the goldens as a file, or with a configuration as a diffusers folder. */
+export const controlFile = (parent: string, prefix: string, config?: object): string => {
+  const at = join(parent, `${prefix}${config ? '-folder' : ''}`);
+  mkdirSync(at, { recursive: true });
+  const file = join(at, config ? 'diffusion_pytorch_model.safetensors' : `${prefix}.safetensors`);
+  writeMade(file, prefix, shapesOf(prefix));
+  if (!config) return file;
+  writeFileSync(join(at, 'config.json'), JSON.stringify({ _class_name: 'ControlNetModel', ...config }));
+  return at;
+};
