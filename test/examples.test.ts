@@ -1,5 +1,5 @@
-// Every example runs as a reader runs it, and says that what it shows is there.
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+// Every example runs as a reader runs it, says that what it shows is there, and can be drawn again from its pictures' records.
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -14,6 +14,9 @@ const out = mkdtempSync(join(tmpdir(), 'ipa-examples-'));
 t.teardown(() => rmSync(out, { recursive: true, force: true }));
 process.env.EXAMPLES_OUT = out;
 process.env.IPA_DEVICE ||= 'cpu';
+process.env.TMPDIR = join(out, 'temporary'); // where examples keep files of theirs
+mkdirSync(process.env.TMPDIR);
+process.env.EXAMPLES_AFTER = fileURLToPath(new URL('examples-again.mjs', import.meta.url));
 
 const examplesOf = (folder: string): string[] =>
   readdirSync(join(root, folder)).filter((name) => name.endsWith('.mjs') && name !== 'stage.mjs');
@@ -46,6 +49,7 @@ for (const [folder, name] of examples)
     const { code, out: said, err } = await program([join(root, folder, name), ...(given[`${folder}/${name}`] ?? [])]);
     test.equal(code, 0, err || said);
     test.match(said, /grey levels away/);
+    test.match(said, /[1-9] pictures drawn again from their records, to the byte/);
     test.ok(readFileSync(join(out, name.replace('.mjs', '.png'))).length > 1000, 'a sheet of pictures');
   });
 

@@ -88,7 +88,7 @@ for (const [family, tensorsOf] of Object.entries(families)) {
     const [up, down] = [numbers(rows * RANK, i), numbers(RANK * columns, i + 0.5).map((value) => value * 0.06)];
     return tensorsOf(name.replace(/\.weight$/, ''), rows, columns, up, down);
   });
-  const file = join(folder, 'style.safetensors');
+  const file = join(folder, `${family}.safetensors`);
   await writeFile(file, safetensors(entries));
   const lora = await pipe.addLora(file, { scale: 0.8 });
   pictures.push(await draw(pipe, references));

@@ -1,15 +1,15 @@
 // A reference that acts in a part of the picture: white fully, black not at all.
 import assert from 'node:assert/strict';
-import { attach, draw, expectUnlike, open, person, sheet } from './stage.mjs';
+import { attach, draw, expectUnlike, filed, open, person, sheet } from './stage.mjs';
 
 const pipe = await open();
 const adapter = await attach(pipe, 'base');
 
 const [width, height] = [128, 128];
-const halves = (left, right) => {
+const halves = (name, left, right) => {
   const data = new Uint8Array(width * height * 3);
   for (let i = 0; i < data.length; ++i) data[i] = Math.floor(i / 3) % width < width / 2 ? left : right;
-  return { width, height, channels: 3, data };
+  return filed(name, { width, height, channels: 3, data });
 };
 /** Mean change of the columns from `first` to `end`. */
 const changed = (a, b, first, end) => {
@@ -23,8 +23,8 @@ const changed = (a, b, first, end) => {
 // the second half of the run: the whole is settled, so what is outside the mask stays nearly as it was
 const acts = { adapter, image: person(5), start: 0.5, scale: 1.5 };
 const without = await draw(pipe, []);
-const left = await draw(pipe, [{ ...acts, mask: halves(255, 0) }]);
-const right = await draw(pipe, [{ ...acts, mask: halves(0, 255) }]);
+const left = await draw(pipe, [{ ...acts, mask: await halves('mask-left', 255, 0) }]);
+const right = await draw(pipe, [{ ...acts, mask: await halves('mask-right', 0, 255) }]);
 expectUnlike(left, right, 'left against right');
 for (const [picture, inside, outside] of [
   [left, [0, 56], [72, 128]],

@@ -22,6 +22,7 @@ const changed = await pair(5, 1);
 expectUnlike(drawn, changed, 'places changed');
 /** A half of a picture, as a picture of the sheet. */
 const half = (picture, at) => ({
+  of: picture,
   toSharp: () => picture.toSharp().extract({ left: at, top: 0, width: 128, height: 128 }),
 });
 const halves = [drawn, changed].flatMap((picture) => [half(picture, 0), half(picture, 128)]);

@@ -50,10 +50,22 @@ export const expectAlike = (picture, other, what, most = 0.1) => {
 
 const SIDE = 128;
 
-/** Writes pictures side by side; a picture is a path or what was drawn. */
-export const sheet = async (name, pictures) => {
+const out = () => {
   const folder = process.env.EXAMPLES_OUT ?? join(dirname(fileURLToPath(import.meta.url)), 'out');
   mkdirSync(folder, { recursive: true });
+  return folder;
+};
+
+/** Raw pixels as a file beside the sheets, as pictures and masks of users are. */
+export const filed = async (name, { data, width, height, channels }) => {
+  const file = join(out(), `${name}.png`);
+  await sharp(data, { raw: { width, height, channels } }).png().toFile(file);
+  return file;
+};
+
+/** Writes pictures side by side; a picture is a path or what was drawn. */
+export const sheet = async (name, pictures) => {
+  const folder = out();
   const tiles = await Promise.all(
     pictures.map(async (picture, i) => ({
       input: await (typeof picture === 'string' ? sharp(picture) : picture.toSharp())
@@ -71,4 +83,6 @@ export const sheet = async (name, pictures) => {
     .png({ palette: true })
     .toFile(file);
   console.log(file);
+  const { EXAMPLES_AFTER: after } = process.env; // what tests do with the pictures
+  if (after) await (await import(after)).default(name, folder, pictures);
 };

@@ -34,8 +34,8 @@ await merge(model.path, [lora], merged);
 const other = await Pipeline.load(merged);
 const picture = await draw(other, []);
 await other.dispose();
-await rm(folder, { recursive: true });
 
 expectUnlike(attached, without, 'the LoRA');
 expectAlike(picture, attached, 'the merged model', 0.5); // its weights are rounded to f16
 await sheet('merge', [person(1), without, attached, picture]);
+await rm(folder, { recursive: true });

@@ -183,10 +183,11 @@ void ControlRun::forward(int call, int step, UNetRun& run, const StopFlag& stop)
   }
   std::vector<float> windows;
   for (const Active& adapter : adapters_) windows.push_back(adapter.control->window[static_cast<size_t>(step)]);
-  const bool changed = windows != summed_[&run];
+  // What no control has part in yet holds zeros, not what was in memory: a checked run looks at inputs too.
+  const bool fresh = !summed_.contains(&run), changed = fresh || windows != summed_[&run];
   summed_[&run] = std::move(windows);
   for (const auto& [input, id] : run.step().plan().inputs)
-    if ((any && input.starts_with("residual.")) || (changed && input.starts_with("feature."))) sum(input, step, run);
+    if (input.starts_with("residual.") ? any || fresh : changed && input.starts_with("feature.")) sum(input, step, run);
 }
 
 }  // namespace ipa
