@@ -94,10 +94,11 @@ t.test('LoRAs of every form act wherever their layer runs, and leave nothing beh
     schedule: { [`${resnet}_time_emb_proj.diff_b`]: [32] }, // what is computed once per run
   };
   const pictures = new Set([before]);
-  for (const [name, tensors] of Object.entries(forms)) {
+  // numbers of its own for each form: a bias of the convolution and one of the time embedding are added in one place
+  for (const [form, [name, tensors]] of Object.entries(forms).entries()) {
     const file = join(folder, `${name}.safetensors`);
     const entries = Object.entries(tensors).map(([tensor, shape]) => {
-      const values = Float32Array.from({ length: shape.reduce((a, b) => a * b) }, (_, i) => Math.sin(i + 1) / 2);
+      const values = Float32Array.from({ length: shape.reduce((a, b) => a * b) }, (_, i) => Math.sin(i + 1 + form) / 2);
       return [tensor, { dtype: 'F32', shape, bytes: Buffer.from(values.buffer) }] as const;
     });
     writeSafetensors(file, new Map(entries));
