@@ -3,7 +3,7 @@ import { basename, dirname, join } from 'node:path';
 import { Embedding, embeddingHash } from '../adapters/embedding.js';
 import { abortError, ImageInputError, IpAdapterError, ModelFileError, quoted } from '../errors.js';
 import { kindAt, stem } from '../files/files.js';
-import { fileHash } from '../files/origin.js';
+import { fileHash, SHARDS } from '../files/origin.js';
 import { cachedRepositories, snapshotsOf } from '../hub/cache.js';
 import { decodeImage } from '../images/decode.js';
 import { greyOf } from '../images/grey.js';
@@ -16,7 +16,7 @@ const MOST_ENTRIES = 200_000; // of all folders together
 const DEEPEST = 24; // folders in each other
 const MOST_EMBEDDING = 64 * 2 ** 20; // bytes; those of 16 pictures have some 20 MB
 const PICTURES = /\.(png|jpe?g|webp|gif|tiff?|avif|svg)$/i;
-const WEIGHTS = /\.(safetensors|bin|ckpt|pt|pth|onnx)$/i;
+const WEIGHTS = new RegExp(`\\.(safetensors|bin|ckpt|pt|pth|onnx)$|${SHARDS.source}`, 'i');
 const EMBEDDINGS = /\.(safetensors|ipae|ipadpt|bin)$/i;
 
 interface Candidate {

@@ -15,7 +15,7 @@ import {
   readMetadata,
   recipeOf,
 } from '../../../lib/index.js';
-import { writeSafetensors } from '../ldm-file.js';
+import { readSafetensors, writeSafetensors } from '../ldm-file.js';
 import { kohya, LAYERS, written } from '../loras.js';
 import { goldenPart, modelFolder } from '../made/models.js';
 import { writeMade } from '../made/rule.js';
@@ -162,6 +162,36 @@ t.test('LoRAs, words and controls, found under other names', async (test) => {
     ['dust', 'ink'],
   );
   test.match(recipe.textEmbeddings, [{ options: { token: 'glimmer' } }]);
+});
+
+t.test('a model whose UNet lies in shards, which count and not their index alone', async (test) => {
+  const model = at('deep', 'sharded');
+  cpSync(sketch.path, model, { recursive: true });
+  const [base, unet] = ['diffusion_pytorch_model', join(model, 'unet')];
+  const whole = join(unet, `${base}.safetensors`);
+  const tensors = [...readSafetensors(whole)];
+  const map: Record<string, string> = {};
+  for (const [i, some] of [tensors.slice(0, 40), tensors.slice(40)].entries()) {
+    const shard = `${base}-0000${i + 1}-of-00002.safetensors`;
+    writeSafetensors(join(unet, shard), new Map(some));
+    for (const [name] of some) map[name] = shard;
+  }
+  writeFileSync(join(unet, `${base}.safetensors.index.json`), JSON.stringify({ weight_map: map }));
+  rmSync(whole);
+  const pipe = await Pipeline.load(model, { device: 'cpu' });
+  test.teardown(() => pipe.dispose());
+  const image = (await pipe.generate(short)).images[0]!;
+  const { model: path } = await expectAgain(test, image, 'shards');
+  test.equal(path, model);
+
+  const record = await recordIn(image);
+  const last = join(unet, `${base}-00002-of-00002.safetensors`);
+  const bytes = readFileSync(last);
+  bytes[bytes.length - 1]! ^= 1;
+  writeFileSync(last, bytes);
+  const missing = failure(recipeOf(record, { search: [found] }));
+  test.match(await missing, { code: 'MODEL_NOT_FOUND', details: { missing: [{ what: 'model', name: 'sharded' }] } });
+  rmSync(model, { recursive: true });
 });
 
 t.test('another VAE than the model has', async (test) => {
