@@ -181,7 +181,7 @@ std::shared_ptr<Prepared> Network::lend(const std::string& name, const RecordReq
   const Hold here(*this);
   const std::string key = key_of(name, request);
   for (auto it = prepared_.begin(); it != prepared_.end(); ++it) {
-    if (it->key != key) continue;
+    if (it->key != key || it->program.use_count() > 1) continue;  // its inputs are somebody's
     prepared_.splice(prepared_.begin(), prepared_, it);
     it->held = true;
     return it->program;

@@ -81,7 +81,7 @@ class Network {
 
   // The program of one plan, recorded, folded, placed and prepared at the first call with this request.
   Prepared& prepare(const std::string& plan, const RecordRequest& request) { return *lend(plan, request); }
-  // The same for someone who needs it beside others: it stays until it is given back.
+  // The same for someone who needs it beside others: until it is given back it stays, and is nobody else's.
   std::shared_ptr<Prepared> lend(const std::string& plan, const RecordRequest& request);
   // Records, prepares, sets the inputs and runs; the inputs' shapes are the request's. Outputs are the program's until
   // it runs again.

@@ -85,9 +85,9 @@ struct Steered {
         network(device, unet_plans(unet), weights(unet_file), {}),
         net(device, controlnet_plans(config), weights(net_file), {}) {}
 
-  Control control(float strength, bool conditional_only = false, float window = 1) {
+  Control control(float strength, bool conditional_only = false, float window = 1, const char* picture = "hint") {
     const Shape shape{1, 72, 48, 3};
-    ipa::Tensor image{shape, synthetic_signal("hint", static_cast<size_t>(shape.size()))};
+    ipa::Tensor image{shape, synthetic_signal(picture, static_cast<size_t>(shape.size()))};
     return {&net, config, image, std::vector<float>(strengths_of(config), strength), {window}, conditional_only};
   }
 
@@ -187,6 +187,17 @@ TEST("a card runs a step with control") {
   Steered s(device), cpu(cpu_device("", 2));
   const std::vector<float> got = s.eps({s.control(0.6f, true)}), want = cpu.eps({cpu.control(0.6f, true)});
   EXPECT_CLOSE(got, want, 1e-4 * rms(want), "on the card");
+}
+
+TEST("two controls of one ControlNet have a picture each") {
+  Steered s(cpu_device("", 2)), other(cpu_device("", 2));
+  const Control first = s.control(0.6f), second = s.control(0.3f, false, 1, "other");
+  Control alone = second;
+  alone.network = &other.net;
+  const std::vector<float> both = s.eps({first, second});
+  EXPECT(both == s.eps({first, alone}));
+  EXPECT(both == s.eps({second, first}));
+  EXPECT(both != s.eps({first, s.control(0.3f)}));
 }
 
 TEST("a control acts on the halves it is for, and several sum") {
