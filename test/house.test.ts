@@ -226,6 +226,21 @@ const importsOf = (folder: string): [string, string][] =>
     .filter(([path]) => path.startsWith(folder))
     .flatMap(([path, source]) => source.imports.map((to): [string, string] => [path, resolved(path, to)]));
 
+const RUN: readonly string[] = [
+  'native',
+  'options',
+  'prompt',
+  'schedulers',
+  'files',
+  'hub',
+  'images',
+  'models',
+  'faces',
+  'init',
+  'adapters',
+  'controls',
+  'loras',
+];
 /** Room → the rooms it may import from besides itself, type imports included; the ground is open to all. */
 const ROOMS: Readonly<Record<string, readonly string[]>> = {
   native: [],
@@ -244,38 +259,8 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
   inspect: ['native', 'options', 'prompt', 'schedulers', 'files', 'hub', 'images', 'models', 'faces', 'adapters'],
   convert: ['native', 'options', 'prompt', 'schedulers', 'files', 'hub', 'images', 'models'],
   words: ['native', 'options', 'prompt', 'schedulers', 'files', 'images', 'models'],
-  record: [
-    'native',
-    'options',
-    'prompt',
-    'schedulers',
-    'files',
-    'hub',
-    'images',
-    'models',
-    'faces',
-    'init',
-    'adapters',
-    'controls',
-    'loras',
-    'words',
-    'run',
-  ],
-  run: [
-    'native',
-    'options',
-    'prompt',
-    'schedulers',
-    'files',
-    'hub',
-    'images',
-    'models',
-    'faces',
-    'init',
-    'adapters',
-    'controls',
-    'loras',
-  ],
+  record: [...RUN, 'words', 'run'],
+  run: RUN,
 };
 /** Files at the top: what everybody may use, and the doors, which use everybody. */
 const GROUND: readonly string[] = ['errors.ts', 'warnings.ts'];

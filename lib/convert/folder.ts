@@ -6,6 +6,7 @@ import { readJson } from '../files/files.js';
 import { outputError, writeWhole } from '../images/output-file.js';
 import type { ModelFiles, TextPart } from '../models/model-files.js';
 import type { SaveResult } from '../native/save-types.js';
+import { MODEL_DEFAULTS } from '../options/defaults.js';
 import { publicTokenizerFiles } from '../prompt/index.js';
 import { configOf, type Json } from './configs.js';
 
@@ -74,8 +75,7 @@ const indexOf = (files: ModelFiles, parts: readonly NamedPart[], scheduler: Json
 };
 
 const TORCH = { f16: 'float16', bf16: 'bfloat16', f32: 'float32' } as const;
-const SIZES = { sd15: [64, 512], sdxl: [128, 1024] } as const;
-const SCALING = { sd15: 0.18215, sdxl: 0.13025 } as const; // source: diffusers
+const FACTOR = 8; // pixels per latent
 
 /** Writes everything but the weights. */
 export const writeRest = async (
@@ -91,8 +91,9 @@ export const writeRest = async (
   };
   const { isXl } = files;
   const family = isXl ? 'sdxl' : 'sd15';
-  const [latents, side] = SIZES[family];
-  const around = { isXl, latents, side, scalingFactor: files.scalingFactor ?? SCALING[family] };
+  const side = MODEL_DEFAULTS.size[family];
+  const scalingFactor = files.scalingFactor ?? MODEL_DEFAULTS.scalingFactor[family];
+  const around = { isXl, latents: side / FACTOR, side, scalingFactor };
   for (const [i, { name, config }] of parts.entries()) {
     const own = config ?? configOf(name, saved.parts[i]!.network, around);
     const typed = name.startsWith('text') ? { ...own, torch_dtype: TORCH[dtype] } : own;

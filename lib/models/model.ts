@@ -52,8 +52,6 @@ export interface Model {
   readonly dispose: () => void;
 }
 
-const SCALING = { sd15: 0.18215, sdxl: 0.13025 }; // source: diffusers, where a file does not say
-
 export interface LoadModelOptions {
   /** Path of another VAE. */
   readonly vae?: string | undefined;
@@ -67,10 +65,15 @@ export interface LoadModelOptions {
 }
 
 /** What latents are divided by before the VAE: a tiny autoencoder takes them as they are. */
-const scalingOf = (vae: NetworkInfo, part: Part, files: ModelFiles, family: keyof typeof SCALING): number => {
+const scalingOf = (
+  vae: NetworkInfo,
+  part: Part,
+  files: ModelFiles,
+  family: keyof typeof MODEL_DEFAULTS.size,
+): number => {
   if (vae.tiny) return 1;
   const own = part === files.vae ? files.scalingFactor : part.config?.scaling_factor;
-  return typeof own === 'number' && own > 0 ? own : SCALING[family];
+  return typeof own === 'number' && own > 0 ? own : MODEL_DEFAULTS.scalingFactor[family];
 };
 
 const encoderAlone = (path: string): ModelFileError =>
