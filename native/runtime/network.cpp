@@ -101,6 +101,7 @@ Network::Network(std::shared_ptr<Device> device, std::map<std::string, PlanKind>
       member_(device_->residency, *this) {
   std::vector<WeightWant> wants;
   for (const auto& [name, kind] : plans_) {
+    runs_[name] = 0;
     const Plan recorded = plan(name, kind.smallest);
     wants.insert(wants.end(), recorded.weights.begin(), recorded.weights.end());
   }
@@ -112,11 +113,14 @@ Network::Network(std::shared_ptr<Device> device, std::map<std::string, PlanKind>
 void Network::read(const LoadOptions& options) {
   const uint64_t bytes = store_->present() ? 0 : store_->bytes();
   device_->residency.with_room(*this, bytes, [&] {
-    if (!store_->come(device_->pool, options) || !read_again_) return;
+    const bool anew = store_->come(device_->pool, options);
+    recount();
+    if (!anew || !read_again_) return;
     try {
       read_again_();
     } catch (...) {
       store_->leave();  // weights that are merged by half must not be taken for whole ones
+      recount();
       throw;
     }
   });
@@ -153,6 +157,7 @@ bool Network::leave() {
   if (!wins || holds_ > 0 || !store_ || !store_->present()) return false;
   prepared_.clear();
   store_->leave();
+  recount();
   return true;
 }
 
@@ -160,10 +165,10 @@ void Network::done() {
   if (device_->residency.leaving_early(device_->backend.apart)) leave();
 }
 
-uint64_t Network::bytes() const {
-  uint64_t all = store_ && store_->present() ? store_->bytes() : 0;
+void Network::recount() {
+  uint64_t all = store_->present() ? store_->bytes() : 0;
   for (const Kept& kept : prepared_) all += kept.program->bytes();
-  return all;
+  taken_ = all;
 }
 
 Plan Network::plan(const std::string& name, const RecordRequest& request, bool folded) const {
@@ -200,18 +205,23 @@ std::shared_ptr<Prepared> Network::lend(const std::string& name, const RecordReq
     }
   }
   prepared_.push_front({key, std::move(fresh), true});
+  recount();
   return prepared_.front().program;
 }
 
 bool Network::drop_what_none_holds() {
-  return std::erase_if(prepared_, [](const Kept& kept) { return !kept.held; }) > 0;
+  const bool some = std::erase_if(prepared_, [](const Kept& kept) { return !kept.held; }) > 0;
+  recount();
+  return some;
 }
 
 void Network::drop_the_oldest() {
   if (prepared_.size() < kKept) return;
   const auto oldest = std::find_if(prepared_.rbegin(), prepared_.rend(),
                                    [](const Kept& kept) { return kept.program.use_count() == 1; });  // not lent
-  if (oldest != prepared_.rend()) prepared_.erase(std::next(oldest).base());
+  if (oldest == prepared_.rend()) return;
+  prepared_.erase(std::next(oldest).base());
+  recount();
 }
 
 std::unique_ptr<Prepared> Network::prepared(const Plan& plan) {
@@ -297,7 +307,7 @@ Tensors Network::run(const std::string& name, const Tensors& inputs, const std::
 
 uint64_t Network::runs(const std::string& name) const {
   const auto it = runs_.find(name);
-  return it == runs_.end() ? 0 : it->second;
+  return it == runs_.end() ? 0 : it->second.load();
 }
 
 }  // namespace ipa

@@ -1,5 +1,6 @@
 #pragma once
 // A loaded network: functions that record its plans, one weight store, and prepared programs kept by plan key.
+#include <atomic>
 #include <functional>
 #include <list>
 #include <map>
@@ -102,7 +103,8 @@ class Network {
   void set_stages(uint8_t stages) { stages_ = stages; }
   // Called with weights that were read of their file anew: what was merged into them is lost.
   void when_read_again(std::function<void()> then) { read_again_ = std::move(then); }
-  uint64_t bytes() const;  // taken there now, by weights and the programs that are kept
+  // Taken there now, by weights and the programs that are kept; any thread may ask.
+  uint64_t bytes() const { return taken_; }
   // Bytes that the program of a plan takes, known without its weights: of one that is there as it is, else of the whole
   // plan, or in bands where only so it keeps within `room` (0: without bound).
   uint64_t planned_bytes(const std::string& plan, const RecordRequest& request, uint64_t room = 0) const;
@@ -144,11 +146,13 @@ class Network {
   Device& device() const { return *device_; }
   Store& store() { return *store_; }
   const Store& store() const { return *store_; }
-  uint64_t runs(const std::string& plan) const;  // how often this plan has been run: tests count UNet forwards
-  void count(const std::string& plan) { ++runs_[plan]; }
+  uint64_t runs(
+      const std::string& plan) const;  // how often this plan has been run, on any thread: tests count forwards
+  void count(const std::string& plan) { ++runs_.at(plan); }
 
  private:
   void stream_what_has_no_room();
+  void recount();               // after each change of what is taken
   bool drop_what_none_holds();  // programs; false: there are none
   uint64_t program_bytes(const Plan& plan) const;
   void drop_the_oldest();  // program, where there are as many as are kept
@@ -170,7 +174,8 @@ class Network {
   std::function<void()> read_again_;
   bool bands_ = true;  // where a plan does not fit whole
   Residency::Member member_;
-  std::map<std::string, uint64_t> runs_;
+  std::map<std::string, std::atomic<uint64_t>> runs_;  // of every plan, from the start
+  std::atomic<uint64_t> taken_ = 0;
 };
 
 }  // namespace ipa

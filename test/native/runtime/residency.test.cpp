@@ -2,6 +2,9 @@
 // a budget.
 #include "runtime/residency.h"
 
+#include <atomic>
+#include <thread>
+
 #include "core/dtype.h"
 #include "models/golden_model.h"
 #include "models/unet.h"
@@ -70,6 +73,27 @@ TEST("residency: weights of a host's own memory are given up and read again") {
   device->residency.set_offload(Offload::never);
   tiny.network.come();
   EXPECT(!tiny.network.leave());
+}
+
+TEST("residency: another thread may ask what is taken and how often plans ran, at any time") {
+  const auto device = cpu_device("", 1);
+  device->residency.set_offload(Offload::always);
+  Tiny tiny(device);
+  const uint64_t all = tiny.network.bytes() + tiny.network.prepare("step", tiny.step(16)).bytes();
+  std::atomic<bool> done = false, known = true;
+  std::thread asking([&] {
+    while (!done) known = known && tiny.network.bytes() <= all && tiny.network.runs("step") <= 200;
+  });
+  for (int i = 0; i < 200; ++i) {
+    tiny.network.prepare("step", tiny.step(16));
+    tiny.network.count("step");
+    tiny.network.leave();
+  }
+  done = true;
+  asking.join();
+  EXPECT(known);
+  EXPECT_EQ(tiny.network.bytes(), uint64_t{0});
+  EXPECT_EQ(tiny.network.runs("step"), uint64_t{200});
 }
 
 TEST("residency: weights that are merged by half are not kept") {
