@@ -3,17 +3,12 @@
 #include <algorithm>
 #include <atomic>
 #include <chrono>
-#include <cstdlib>
-#include <fstream>
 #include <string>
 #include <system_error>
-#include <thread>
 #include <vector>
-#if defined(__linux__)
-#include <sched.h>
-#endif
 
 #include "core/error.h"
+#include "core/system.h"
 
 namespace ipa {
 namespace {
@@ -53,13 +48,13 @@ struct ThreadPool::State {
   std::atomic<bool> closing{false};
   uint32_t parts = 0;  // read only by a thread that holds a part, hence while the job cannot end
   const PartRef* part = nullptr;
-  std::vector<std::thread> threads;
+  std::vector<system::Thread> threads;
 
   ~State() {
     closing.store(true, std::memory_order_relaxed);
     job.fetch_add(1, std::memory_order_release);
     job.notify_all();
-    for (std::thread& t : threads) t.join();
+    for (system::Thread& t : threads) t.join();
   }
 
   // Runs parts of the open job until none is left that nobody has begun.
@@ -121,72 +116,6 @@ void ThreadPool::run(int parts, PartRef part) noexcept {
   for (uint32_t done; (done = s.finished.load(std::memory_order_acquire)) != all;) await_change(s.finished, done);
 }
 
-namespace {
-
-#if defined(__linux__)
-
-int affinity_cores() {
-  for (int count = 1024; count <= 1 << 16; count *= 2) {  // the kernel may know more CPUs than cpu_set_t holds
-    cpu_set_t* set = CPU_ALLOC(static_cast<size_t>(count));
-    if (!set) break;
-    const size_t bytes = CPU_ALLOC_SIZE(static_cast<size_t>(count));
-    const int cores = sched_getaffinity(0, bytes, set) == 0 ? CPU_COUNT_S(bytes, set) : 0;
-    CPU_FREE(set);
-    if (cores > 0) return cores;
-  }
-  return static_cast<int>(std::thread::hardware_concurrency());
-}
-
-// Cores' worth of time per period, 0 when there is no limit or no such file.
-double limit_of(const std::string& folder, bool unified) {
-  std::string quota;
-  double period = 0;
-  if (unified) {
-    std::ifstream(folder + "/cpu.max") >> quota >> period;  // "max 100000" or "150000 100000", in us
-  } else {
-    std::ifstream(folder + "/cpu.cfs_quota_us") >> quota;  // -1: none
-    std::ifstream(folder + "/cpu.cfs_period_us") >> period;
-  }
-  const double time = std::strtod(quota.c_str(), nullptr);  // "max" gives 0
-  return time > 0 && period > 0 ? time / period : 0;
-}
-
-// The tightest limit on the way from this process's control group to the root. 0: none.
-double quota_cores() {
-  double least = 0;
-  std::ifstream groups("/proc/self/cgroup");
-  for (std::string line; std::getline(groups, line);) {  // "0::/a/b" (v2) or "4:cpu,cpuacct:/a/b" (v1)
-    const size_t first = line.find(':'), second = line.find(':', first + 1);
-    if (first == std::string::npos || second == std::string::npos) continue;
-    const std::string controllers = "," + line.substr(first + 1, second - first - 1) + ",";
-    const bool unified = controllers == ",,";
-    if (!unified && controllers.find(",cpu,") == std::string::npos) continue;
-    const std::string root = unified ? "/sys/fs/cgroup" : "/sys/fs/cgroup/cpu";
-    std::string path = line.substr(second + 1);
-    while (true) {
-      const double limit = limit_of(root + path, unified);
-      if (limit > 0 && (least == 0 || limit < least)) least = limit;
-      const size_t slash = path.find_last_of('/');
-      if (path.empty() || slash == std::string::npos) break;
-      path.resize(slash);
-    }
-  }
-  return least;
-}
-
-#endif
-
-}  // namespace
-
-int available_cores() {
-#if defined(__linux__)
-  const int cores = affinity_cores();
-  const double quota = quota_cores();
-  // Rounded down: a thread beyond the quota only makes all of them wait for the next period.
-  return std::max(quota > 0 ? std::min(cores, static_cast<int>(quota)) : cores, 1);
-#else
-  return std::max(static_cast<int>(std::thread::hardware_concurrency()), 1);
-#endif
-}
+int available_cores() { return system::cores(); }
 
 }  // namespace ipa

@@ -1,18 +1,10 @@
 #include "cpu/table.h"
 
-#include <cstdint>
 #include <cstdlib>
 #include <string>
-#if defined(__x86_64__) || defined(__i386__)
-#include <cpuid.h>
-#endif
-
-#if defined(__linux__)
-#include <sys/syscall.h>
-#include <unistd.h>
-#endif
 
 #include "core/error.h"
+#include "cpu/features.h"
 
 namespace ipa::cpu {
 
@@ -32,6 +24,11 @@ namespace avx512 {
 extern const Level level;
 }
 #endif
+#if IPA_WITH_ARMV8_2
+namespace armv8_2 {
+extern const Level level;
+}
+#endif
 // Products and attention alone; an f32 level lends the rest.
 #if IPA_WITH_AVX512BF16
 namespace avx512bf16 {
@@ -40,6 +37,11 @@ extern const Level level;
 #endif
 #if IPA_WITH_AMX
 namespace amx {
+extern const Level level;
+}
+#endif
+#if IPA_WITH_NEON_BF16
+namespace neon_bf16 {
 extern const Level level;
 }
 #endif
@@ -52,71 +54,12 @@ extern const Level level;
 namespace amx_stand_in {
 extern const Level level;
 }
+namespace neon_bf16_stand_in {
+extern const Level level;
+}
 #endif
 
 namespace {
-
-struct Features {
-  bool avx2 = false;    // with FMA and F16C
-  bool avx512 = false;  // F, BW, VL, DQ
-  bool avx512bf16 = false;
-  bool fast_avx512bf16 = false;  // twice the f32 rate (AMD); elsewhere half of it
-  bool amx = false;              // tiles and bf16, with the permission to use them
-};
-
-#if defined(__x86_64__) || defined(__i386__)
-
-// Which registers the operating system saves on a task switch.
-uint64_t saved_state() {
-  uint32_t low, high;
-  asm volatile("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
-  return static_cast<uint64_t>(high) << 32 | low;
-}
-
-// Linux gives the tile registers to processes that ask. Asked once, before the first tile instruction.
-bool tiles_permitted() {
-#if defined(__linux__) && defined(__x86_64__)
-  constexpr long kRequestPermission = 0x1023, kTileData = 18;  // ARCH_REQ_XCOMP_PERM, XFEATURE_XTILEDATA
-  return syscall(SYS_arch_prctl, kRequestPermission, kTileData) == 0;
-#else
-  return false;
-#endif
-}
-
-bool is_amd() {
-  uint32_t a = 0, b = 0, c = 0, d = 0;
-  return __get_cpuid(0, &a, &b, &c, &d) && b == 0x68747541 && d == 0x69746e65 && c == 0x444d4163;  // "AuthenticAMD"
-}
-
-Features detect() {
-  constexpr uint32_t kOsxsave = 1u << 27, kFma = 1u << 12, kF16c = 1u << 29;                          // leaf 1 ecx
-  constexpr uint32_t kAvx2 = 1u << 5, kF = 1u << 16, kDq = 1u << 17, kBw = 1u << 30, kVl = 1u << 31;  // leaf 7 ebx
-  constexpr uint32_t kAmxBf16 = 1u << 22, kAmxTile = 1u << 24;                                        // leaf 7 edx
-  constexpr uint32_t kBf16 = 1u << 5;                                                                 // leaf 7.1 eax
-  // xcr0: xmm, ymm / and opmask, both halves of zmm / tile configuration and data
-  constexpr uint64_t kYmm = 0x6, kZmm = 0xe6, kTiles = 0x60000;
-  Features has;
-  uint32_t a = 0, b = 0, c = 0, d = 0;
-  if (!__get_cpuid(1, &a, &b, &c, &d) || !(c & kOsxsave)) return has;
-  const bool fma = (c & kFma) && (c & kF16c);
-  const uint64_t saved = saved_state();
-  if (!__get_cpuid_count(7, 0, &a, &b, &c, &d)) return has;
-  has.avx2 = fma && (b & kAvx2) && (saved & kYmm) == kYmm;
-  constexpr uint32_t kAvx512 = kF | kDq | kBw | kVl;
-  has.avx512 = has.avx2 && (b & kAvx512) == kAvx512 && (saved & kZmm) == kZmm;
-  const bool tiles = (d & kAmxBf16) && (d & kAmxTile) && (saved & kTiles) == kTiles;
-  if (!has.avx512 || !__get_cpuid_count(7, 1, &a, &b, &c, &d)) return has;
-  has.avx512bf16 = (a & kBf16) != 0;
-  has.fast_avx512bf16 = has.avx512bf16 && is_amd();
-  has.amx = has.avx512bf16 && tiles && tiles_permitted();  // operands are rounded with AVX-512 BF16
-  return has;
-}
-
-#else
-
-Features detect() { return {}; }
-
-#endif
 
 // A level in two forms: the kernels of an f32 level, and the same with the products and attention of a bf16 one.
 struct Joined {
@@ -141,7 +84,7 @@ struct Joined {
 
 const std::vector<const Level*>& levels() {
   static const std::vector<const Level*> present = [] {
-    [[maybe_unused]] const Features has = detect();
+    [[maybe_unused]] const Features has = detect_features();
     std::vector<const Level*> list = {&naive::level};
 #if IPA_WITH_BASE
     list.push_back(&base::level);
@@ -151,6 +94,9 @@ const std::vector<const Level*>& levels() {
 #endif
 #if IPA_WITH_AVX512
     if (has.avx512) list.push_back(&avx512::level);
+#endif
+#if IPA_WITH_ARMV8_2
+    if (has.armv82) list.push_back(&armv8_2::level);
 #endif
     [[maybe_unused]] const Level& f32 = *list.back();
 #if IPA_WITH_AVX512 && IPA_WITH_AVX512BF16
@@ -162,10 +108,15 @@ const std::vector<const Level*>& levels() {
     static Joined tiles;
     if (has.amx) list.push_back(join(tiles, f32, amx::level));
 #endif
+#if IPA_WITH_NEON_BF16
+    static Joined blocks;
+    if (has.neon_bf16) list.push_back(join(blocks, f32, neon_bf16::level));
+#endif
 #if IPA_WITH_STAND_INS
-    static Joined dot_stand_in, tiles_stand_in;
+    static Joined dot_stand_in, tiles_stand_in, blocks_stand_in;
     list.insert(list.begin() + 1,
-                {join(dot_stand_in, f32, avx512bf16_stand_in::level), join(tiles_stand_in, f32, amx_stand_in::level)});
+                {join(dot_stand_in, f32, avx512bf16_stand_in::level), join(tiles_stand_in, f32, amx_stand_in::level),
+                 join(blocks_stand_in, f32, neon_bf16_stand_in::level)});
 #endif
     return list;
   }();

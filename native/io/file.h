@@ -1,8 +1,6 @@
 #pragma once
-// One open regular file. Opened once and never again by name; read with pread, because a mapped file that shrinks kills
+// One open regular file. Opened once and never again by name; read at offsets, because a mapped file that shrinks kills
 // the process and no handler in JavaScript can stop that.
-#include <sys/stat.h>
-
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -10,6 +8,7 @@
 #include <vector>
 
 #include "core/error.h"
+#include "io/system.h"
 
 namespace ipa {
 
@@ -24,8 +23,8 @@ class File {
   File& operator=(const File&) = delete;
 
   const std::string& path() const noexcept { return path_; }
-  const std::string& name() const noexcept { return name_; }                           // for messages
-  uint64_t size() const noexcept { return static_cast<uint64_t>(identity_.st_size); }  // bytes, when opened
+  const std::string& name() const noexcept { return name_; }  // for messages
+  uint64_t size() const noexcept { return identity_.size; }   // bytes, when opened
 
   // Fills `out` from byte `offset` on or throws: MODEL_TRUNCATED past the end, MODEL_CHANGED, MODEL_IO.
   void read(uint64_t offset, std::span<std::byte> out) const;
@@ -43,7 +42,7 @@ class File {
   std::string path_, name_;
   int descriptor_ = -1;  // none: memory_
   std::vector<std::byte> memory_;
-  struct stat identity_ = {};
+  system::FileIdentity identity_;
   uint64_t beginning_ = 0;
 };
 

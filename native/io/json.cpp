@@ -3,6 +3,7 @@
 #include <charconv>
 #include <cstring>
 
+#include "io/system.h"
 #include "io/utf8.h"
 
 namespace ipa {
@@ -182,8 +183,7 @@ JsonReader::Token JsonReader::read_number() {
     if (digits() == 0) fail("a number without digits in its exponent");
   }
   const char *first = json_.data() + token_, *last = json_.data() + at_;
-  real_ = 0;
-  std::from_chars(first, last, real_);
+  real_ = system::real_of({first, last});
   if (whole && std::from_chars(first, last, integer_).ec == std::errc()) {
     if (!(negative && integer_ == 0)) return Token::integer;  // -0 is a real: no integer is spelled so
   }

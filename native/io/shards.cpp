@@ -1,12 +1,12 @@
 #include "io/shards.h"
 
-#include <cstdlib>
 #include <map>
 #include <vector>
 
 #include "io/json.h"
 #include "io/open.h"
 #include "io/safetensors.h"
+#include "io/system.h"
 
 namespace ipa {
 
@@ -49,15 +49,9 @@ WeightMap read_weight_map(const File& index) {
 }
 
 std::string parent(const std::string& path) {
-  const size_t slash = path.rfind('/');
+  const size_t slash = path.find_last_of(system::kSeparators);
   if (slash == std::string::npos) return ".";
-  return slash == 0 ? "/" : path.substr(0, slash);
-}
-
-// Absolute and without links, or empty when there is no such file.
-std::string resolved(const std::string& path) {
-  const std::unique_ptr<char, decltype(&std::free)> real(realpath(path.c_str(), nullptr), std::free);
-  return real ? real.get() : "";
+  return slash == 0 ? path.substr(0, 1) : path.substr(0, slash);
 }
 
 // A shard is a plain name beside the index. A link may lead to another folder only where the index's own link leads
@@ -71,10 +65,9 @@ std::string shard_path(const File& index, const std::string& tensor, const std::
       shard.find_first_of(std::string("/\\:\0", 4)) != std::string::npos)
     refuse("is not a plain file name");
   const std::string folder = parent(index.path()), path = folder + "/" + shard;
-  const std::string real = resolved(path);
-  if (real.empty()) refuse("is missing");
-  if (parent(real) != resolved(folder) && parent(real) != parent(resolved(index.path())))
-    refuse("is a link that leads elsewhere");
+  const auto real = system::resolved(path), home = system::resolved(folder), itself = system::resolved(index.path());
+  if (!real) refuse("is missing");
+  if (parent(*real) != home && parent(*real) != parent(itself.value_or(""))) refuse("is a link that leads elsewhere");
   return path;
 }
 

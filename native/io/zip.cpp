@@ -13,8 +13,7 @@ namespace ipa {
 namespace {
 
 // source: PKWARE APPNOTE 6.3.10
-constexpr uint32_t kLocal = 0x04034b50, kCentral = 0x02014b50, kEnd = 0x06054b50, kEnd64 = 0x06064b50,
-                   kLocator64 = 0x07064b50;
+constexpr uint32_t kLocal = 0x04034b50, kCentral = 0x02014b50, kEnd64 = 0x06064b50, kLocator64 = 0x07064b50;
 constexpr size_t kLocalBytes = 30, kCentralBytes = 46, kEndBytes = 22, kEnd64Bytes = 56, kLocator64Bytes = 20;
 constexpr uint32_t kIn64 = 0xFFFFFFFFu;  // "see the 64-bit field"
 constexpr uint16_t kIn64Short = 0xFFFFu;

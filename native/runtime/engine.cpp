@@ -30,7 +30,7 @@ void Engine::shut_down() {
   }
   wake_.notify_all();
   for (const Entry& entry : left) entry.dropped();
-  if (thread_.joinable()) thread_.join();
+  thread_.join();
 }
 
 void Engine::work() {

@@ -6,9 +6,9 @@
 #include <functional>
 #include <memory>
 #include <mutex>
-#include <thread>
 
 #include "core/stop.h"
+#include "core/system.h"
 
 namespace ipa {
 
@@ -38,7 +38,7 @@ class Engine {
   std::deque<Entry> queue_;
   std::shared_ptr<StopFlag> running_;
   bool closing_ = false;
-  std::thread thread_;
+  system::Thread thread_;
 };
 
 }  // namespace ipa

@@ -1,7 +1,5 @@
 #include "runtime/load.h"
 
-#include <filesystem>
-
 #include "core/error.h"
 #include "io/file.h"
 #include "io/onnx.h"

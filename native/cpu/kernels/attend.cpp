@@ -8,7 +8,7 @@
 // attend_bf16.h. Bound by multiply-adds, then by the exponentials (base 2), with f32 a sixth of the time. Measured, 8
 // heads x 4096 x 40: 0.71 of the multiply-add peak on AVX-512 and 0.68 on AVX2 (Xeon, Emerald Rapids, 2 threads); 77
 // keys: 0.4. AVX-512 BF16: 0.68 of the vdpbf16ps peak (EPYC, Zen 4, 2 threads).
-#if defined(IPA_TILES) || defined(IPA_DOT)
+#if defined(IPA_TILES) || defined(IPA_DOT) || defined(IPA_MMLA)
 #include "cpu/kernels/attend_bf16.h"
 #else
 #include "cpu/kernels/attend_f32.h"

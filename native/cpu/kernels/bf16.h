@@ -59,6 +59,16 @@ IPA_INLINE VU pairs(V even, V odd) {
                                           21, 5, 20, 4, 19, 3, 18, 2, 17, 1, 16, 0);
   const __m512bh both = _mm512_cvtne2ps_pbh(odd, even);
   return reinterpret_cast<VU>(_mm512_maskz_permutexvar_epi16(0xffffffffu, places, reinterpret_cast<__m512i>(both)));
+#elif defined(__ARM_FEATURE_BF16_VECTOR_ARITHMETIC)
+  float32x4_t evens[kLanes / 4], odds[kLanes / 4];
+  uint32x4_t rows[kLanes / 4];
+  __builtin_memcpy(evens, &even, sizeof even), __builtin_memcpy(odds, &odd, sizeof odd);
+  for (int i = 0; i < kLanes / 4; ++i)
+    rows[i] = vreinterpretq_u32_u16(vzip1q_u16(vreinterpretq_u16_bf16(vcvtq_low_bf16_f32(evens[i])),
+                                               vreinterpretq_u16_bf16(vcvtq_low_bf16_f32(odds[i]))));
+  VU row;
+  __builtin_memcpy(&row, rows, sizeof row);
+  return row;
 #else
   return rounded(even) >> 16 | rounded(odd);
 #endif

@@ -54,7 +54,8 @@ static void store_tile(const float* c, const Place& at, int64_t n, int64_t rows_
   }
 }
 
-static void store_result(const float* c, const Place& at, int64_t n, int64_t rows_per_image, const ResultPath& r) {
+static inline void store_result(const float* c, const Place& at, int64_t n, int64_t rows_per_image,
+                                const ResultPath& r) {
   if (r.geglu) return store_tile<Function::identity, true>(c, at, n, rows_per_image, r);
   switch (r.function) {
     case Function::relu:
@@ -77,7 +78,7 @@ struct Grid {
   int64_t rows, columns;
 };
 
-static Grid grid_of(int64_t m, int64_t panels, int64_t k, int threads) {
+static inline Grid grid_of(int64_t m, int64_t panels, int64_t k, int threads) {
   const Grid least_parts = {ceil_div(m, kTaskRows), ceil_div(panels, kColumns)};
   if (threads == 1 || m * panels * k < 1 << 15) return least_parts;
   const int64_t tiles = ceil_div(m, kStrip), extra = least(threads, 16);

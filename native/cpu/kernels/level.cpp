@@ -1,13 +1,10 @@
 // The table of one level.
 #include "cpu/kernels/kernels_of_level.h"
 
-#define IPA_TEXT2(x) #x
-#define IPA_TEXT(x) IPA_TEXT2(x)
-
 namespace ipa::cpu::IPA_ISA {
 
 const Level level = {
-    .name = IPA_TEXT(IPA_ISA),
+    .name = IPA_LEVEL_NAME,
     .panel = kPanel,
     .geglu_column = geglu_column,
     .packed_bytes = packed_bytes,

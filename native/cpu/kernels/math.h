@@ -26,6 +26,8 @@ IPA_INLINE V nearest(V x) {  // whole number, |x| < 2^31
   return _mm256_round_ps(x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
 #elif defined(IPA_V128)
   return _mm_cvtepi32_ps(_mm_cvtps_epi32(x));
+#elif defined(IPA_NEON)
+  return by_quads(x, vrndnq_f32);
 #else
   VI n = {};
   for (int i = 0; i < kLanes; ++i) n[i] = static_cast<int32_t>(__builtin_rintf(x[i]));

@@ -3,6 +3,8 @@
 // of k that stay in the caches, and `product`, the innermost loop over them.
 #if defined(IPA_TILES)
 #include "cpu/kernels/product_tiles.h"
+#elif defined(IPA_MMLA)
+#include "cpu/kernels/product_mmla.h"
 #elif defined(IPA_DOT)
 #include "cpu/kernels/product_dot.h"
 #else

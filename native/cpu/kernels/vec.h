@@ -5,6 +5,9 @@
 
 #if defined(__SSE2__)
 #include <immintrin.h>
+#elif defined(__aarch64__)
+#include <arm_neon.h>
+#define IPA_NEON 1
 #endif
 
 #define IPA_INLINE static inline __attribute__((always_inline))
@@ -46,6 +49,18 @@ inline constexpr __mmask16 kAll = 0xffff;  // some unmasked intrinsics of GCC 12
 IPA_INLINE V load(const float* p) { return *reinterpret_cast<const Unaligned*>(p); }
 IPA_INLINE void store(float* p, V v) { *reinterpret_cast<Unaligned*>(p) = v; }
 IPA_INLINE V splat(float x) { return x - V{}; }  // minus: keeps the sign of -0.0
+
+#if defined(IPA_NEON)
+// f of each 16 bytes; V may be four of them.
+template <typename F>
+IPA_INLINE V by_quads(V v, const F& f) {
+  float32x4_t quads[kLanes / 4];
+  __builtin_memcpy(quads, &v, sizeof v);
+  for (float32x4_t& quad : quads) quad = f(quad);
+  __builtin_memcpy(&v, quads, sizeof v);
+  return v;
+}
+#endif
 
 // Past the caches, for what is not read soon: `p` is aligned to the vector. Ends with fence_stored(). Only for whole
 // lines: half a line would reach the memory by itself.
@@ -91,6 +106,12 @@ IPA_INLINE V fma(V a, V b, V c) {
   return _mm512_fmadd_ps(a, b, c);
 #elif defined(IPA_V256)
   return _mm256_fmadd_ps(a, b, c);
+#elif defined(IPA_NEON)
+  float32x4_t x[kLanes / 4], y[kLanes / 4], sums[kLanes / 4];
+  __builtin_memcpy(x, &a, sizeof a), __builtin_memcpy(y, &b, sizeof b), __builtin_memcpy(sums, &c, sizeof c);
+  for (int i = 0; i < kLanes / 4; ++i) sums[i] = vfmaq_f32(sums[i], x[i], y[i]);
+  __builtin_memcpy(&c, sums, sizeof c);
+  return c;
 #else
   return a * b + c;
 #endif
@@ -127,6 +148,8 @@ IPA_INLINE V square_root(V x) {
   return _mm256_sqrt_ps(x);
 #elif defined(IPA_V128)
   return _mm_sqrt_ps(x);
+#elif defined(IPA_NEON)
+  return by_quads(x, vsqrtq_f32);
 #else
   for (int i = 0; i < kLanes; ++i) x[i] = __builtin_sqrtf(x[i]);
   return x;
@@ -140,6 +163,11 @@ IPA_INLINE bool any(VI condition) {
   return _mm256_movemask_ps(reinterpret_cast<__m256>(condition)) != 0;
 #elif defined(IPA_V128)
   return _mm_movemask_ps(reinterpret_cast<__m128>(condition)) != 0;
+#elif defined(IPA_NEON)
+  uint32x4_t quads[kLanes / 4];
+  __builtin_memcpy(quads, &condition, sizeof condition);
+  for (int i = 1; i < kLanes / 4; ++i) quads[0] = vorrq_u32(quads[0], quads[i]);
+  return vmaxvq_u32(quads[0]) != 0;
 #else
   int32_t all = 0;
   for (int i = 0; i < kLanes; ++i) all |= condition[i];

@@ -25,6 +25,12 @@ IPA_INLINE V load_f32(const F16* p) {
   return _mm512_maskz_cvtph_ps(kAll, _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)));
 #elif defined(IPA_V256)
   return _mm256_cvtph_ps(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p)));
+#elif defined(IPA_NEON)
+  float32x4_t quads[kLanes / 4];
+  for (int i = 0; i < kLanes / 4; ++i) quads[i] = vcvt_f32_f16(vreinterpret_f16_u16(vld1_u16(&p[i * 4].bits)));
+  V v;
+  __builtin_memcpy(&v, quads, sizeof v);
+  return v;
 #else
   // A product moves the exponent, which also makes subnormals right; what was infinite or NaN gets its exponent back.
   const Halves halves = *reinterpret_cast<const UnalignedHalves*>(p);
@@ -63,6 +69,10 @@ IPA_INLINE void store_f32(F16* p, V v) {
   _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), halves);
 #elif defined(IPA_V256)
   _mm_storeu_si128(reinterpret_cast<__m128i*>(p), _mm256_cvtps_ph(v, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC));
+#elif defined(IPA_NEON)
+  float32x4_t quads[kLanes / 4];
+  __builtin_memcpy(quads, &v, sizeof v);
+  for (int i = 0; i < kLanes / 4; ++i) vst1_u16(&p[i * 4].bits, vreinterpret_u16_f16(vcvt_f16_f32(quads[i])));
 #else
   for (int i = 0; i < kLanes; ++i) p[i].bits = f32_to_f16(v[i]);
 #endif

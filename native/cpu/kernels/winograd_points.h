@@ -12,6 +12,7 @@ inline constexpr int64_t kSide = 6, kPoints = kSide * kSide;  // of a transforme
 inline constexpr int64_t kOut = 4;                            // results along one side
 inline constexpr float kA = 0.70710678f, kB = 1.41421356f;
 
+// Sums of products say with fma() which of them is rounded: left to the compiler, two copies of one formula may differ.
 // Rows of G, one per point p: (1, p, p^2) / m'(p), m = x (x^2 - a^2) (x^2 - b^2).
 inline constexpr float kOverA = -2.0f / 3, kOverB = 1.0f / 6;
 inline constexpr float kWeightRows[kSide][3] = {{1, 0, 0},
@@ -23,22 +24,21 @@ inline constexpr float kWeightRows[kSide][3] = {{1, 0, 0},
 
 // u [6] = G g [3]
 IPA_INLINE void weights_at_points(V g0, V g1, V g2, V* u) {
-  const V even_a = splat(kOverA) * fma(splat(0.5f), g2, g0), odd_a = splat(kOverA * kA) * g1;
-  const V even_b = splat(kOverB) * fma(splat(2.0f), g2, g0), odd_b = splat(kOverB * kB) * g1;
+  const V even_a = fma(splat(0.5f), g2, g0), even_b = fma(splat(2.0f), g2, g0);
   u[0] = g0;
-  u[1] = even_a + odd_a, u[2] = even_a - odd_a;
-  u[3] = even_b + odd_b, u[4] = even_b - odd_b;
+  u[1] = splat(kOverA) * fma(splat(kA), g1, even_a), u[2] = splat(kOverA) * fma(splat(-kA), g1, even_a);
+  u[3] = splat(kOverB) * fma(splat(kB), g1, even_b), u[4] = splat(kOverB) * fma(splat(-kB), g1, even_b);
   u[5] = g2;
 }
 
 // d [6] = B^T d
 IPA_INLINE void image_at_points(V* d) {
   const V d0 = d[0], d1 = d[1], d2 = d[2], d3 = d[3], d4 = d[4], d5 = d[5];
-  const V even_a = fma(splat(-2.0f), d2, d4), odd_a = splat(kA) * fma(splat(-2.0f), d1, d3);
-  const V even_b = fma(splat(-0.5f), d2, d4), odd_b = splat(kB) * fma(splat(-0.5f), d1, d3);
+  const V even_a = fma(splat(-2.0f), d2, d4), odd_a = fma(splat(-2.0f), d1, d3);
+  const V even_b = fma(splat(-0.5f), d2, d4), odd_b = fma(splat(-0.5f), d1, d3);
   d[0] = fma(splat(-2.5f), d2, d0 + d4);
-  d[1] = even_a + odd_a, d[2] = even_a - odd_a;
-  d[3] = even_b + odd_b, d[4] = even_b - odd_b;
+  d[1] = fma(splat(kA), odd_a, even_a), d[2] = fma(splat(-kA), odd_a, even_a);
+  d[3] = fma(splat(kB), odd_b, even_b), d[4] = fma(splat(-kB), odd_b, even_b);
   d[5] = fma(splat(-2.5f), d3, d1 + d5);
 }
 

@@ -435,9 +435,10 @@ TEST("cpu kernels: convolutions to few channels are taken where nothing but the 
 
 TEST("cpu kernels: winograd is taken where it is faster, however many pictures there are") {
   for (const Level* level : vector_levels()) {
-    const bool tiles = is_bf16(*level) && name_of(*level).starts_with("amx");  // their products are faster
-    EXPECT_EQ(level->winograd == nullptr, tiles);
-    EXPECT_EQ(level->winograd_fits == nullptr, tiles);
+    // Products of tiles and of blocks are four times as fast as f32 and more.
+    const bool faster = is_bf16(*level) && !name_of(*level).starts_with("avx512bf16");
+    EXPECT_EQ(level->winograd == nullptr, faster);
+    EXPECT_EQ(level->winograd_fits == nullptr, faster);
     if (!level->winograd) continue;
     const auto fits = [&](const ConvCase& x) { return level->winograd_fits(conv_sizes(x)); };
     for (int64_t n : {1, 2, 8}) {
@@ -556,6 +557,25 @@ TEST("cpu kernels: a bf16 level rounds its operands to nearest even") {
     const Numbers y = of(half, w);
     for (int64_t i = 0; i < m * n; ++i) EXPECT_EQ(std::isnan(y[static_cast<size_t>(i)]), i < n);
   }
+}
+
+TEST("cpu kernels: the instructions of a bf16 level give the bytes of their stand-in") {
+  const int64_t m = 35, k = 70, n = 40;
+  Numbers a = numbers(m * k, 1), w = numbers(n * k, 2);
+  for (size_t i = 0; i < a.size(); i += 3) a[i] *= std::ldexp(1.0f, static_cast<int>(i % 160) - 80);  // cancellation
+  for (size_t i = 0; i < w.size(); i += 5) w[i] *= std::ldexp(1.0f, static_cast<int>(i % 80) - 60);   // denormal sums
+  const auto of = [&](const Level& level) {
+    const Arena packed_weight = packed(level, w, n, k, 1, false);
+    return result(m * n, [&](float* y) {
+      const MatMulArgs args = {
+          a.data(), m, {packed_weight.get(), k, n}, m, {y, nullptr, nullptr, 0, nullptr, Function::identity, false}};
+      run(1, level.matmul_scratch(args, 1), [&](const Context& c) { level.matmul(args, c); });
+    });
+  };
+  for (const Level* level : vector_levels())
+    for (const Level* other : vector_levels())
+      if (is_bf16(*level) && is_bf16(*other) && std::string(level->name) + "-stand-in" == other->name)
+        EXPECT(same_bytes(of(*level), of(*other)));
 }
 
 TEST("cpu kernels: a scale of 0 leaves a term out exactly, whatever it holds") {

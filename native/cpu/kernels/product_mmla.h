@@ -1,0 +1,141 @@
+#pragma once
+// bf16 operands and one vector instruction of ARM64, bfmmla: to 2 x 2 sums it adds the products of two rows with two
+// columns of four k. Strips of kStrip rows x 8 columns of a panel in registers: four k cost a load of two halves per
+// pair of rows and four loads and four shuffles of W for 4 kStrip / 2 instructions. Rows come in pairs: one that has no
+// partner is read and written with whatever follows it.
+#include "cpu/kernels/bf16.h"
+
+namespace ipa::cpu::IPA_ISA {
+
+inline constexpr int64_t kStrip = 12;
+inline constexpr int64_t kRowUnit = 2;
+inline constexpr int64_t kStepDepth = 4;
+inline constexpr int64_t kDepth = 640;
+inline constexpr int64_t kPitch = kDepth + 32;
+inline constexpr int64_t kColumns = 320 / kPanel;
+inline constexpr int64_t kTaskRows = 512;
+inline constexpr double kGatherCost = 1.0;
+
+struct Session {};
+
+// Four pairs of operands: two rows, or two columns, of four k.
+typedef uint32_t Pairs __attribute__((vector_size(16)));
+typedef uint32_t UnalignedPairs __attribute__((vector_size(16), aligned(2), may_alias));
+
+#if defined(IPA_MMLA_STAND_IN)
+
+typedef int32_t Lanes4 __attribute__((vector_size(16)));
+typedef double D4 __attribute__((vector_size(32)));
+
+IPA_INLINE V4 flushed(V4 x) {
+  const Lanes4 bits = reinterpret_cast<Lanes4>(x);
+  return reinterpret_cast<V4>((bits & 0x7fffffff) < 0x00800000 ? bits & INT32_MIN : bits);
+}
+
+// x + y rounded to odd: towards zero, and where that is not the sum itself the last bit is set. Denormal results are
+// zeros.
+IPA_INLINE V4 add_to_odd(V4 x, V4 y) {
+  const D4 a = __builtin_convertvector(x, D4), b = __builtin_convertvector(y, D4);
+  const D4 s = a + b, b_in_s = s - a, lost = (a - (s - b_in_s)) + (b - b_in_s);  // the sum is s + lost
+  const V4 nearest = __builtin_convertvector(s, V4);
+  const D4 n = __builtin_convertvector(nearest, D4), size = s < D4{} ? -s : s, n_size = n < D4{} ? -n : n;
+  const auto outside = (n_size > size) | ((n == s) & ((lost < D4{}) != (s < D4{})) & (lost != D4{}));
+  const auto inexact = (n != s) | (lost != D4{});
+  const auto finite = size < D4{} + 0x1p128;  // neither too large for a sum, nor infinite, nor NaN
+  const Lanes4 step = __builtin_convertvector(outside & finite, Lanes4) & 1;
+  const Lanes4 last = __builtin_convertvector(inexact & finite, Lanes4) & 1;
+  const V4 sum = reinterpret_cast<V4>((reinterpret_cast<Lanes4>(nearest) - step) | last);
+  const Lanes4 tiny = __builtin_convertvector(size < D4{} + 0x1p-126, Lanes4);
+  const V4 zero = reinterpret_cast<V4>(reinterpret_cast<Lanes4>(sum) & INT32_MIN);
+  return tiny ? zero : sum;
+}
+
+IPA_INLINE V4 half_of(Pairs pairs, int upper) {
+  return flushed(reinterpret_cast<V4>(upper ? pairs & 0xffff0000u : pairs << 16));
+}
+
+// As documented for BFMMLA: per sum the products of two pairs one after the other, each pair added up first. Denormals
+// are zeros throughout.
+IPA_INLINE V4 add_pairs(V4 sums, Pairs a, Pairs b) {
+  return add_to_odd(sums, add_to_odd(flushed(half_of(a, 0) * half_of(b, 0)), flushed(half_of(a, 1) * half_of(b, 1))));
+}
+IPA_INLINE V4 mmla(V4 sums, Pairs a, Pairs b) {
+  sums = add_pairs(sums, __builtin_shufflevector(a, a, 0, 0, 2, 2), __builtin_shufflevector(b, b, 0, 2, 0, 2));
+  return add_pairs(sums, __builtin_shufflevector(a, a, 1, 1, 3, 3), __builtin_shufflevector(b, b, 1, 3, 1, 3));
+}
+
+#else
+
+// Sums of row 0 with both columns, then of row 1.
+IPA_INLINE V4 mmla(V4 sums, Pairs a, Pairs b) {
+  return vbfmmlaq_f32(sums, vreinterpretq_bf16_u32(a), vreinterpretq_bf16_u32(b));
+}
+
+#endif
+
+IPA_INLINE Pairs rows_of(const Operand* first, const Operand* second) {
+  typedef uint64_t Fours __attribute__((vector_size(16)));
+  uint64_t upper, lower;
+  __builtin_memcpy(&upper, first, sizeof upper), __builtin_memcpy(&lower, second, sizeof lower);
+  return reinterpret_cast<Pairs>(Fours{upper, lower});
+}
+
+// kPairs pairs of rows.
+template <int kPairs>
+static void mmla_strip(const Operand* a, int64_t pitch, const Operand* b, int64_t depth, float* c, bool add,
+                       Ahead ahead) {
+  for (int64_t column = 0; column < kPanel; column += 8) {
+    const Operand* panel = b + column / kLanes * kTileHalf + column % kLanes * 2;
+    V4 sums[kPairs][4];
+#pragma GCC unroll 6
+    for (int p = 0; p < kPairs; ++p) sums[p][0] = sums[p][1] = sums[p][2] = sums[p][3] = V4{};
+    for (int64_t k = 0; k < depth; k += kDepthUnit, panel += 2 * kTileHalf) {
+      const int64_t steps = least(kDepthUnit, depth - k) / kStepDepth;
+      for (int64_t step = 0; step < steps; ++step) {
+        if (column == 0) {
+          for (int64_t line = 0; line < ahead.step; line += 64) __builtin_prefetch(ahead.from + line, 0, 2);
+          ahead.from += ahead.step;
+        }
+        const auto pairs = [&](int64_t offset) {
+          return static_cast<Pairs>(*reinterpret_cast<const UnalignedPairs*>(panel + step * 4 * kLanes + offset));
+        };
+        const Pairs u0 = pairs(0), u1 = pairs(8), l0 = pairs(2 * kLanes), l1 = pairs(2 * kLanes + 8);
+        const Pairs columns[4] = {
+            __builtin_shufflevector(u0, l0, 0, 4, 1, 5), __builtin_shufflevector(u0, l0, 2, 6, 3, 7),
+            __builtin_shufflevector(u1, l1, 0, 4, 1, 5), __builtin_shufflevector(u1, l1, 2, 6, 3, 7)};
+#pragma GCC unroll 6
+        for (int p = 0; p < kPairs; ++p) {
+          const Operand* row = a + 2 * p * pitch + k + step * kStepDepth;
+          const Pairs rows = rows_of(row, row + pitch);
+#pragma GCC unroll 4
+          for (int j = 0; j < 4; ++j) sums[p][j] = mmla(sums[p][j], rows, columns[j]);
+        }
+      }
+    }
+#pragma GCC unroll 6
+    for (int p = 0; p < kPairs; ++p)
+      for (int j = 0; j < 4; j += 2) {
+        const V4 first = __builtin_shufflevector(sums[p][j], sums[p][j + 1], 0, 1, 4, 5);
+        const V4 second = __builtin_shufflevector(sums[p][j], sums[p][j + 1], 2, 3, 6, 7);
+        Unaligned4* to = reinterpret_cast<Unaligned4*>(c + 2 * p * kPanel + column + j * 2);
+        Unaligned4* below = reinterpret_cast<Unaligned4*>(c + (2 * p + 1) * kPanel + column + j * 2);
+        *to = add ? *to + first : first;
+        *below = add ? *below + second : second;
+      }
+  }
+}
+
+// c [rows, kPanel] (+)= a [rows, pitch] . b, one packed panel [depth, kPanel]
+static void product(int rows, const Operand* a, int64_t pitch, const Operand* b, int64_t depth, float* c, bool add,
+                    Ahead ahead) {
+  using Strip = void (*)(const Operand*, int64_t, const Operand*, int64_t, float*, bool, Ahead);
+  static constexpr Strip kStrips[] = {mmla_strip<1>, mmla_strip<2>, mmla_strip<3>,
+                                      mmla_strip<4>, mmla_strip<5>, mmla_strip<6>};
+  static_assert(2 * sizeof(kStrips) / sizeof(kStrips[0]) == kStrip);
+#if defined(IPA_MMLA_STAND_IN)
+  const NoDenormals as_the_instruction;
+#endif
+  kStrips[(rows - 1) / 2](a, pitch, b, depth, c, add, ahead);
+}
+
+}  // namespace ipa::cpu::IPA_ISA

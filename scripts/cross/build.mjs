@@ -1,0 +1,53 @@
+// Builds a target of CMakeLists.txt for a machine other than this one, in build-cross/<machine>.
+import { spawnSync } from 'node:child_process';
+import { createRequire } from 'node:module';
+import os from 'node:os';
+import path from 'node:path';
+import { crossCompiler, root } from './compiler.mjs';
+
+const require = createRequire(import.meta.url);
+
+const run = (program, args) => {
+  const { status, error } = spawnSync(program, args, { cwd: root, stdio: ['ignore', 2, 2] });
+  if (status !== 0) throw new Error(`${program} ${args[0]} failed: ${error?.message ?? `exit code ${status}`}`);
+};
+
+/** What cmake-js passes: the headers of Node-API. */
+const headers = () => {
+  const folder = (name, from) => path.dirname(require.resolve(`${name}/package.json`, { paths: [from] }));
+  const cmakeJs = folder('cmake-js', root);
+  return [path.join(folder('node-api-headers', cmakeJs), 'include'), folder('node-addon-api', root)];
+};
+
+/** Where products of a machine lie. @param {import('./machines.mjs').Machine} machine */
+export const buildFolder = (machine) => path.join(root, 'build-cross', machine.name);
+
+/**
+ * @param {import('./machines.mjs').Machine} machine
+ * @param {readonly string[]} targets
+ * @returns the folder of the products
+ */
+export function crossBuild(machine, targets) {
+  const tools = crossCompiler(machine);
+  const folder = buildFolder(machine);
+  const values = {
+    CMAKE_BUILD_TYPE: 'Release',
+    CMAKE_SYSTEM_NAME: machine.system,
+    CMAKE_SYSTEM_PROCESSOR: machine.processor,
+    CMAKE_CXX_COMPILER: tools.cxx,
+    CMAKE_AR: tools.ar,
+    CMAKE_RANLIB: tools.ranlib,
+    CMAKE_DLLTOOL: tools.dlltool,
+    // By itself it checks for undefined behaviour and keeps what debuggers want.
+    CMAKE_CXX_FLAGS: '-fno-sanitize=undefined -g0',
+    CMAKE_MODULE_LINKER_FLAGS: '-s',
+    CMAKE_EXE_LINKER_FLAGS: '-s',
+    CMAKE_LIBRARY_OUTPUT_DIRECTORY: path.join(folder, 'Release'),
+    CMAKE_JS_INC: headers().join(';'),
+    IPA_AVX512_HERE: 'OFF', // test programs run anywhere
+  };
+  const defined = Object.entries(values).map(([name, value]) => `-D${name}=${value}`);
+  run('cmake', ['-S', root, '-B', folder, '-G', 'Ninja', ...defined]);
+  run('cmake', ['--build', folder, '--parallel', String(os.availableParallelism()), '--target', ...targets]);
+  return path.join(folder, 'Release');
+}
