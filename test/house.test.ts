@@ -323,7 +323,7 @@ t.test(
       if (!cli || !to.startsWith('lib/')) continue;
       const allowed = to.startsWith('lib/cli/') || to === 'lib/index.ts' || to.startsWith('lib/options/');
       // names the binaries, and why one does not load
-      const binaries = ['lib/native/native.ts', 'lib/native/device-library.ts'];
+      const binaries = ['lib/native/native.ts', 'lib/native/device-library.ts', 'lib/native/binary/machine.ts'];
       const doctor = path === 'lib/cli/doctor.ts' && binaries.includes(to);
       test.ok(allowed || doctor, `${path} imports ${to}`);
     }

@@ -1,8 +1,9 @@
 import { release } from 'node:os';
 import { Command } from 'commander';
 import { type CudaDevice, devices, type IpAdapterError, type UnusableDevice, version } from '../index.js';
+import { emulation, machine, processorName, withTranslation } from '../native/binary/machine.js';
 import { findCudaLibrary } from '../native/device-library.js';
-import { addon, addonPath } from '../native/native.js';
+import { addon, type Loaded, loadedAddon } from '../native/native.js';
 import { cardText, print, printJson } from './output.js';
 
 /** Whether cards are used, and what is known of each; `library` is absent where none is installed. */
@@ -14,22 +15,38 @@ interface CudaReport {
   readonly cards: readonly (CudaDevice | UnusableDevice)[];
 }
 
+type BinaryReport =
+  | { readonly path: string; readonly source: Loaded['source']; readonly why: string }
+  | {
+      readonly code: string;
+      readonly message: string;
+      readonly hint: string;
+      /** What was looked for and found. */
+      readonly details?: object;
+    };
+
 interface Report {
   readonly version: string;
   readonly node: string;
   readonly platform: string;
+  /** The C library, such as `glibc 2.36`; null where there is no choice of them. */
   readonly libc: string | null;
-  readonly binary:
-    | { readonly path: string }
-    | { readonly code: string; readonly message: string; readonly hint: string };
+  /** What stands between this Node and the processor; null where nothing does. */
+  readonly emulated: string | null;
+  readonly binary: BinaryReport;
   readonly cpu: { readonly levels: readonly string[]; readonly chosen: string; readonly threads: number } | null;
   readonly cuda: CudaReport;
+  /** What works and could do so better. */
+  readonly warnings: readonly string[];
   readonly problems: readonly string[];
 }
 
-const glibc = (): string | null => {
-  const report = process.report?.getReport() as unknown as { header?: { glibcVersionRuntime?: string } } | undefined;
-  return report?.header?.glibcVersionRuntime ?? null;
+/** Why this file is the addon. */
+const WHY: Readonly<Record<Loaded['source'], string>> = {
+  IPA_BINARY: 'IPA_BINARY names it',
+  build: 'built on this machine, so taken before prebuilt ones',
+  prebuilds: 'the prebuilt one for this platform and C library',
+  elsewhere: 'found by node-gyp-build outside this package: NODE_IP_ADAPTER_PREBUILD, or beside Node itself',
 };
 
 /** Missing or useless CUDA is no problem: pipelines run on the CPU then. */
@@ -45,11 +62,14 @@ const examineCuda = async (): Promise<CudaReport> => {
 
 const examine = async (): Promise<Report> => {
   const problems: string[] = [];
-  let binary: Report['binary'];
+  const here = withTranslation(machine());
+  const emulated = emulation(here, processorName());
+  let binary: BinaryReport;
   let cpu: Report['cpu'] = null;
   let cuda: CudaReport = { usable: false, reason: 'the native addon does not load', cards: [] };
   try {
-    binary = { path: addonPath() };
+    const { path, source } = loadedAddon();
+    binary = { path, source, why: WHY[source] };
     const engine = new (addon().Engine)({});
     cpu = { levels: addon().levels(), chosen: engine.info.level, threads: engine.info.threads };
     engine.close();
@@ -57,18 +77,33 @@ const examine = async (): Promise<Report> => {
   } catch (error) {
     const known = error as IpAdapterError;
     problems.push(`${known.message}. ${known.hint ?? ''}`.trim());
-    binary = { code: known.code ?? 'INTERNAL', message: known.message, hint: known.hint ?? '' };
+    const { code = 'INTERNAL', message, hint = '', details } = known;
+    binary = { code, message, hint, ...(details ? { details } : {}) };
   }
   return {
     version,
     node: process.version,
     platform: `${process.platform}-${process.arch} (${release()})`,
-    libc: glibc(),
+    libc: here.libc === undefined ? null : [here.libc, here.libcVersion].filter(Boolean).join(' '),
+    emulated: emulated?.what ?? null,
     binary,
     cpu,
     cuda,
+    warnings: emulated ? [`${emulated.what}. ${emulated.remedy}`] : [],
     problems,
   };
+};
+
+/** The file and why it was taken, or what was looked for in vain and what is there instead. */
+const binaryLines = (binary: BinaryReport): string[] => {
+  if ('path' in binary) return [`addon   ${binary.path}`, `        ${binary.why}`];
+  const { tried, prebuilds, reason } = (binary.details ?? {}) as Record<string, unknown>;
+  const carried = Array.isArray(prebuilds) ? `has ${prebuilds.join(', ') || 'nothing'}` : 'is not there';
+  return [
+    `addon   ${binary.code}`,
+    ...(Array.isArray(tried) ? [`        looked at ${tried.join(', ')}`, `        prebuilds/ ${carried}`] : []),
+    ...(typeof reason === 'string' ? [`        loading it said: ${reason.split('\n')[0]}`] : []),
+  ];
 };
 
 const cudaLines = ({ usable, reason, library, cards }: CudaReport): string[] => [
@@ -87,14 +122,14 @@ export const doctorCommand = (): Command =>
       const report = await examine();
       if (flags.json) printJson(report);
       else {
-        print(
-          `node-ip-adapter ${report.version}, Node ${report.node}, ${report.platform}, glibc ${report.libc ?? '–'}`,
-        );
-        print('path' in report.binary ? `addon   ${report.binary.path}` : `addon   ${report.binary.code}`);
+        const libc = report.libc === null ? '' : `, ${report.libc}`;
+        print(`node-ip-adapter ${report.version}, Node ${report.node}, ${report.platform}${libc}`);
+        for (const line of binaryLines(report.binary)) print(line);
         if (report.cpu) {
           print(`CPU     ${report.cpu.chosen} of ${report.cpu.levels.join(', ')}; ${report.cpu.threads} threads`);
         }
         for (const line of cudaLines(report.cuda)) print(line);
+        for (const warning of report.warnings) print(`warning: ${warning}`);
         for (const problem of report.problems) print(`problem: ${problem}`);
       }
       if (report.problems.length > 0) process.exitCode = 1;

@@ -315,6 +315,8 @@ export interface FileInfo {
 }
 
 export interface Addon {
+  /** The package's version that it was built for. Absent in an addon from before it was told. */
+  readonly version?: string;
   /** Levels this CPU and this binary have, slowest first. */
   levels(): readonly string[];
   readonly Stop: new () => Stop;
