@@ -30,21 +30,22 @@ export const loadError = (facts: LoadFacts, cause?: unknown): BinaryError => {
   const message = `${failure.message(facts)}${shadowText(facts)} (${machineText(machine)})${places}`;
   const hint = (failure.isOfFile && FILE_HINTS[facts.source]) || failure.hint;
   const { platform, arch, libc, libcVersion, node } = machine;
+  const details = {
+    failure: failure.id,
+    platform,
+    arch,
+    libc,
+    libcVersion,
+    node,
+    source: facts.source,
+    path: facts.path,
+    tried: facts.tried,
+    prebuilds: facts.carried,
+    found: file.state === 'file' ? `${file.size} bytes, ${file.kind.text}` : file.state,
+    reason: facts.reason,
+  };
   return new BinaryError(failure.code, message, hint, {
-    details: {
-      failure: failure.id,
-      platform,
-      arch,
-      libc,
-      libcVersion,
-      node,
-      source: facts.source,
-      path: facts.path,
-      tried: facts.tried,
-      prebuilds: facts.carried,
-      found: file.state === 'file' ? `${file.size} bytes, ${file.kind.text}` : file.state,
-      reason: facts.reason,
-    },
+    details: Object.fromEntries(Object.entries(details).filter(([, value]) => value !== undefined)),
     ...(cause === undefined ? {} : { cause }),
   });
 };
