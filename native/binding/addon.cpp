@@ -1,5 +1,5 @@
-// The module: levels(), probe(), readTensors() and the classes. State hangs on the environment, nothing mutable is
-// static.
+// The module: version, levels(), probe(), readTensors() and the classes. State hangs on the environment, nothing
+// mutable is static.
 #include <napi.h>
 
 #include "binding/convert.h"
@@ -75,6 +75,7 @@ Napi::Object define(Napi::Env env, Napi::Object exports) {
   constructors->network = Napi::Persistent(NetworkHandle::define(env));
   constructors->lora = Napi::Persistent(LoraHandle::define(env));
   env.SetInstanceData(constructors);
+  exports.Set("version", Napi::String::New(env, IPA_VERSION));  // of the package that it was built for
   exports.Set("levels", Napi::Function::New<levels>(env, "levels"));
   exports.Set("probe", Napi::Function::New<probe>(env, "probe"));
   exports.Set("readTensors", Napi::Function::New<read_tensors>(env, "readTensors"));

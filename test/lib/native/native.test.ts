@@ -61,6 +61,7 @@ interface Told {
   /** The same object at the second call. */
   readonly isSame: boolean;
   readonly levels?: readonly string[];
+  readonly built?: string;
 }
 
 const PROGRAM = `
@@ -69,7 +70,7 @@ const PROGRAM = `
   const first = once();
   const isSame = first === once();
   const { code, message, hint, details, path, source, addon } = first;
-  console.log(JSON.stringify({ code, message, hint, details, path, source, isSame, levels: addon?.levels() }));
+  console.log(JSON.stringify({ code, message, hint, details, path, source, isSame, levels: addon?.levels(), built: addon?.version }));
 `.replace('node-ip-adapter-native', new URL(`file://${join(home, 'dist/native/native.js')}`).href);
 
 const strangers = (env: Readonly<Record<string, string>> = {}): NodeJS.ProcessEnv => {
@@ -142,6 +143,11 @@ t.test('it loads: the prebuilt file, before it a build, before both the variable
     { path: join(scratch, 'mine.node') },
     'counted from where one stands',
   );
+});
+
+t.test('the addon tells the version that it was built for', async (test) => {
+  link(mine);
+  test.equal(load().built, version);
 });
 
 t.test('a build of node-gyp is found where nothing of ours is', async (test) => {
