@@ -363,6 +363,15 @@ t.test('lib: no file imports itself on some way, types included', async (test) =
   );
 });
 
+t.test('lib: ES modules, but for what `require` gives', async (test) => {
+  const others = files('lib').filter((path) => /\.[cm]ts$/.test(path));
+  test.strictSame(others, ['lib/index.cts'], 'every other file is read by the tests here');
+  test.ok(
+    read('lib/index.cts').endsWith("import api = require('./index.js');\nexport = api;\n"),
+    'it is the same module',
+  );
+});
+
 t.test('lib: no any, no enum', async (test) => {
   for (const [path, { anyOrEnum }] of lib) test.strictSame(anyOrEnum, [], path);
   const wrong = parse('wrong.ts', 'enum E { A }\nconst f = (x: any): unknown => require(x);\nawait import(name);');

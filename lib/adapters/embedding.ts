@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { types } from 'node:util';
 import { ModelMismatchError } from '../errors.js';
 import { expectedFor } from '../options/check.js';
 import { embeddingBytes, readEmbedding } from './embedding-bytes.js';
@@ -69,7 +70,7 @@ export class Embedding {
    * unconditional side is left out, as the adapter makes its own.
    */
   static from(bytes: Uint8Array): Embedding {
-    if (!(bytes instanceof Uint8Array)) throw expectedFor('OPTION_TYPE', 'bytes', 'the bytes of an embedding', bytes);
+    if (!types.isUint8Array(bytes)) throw expectedFor('OPTION_TYPE', 'bytes', 'the bytes of an embedding', bytes);
     const buffer = Buffer.from(bytes); // copied
     return new Embedding(isIpadpt(buffer) ? readIpadpt(buffer) : readEmbedding(buffer));
   }

@@ -1,3 +1,4 @@
+import { types } from 'node:util';
 import { z } from 'zod';
 import { OptionError } from '../errors.js';
 import type { PickFace } from '../faces/options.js';
@@ -191,7 +192,7 @@ const faceOf = (value: unknown, option: string): NonNullable<ReferenceSettings['
     known: [...namesOf(GIVEN_FACE).known, ...FACE_FACTS],
     later: GIVEN_FACE.later,
   });
-  if (!(raw.identity instanceof Float32Array) || raw.identity.length === 0) {
+  if (!types.isFloat32Array(raw.identity) || raw.identity.length === 0) {
     throw expectedFor(
       'OPTION_TYPE',
       `${option}.identity`,

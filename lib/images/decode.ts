@@ -1,4 +1,5 @@
 import { readFile, stat } from 'node:fs/promises';
+import { types } from 'node:util';
 import type { Sharp } from 'sharp';
 import { ImageInputError, quoted } from '../errors.js';
 import type { Pixels } from '../native/types.js';
@@ -103,7 +104,7 @@ const normalForm = async (input: Sharp, background: string, option: string): Pro
     return { width: info.width, height: info.height, data: new Uint8Array(data.buffer, data.byteOffset, data.length) };
   } catch (cause) {
     if (cause instanceof ImageInputError) throw cause;
-    const reason = cause instanceof Error ? cause.message.split('\n')[0]! : String(cause);
+    const reason = types.isNativeError(cause) ? cause.message.split('\n')[0]! : String(cause);
     return refuse(
       'IMAGE_CORRUPT',
       option,
@@ -137,7 +138,7 @@ const decodeBytes = async (
   const header = await open()
     .metadata()
     .catch((cause: unknown) => {
-      const reason = cause instanceof Error ? cause.message.split('\n')[0]! : String(cause);
+      const reason = types.isNativeError(cause) ? cause.message.split('\n')[0]! : String(cause);
       return refuse(
         'IMAGE_CORRUPT',
         option,

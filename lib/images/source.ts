@@ -1,4 +1,5 @@
 import { fileURLToPath } from 'node:url';
+import { types } from 'node:util';
 import type { Sharp } from 'sharp';
 import { quoted } from '../errors.js';
 import { expectedFor } from '../options/check.js';
@@ -53,13 +54,17 @@ const fromUrl = (url: URL, option: string): CapturedImage => {
 const isSharp = (value: object): value is Sharp =>
   ['clone', 'metadata', 'toBuffer'].every((method) => typeof (value as Record<string, unknown>)[method] === 'function');
 
+/** trap: `instanceof` would refuse the arrays of another realm, such as those of a file that Jest runs. */
+const isBytes = (value: unknown): value is Uint8Array | Uint8ClampedArray =>
+  types.isUint8Array(value) || types.isUint8ClampedArray(value);
+
 /** A copy of the bytes a view shows: of a detached buffer none, of a shared one as they are now. */
 const copied = (view: Uint8Array | Uint8ClampedArray): Uint8Array =>
   view.length === 0 ? new Uint8Array(0) : Uint8Array.from(view); // trap: copying a detached one throws
 
 const fromRaw = (value: object, option: string): CapturedImage => {
   const { data, width, height, channels } = value as Partial<RawImage>; // read once
-  if (!(data instanceof Uint8Array || data instanceof Uint8ClampedArray)) {
+  if (!isBytes(data)) {
     throw expectedFor(
       'OPTION_TYPE',
       `${option}.data`,
@@ -106,9 +111,8 @@ export const captureImage = (value: unknown, option: string): CapturedImage => {
   if (typeof value === 'string') return fromText(value, option);
   if (typeof value === 'object' && value !== null) {
     if (value instanceof URL) return fromUrl(value, option);
-    if (value instanceof Uint8Array || value instanceof Uint8ClampedArray)
-      return { option, kind: 'encoded', bytes: copied(value) };
-    if (value instanceof ArrayBuffer) return { option, kind: 'encoded', bytes: copied(new Uint8Array(value)) };
+    if (isBytes(value)) return { option, kind: 'encoded', bytes: copied(value) };
+    if (types.isArrayBuffer(value)) return { option, kind: 'encoded', bytes: copied(new Uint8Array(value)) };
     if (value instanceof Blob) return { option, kind: 'blob', blob: value };
     if (isSharp(value)) return { option, kind: 'sharp', sharp: value.clone() };
     if ('data' in value) return fromRaw(value, option);

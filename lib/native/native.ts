@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs';
 import { join, resolve, sep } from 'node:path';
+import { types } from 'node:util';
 import { BinaryError, toError } from '../errors.js';
 import { type Found, factsOf, isCutOff, type Outcome, type Source } from './binary/facts.js';
 import { loadError } from './binary/load-error.js';
@@ -93,7 +94,7 @@ const load = (): Loaded | BinaryError => {
     if (wrong) return loadError(factsOf(root, found, wrong));
     return { ...found, path, addon: exported as Addon };
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
+    const reason = types.isNativeError(error) ? error.message : String(error);
     return loadError(factsOf(root, found, { reason }), error);
   }
 };

@@ -2,6 +2,7 @@ import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
+import { runInNewContext } from 'node:vm';
 import sharp from 'sharp';
 import t from 'tap';
 import type { IpAdapterError } from '../../../lib/errors.js';
@@ -46,6 +47,14 @@ t.test('every kind of source gives the same pixels', async (test) => {
     sharp(bytes),
     { data: colours, width, height, channels: 3 },
     { data: new Uint8ClampedArray(colours), width, height, channels: 3 },
+    // of another realm, as test files of Jest have one
+    runInNewContext('Uint8Array.from(bytes)', { bytes }),
+    runInNewContext('Uint8Array.from(bytes).buffer', { bytes }),
+    runInNewContext('({ data: Uint8ClampedArray.from(colours), width, height, channels: 3 })', {
+      colours,
+      width,
+      height,
+    }),
   ];
   for (const [i, source] of sources.entries()) {
     const pixels = await decode(source);
