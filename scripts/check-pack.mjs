@@ -17,7 +17,6 @@ const REQUIRED = [
   'LICENSE',
   'CHANGELOG.md',
   'CMakeLists.txt',
-  'binding.gyp',
   'scripts/build-native.cjs',
   'dist/index.js',
   'dist/index.d.ts',
@@ -59,6 +58,8 @@ function checkContents({ files, size }) {
   say(`tarball: ${(size / 1e6).toFixed(1)} MB, ${names.length} files`);
   expect(size <= MAX_TARBALL, `tarball: ${size} bytes, at most ${MAX_TARBALL} allowed`);
   for (const name of REQUIRED) expect(names.includes(name), `tarball: ${name} is missing`);
+  // pnpm and Yarn take the file for an install script, whatever "gypfile" says, and would run node-gyp
+  expect(!names.includes('binding.gyp'), 'tarball: binding.gyp belongs to the clone');
   for (const name of strayFiles(names)) failures.push(`tarball: ${name} belongs in a package of its own`);
   const here = `prebuilds/${process.platform}-${process.arch}/`;
   expect(

@@ -1,70 +1,17 @@
 // What npm would publish, used as a stranger does: the tarball installed in an empty folder with scripts off, no compiler
 // and no cmake on PATH, and nothing of this clone in reach.
-import { execFile } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { delimiter, dirname, join, sep } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { join, sep } from 'node:path';
 import t from 'tap';
+import { bareTools, pack, root, run, strangerEnv } from './stranger.js';
 
-const MAX_BUFFER = 2 ** 26; // bytes of a program's output
-const root = fileURLToPath(new URL('..', import.meta.url)).replace(/[/\\]$/, '');
 const scratch = realpathSync(mkdtempSync(join(tmpdir(), 'ipa-package-')));
 const app = join(scratch, 'app');
 const installed = join(app, 'node_modules', 'node-ip-adapter');
 t.teardown(() => rmSync(scratch, { recursive: true, force: true }));
 
-interface Ended {
-  readonly status: number;
-  readonly stdout: string;
-  readonly stderr: string;
-}
-
-const run = (program: string, args: readonly string[], cwd: string, env: NodeJS.ProcessEnv): Promise<Ended> =>
-  new Promise((resolve) => {
-    execFile(program, args, { cwd, env, maxBuffer: MAX_BUFFER }, (error, stdout, stderr) => {
-      const status = error ? (typeof error.code === 'number' ? error.code : -1) : 0;
-      resolve({ status, stdout, stderr: status === -1 ? `${error?.message}\n${stderr}` : stderr });
-    });
-  });
-
-/** A stranger's environment: no variable of npm or of this package, and on PATH only what is named. */
-const strangerEnv = (path: string): NodeJS.ProcessEnv => {
-  const kept = Object.entries(process.env).filter(([name]) => !/^(npm_|IPA_|NODE_|TAP|TSIMP)/i.test(name));
-  return { ...Object.fromEntries(kept), PATH: path };
-};
-
-/** A folder with node, npm, npx and the shell that npm starts programs with; nothing else. */
-const bareTools = (): string => {
-  const folder = join(scratch, 'bin');
-  mkdirSync(folder);
-  const found = (name: string): string => {
-    const places = [dirname(process.execPath), ...(process.env.PATH ?? '').split(delimiter)];
-    for (const place of places) {
-      try {
-        return realpathSync(join(place, name));
-      } catch {
-        // not there
-      }
-    }
-    throw new Error(`${name} is not on PATH`);
-  };
-  symlinkSync(process.execPath, join(folder, 'node'));
-  for (const name of ['npm', 'npx', 'sh']) symlinkSync(found(name), join(folder, name));
-  return folder;
-};
-
-const bare = strangerEnv(bareTools());
-
-/** The part of prepack that makes the tarball: the tests have built the library, and the last step only looks at it. */
-const pack = async (): Promise<string> => {
-  const made = await run('npm', ['run', 'make-prebuilds'], root, process.env);
-  if (made.status !== 0) throw new Error(`npm run make-prebuilds: ${made.stdout}${made.stderr}`);
-  const args = ['pack', '--ignore-scripts', '--json', '--pack-destination', scratch];
-  const packed = await run('npm', args, root, process.env);
-  if (packed.status !== 0) throw new Error(`npm pack: ${packed.stderr}`);
-  return join(scratch, (JSON.parse(packed.stdout) as [{ filename: string }])[0].filename);
-};
+const bare = strangerEnv(bareTools(scratch));
 
 /**
  * A compiler that saves the minutes of compiling the same sources a second time: where this clone has the object file of a
@@ -111,7 +58,7 @@ const scripts = {
 };
 
 t.test('the tarball in an empty folder', async (t) => {
-  const tarball = await pack();
+  const tarball = await pack(scratch);
   mkdirSync(app);
   writeFileSync(join(app, 'package.json'), '{ "private": true }');
   const args = ['install', '--ignore-scripts', '--prefer-offline', '--no-audit', '--no-fund', tarball];

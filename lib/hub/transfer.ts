@@ -1,7 +1,8 @@
 import { createHash, type Hash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
+import { createReadStream, fsync } from 'node:fs';
 import { type FileHandle, mkdir, open, rename, rm, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
+import { promisify } from 'node:util';
 import { abortError, IpAdapterError, ModelFileError, OutputError, quoted } from '../errors.js';
 import { cacheFolder, repositoryFolder } from './cache.js';
 import { type Connection, pauseBefore, TRIES, unreachable } from './connection.js';
@@ -194,7 +195,7 @@ export const fetchBlob = async (
     try {
       onBytes(part.bytes);
       await complete(connection, url, part, file, onBytes);
-      await onDisk(path, () => part.handle.sync());
+      await onDisk(path, () => promisify(fsync)(part.handle.fd)); // trap: Yarn's FileHandle has no sync
     } finally {
       await part.handle.close();
     }

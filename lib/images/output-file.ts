@@ -1,6 +1,8 @@
 import { randomBytes } from 'node:crypto';
+import { fsync } from 'node:fs';
 import { link, lstat, open, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
+import { promisify } from 'node:util';
 import { OutputError, quoted } from '../errors.js';
 
 /** The error of a file that could not be written. */
@@ -55,10 +57,13 @@ export const publish = async (part: string, path: string, overwrite: boolean): P
   await rm(part);
 };
 
+/** trap: `sync` of a FileHandle throws under Yarn's Plug'n'Play, which has a FileHandle of its own. */
+const syncOf = promisify(fsync);
+
 /** Brings the names in a folder to the disk. */
 export const syncFolder = async (folder: string): Promise<void> => {
   const handle = await open(folder, 'r').catch(() => undefined); // not on Windows
-  await handle?.sync().catch(() => undefined);
+  if (handle) await syncOf(handle.fd).catch(() => undefined);
   await handle?.close();
 };
 
@@ -71,7 +76,7 @@ export const writeWhole = async (path: string, bytes: Uint8Array, overwrite: boo
     const handle = await open(part, 'wx');
     try {
       await handle.writeFile(bytes);
-      await handle.sync();
+      await syncOf(handle.fd);
     } finally {
       await handle.close();
     }

@@ -5,8 +5,9 @@ import { fileURLToPath } from 'node:url';
 import { BinaryError } from '../errors.js';
 
 const NAME = 'node-ip-adapter';
-// a bundler leaves nothing here, or the place of its own output
-const here: string | undefined = import.meta.url;
+declare const __webpack_require__: unknown; // declared where webpack has put this file into a bundle
+// a bundler leaves nothing here, or the place of its own output; webpack the place that this file was bundled from
+const here: string | undefined = typeof __webpack_require__ === 'undefined' ? import.meta.url : undefined;
 
 interface Manifest {
   readonly name: string;

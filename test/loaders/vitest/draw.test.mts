@@ -1,0 +1,13 @@
+import { defaultModel, OptionError, Pipeline } from 'node-ip-adapter';
+import { expect, test } from 'vitest';
+
+test('draws a portrait', async () => {
+  const { path, adapters, face, references } = defaultModel();
+  const pipe = await Pipeline.load(path);
+  await pipe.addAdapter(adapters['faceid-plusv2'], { face });
+  const image = references.find((file) => file.endsWith('person-1-1.png'))!;
+  const { images } = await pipe.generate({ prompt: 'portrait', references: [{ image }], seed: 7, steps: 2 });
+  await images[0]!.toFile('drawn.png');
+  await expect(pipe.generate({ prompt: 'p', steps: -1 })).rejects.toThrow(OptionError);
+  await pipe.dispose();
+});
