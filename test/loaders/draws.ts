@@ -71,9 +71,10 @@ export const testLoaders = async (test: Test, suite: Loader['suite']): Promise<v
   const rows = LOADERS.filter((row) => row.suite === suite);
   const tarball = await pack(scratch);
   const shared = join(scratch, 'shared');
-  const path = [join(shared, 'node_modules', '.bin'), bareTools(scratch)].join(delimiter);
-  const env = { ...strangerEnv(path), ...(await managersEnv()) };
-  const shell = (line: string, folder: string): Promise<Ended> => run('sh', ['-c', line], folder, env);
+  const programs = (folder: string): string => join(folder, 'node_modules', '.bin');
+  const env = { ...strangerEnv([programs(shared), bareTools(scratch)].join(delimiter)), ...(await managersEnv()) };
+  const shell = (line: string, folder: string): Promise<Ended> =>
+    run('sh', ['-c', line], folder, { ...env, PATH: [programs(folder), env.PATH].join(delimiter) });
 
   mkdirSync(shared);
   writeFileSync(join(shared, 'package.json'), JSON.stringify({ dependencies: sharedPackages(rows, tarball) }));
