@@ -162,11 +162,17 @@ t.test('native: no header includes itself on some way', async (test) => {
   test.equal(cycle(includes), undefined);
 });
 
-t.test('native: N-API is known to the binding, threads to the pool and the engine', async (test) => {
+t.test('native: N-API is known to the binding, threads and systems each to few files', async (test) => {
   const users = (header: string): string[] =>
     sources.filter((path) => new RegExp(`^\\s*#\\s*include\\s*<${header}>`, 'm').test(read(path)));
   for (const path of users('napi\\.h')) test.match(path, /^native\/binding\//);
-  for (const path of users('thread')) test.match(path, /^native\/(core\/threads|runtime\/engine)\.(h|cpp)$/);
+  for (const path of users('thread')) test.match(path, /^native\/core\/system\.cpp$/);
+  const systems = sources.filter((path) => /\b(_WIN32|__linux__|__APPLE__)\b/.test(read(path)));
+  for (const path of systems)
+    test.match(
+      path,
+      /^native\/((core|io)\/system|cpu\/features|runtime\/device_library|cuda\/(driver\/library|library\/entry))\.cpp$/,
+    );
   for (const path of sources.filter((source) => /^native\/(models|onnx)\//.test(source)))
     test.notMatch(read(path), /^\s*#\s*if/m, `${path} is the same for every device`);
 });

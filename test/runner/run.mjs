@@ -22,7 +22,7 @@ import { Verdict } from './verdict.mjs';
  * @property {string} message  what differed most, the fault, or what this version does not have yet
  */
 
-/** Levels that a build for a processor may have, slowest first. */
+/** Levels that a build for a processor may have, slowest first. @type {Readonly<Record<string, readonly string[]>>} */
 const levelsOf = {
   x64: ['base', 'avx2', 'avx512', 'avx512bf16', 'amx'],
   arm64: ['base', 'armv8.2', 'neon-bf16'],
