@@ -171,7 +171,7 @@ t.test('native: N-API is known to the binding, threads and systems each to few f
   for (const path of systems)
     test.match(
       path,
-      /^native\/((core|io)\/system|cpu\/features|runtime\/device_library|cuda\/(driver\/library|library\/entry))\.cpp$/,
+      /^native\/((core|io)\/system|cpu\/features|binding\/node_api_windows|runtime\/device_library|cuda\/(driver\/library|library\/entry))\.cpp$/,
     );
   for (const path of sources.filter((source) => /^native\/(models|onnx)\//.test(source)))
     test.notMatch(read(path), /^\s*#\s*if/m, `${path} is the same for every device`);

@@ -13,11 +13,14 @@ const run = (program, args) => {
   if (status !== 0) throw new Error(`${program} ${args[0]} failed: ${error?.message ?? `exit code ${status}`}`);
 };
 
-/** What cmake-js passes: the headers of Node-API. */
-const headers = () => {
+/** What cmake-js passes: the headers of Node-API, and the list of its functions. */
+const nodeApi = () => {
   const folder = (name, from) => path.dirname(require.resolve(`${name}/package.json`, { paths: [from] }));
-  const cmakeJs = folder('cmake-js', root);
-  return [path.join(folder('node-api-headers', cmakeJs), 'include'), folder('node-addon-api', root)];
+  const api = folder('node-api-headers', folder('cmake-js', root));
+  return {
+    CMAKE_JS_INC: [path.join(api, 'include'), folder('node-addon-api', root)].join(';'),
+    CMAKE_JS_NODELIB_DEF: path.join(api, 'def', 'node_api.def'),
+  };
 };
 
 /** Where products of a machine lie. @param {import('./machines.mjs').Machine} machine */
@@ -44,7 +47,7 @@ export function crossBuild(machine, targets) {
     CMAKE_MODULE_LINKER_FLAGS: '-s',
     CMAKE_EXE_LINKER_FLAGS: '-s',
     CMAKE_LIBRARY_OUTPUT_DIRECTORY: path.join(folder, 'Release'),
-    CMAKE_JS_INC: headers().join(';'),
+    ...nodeApi(),
     IPA_AVX512_HERE: 'OFF', // test programs run anywhere
   };
   const defined = Object.entries(values).map(([name, value]) => `-D${name}=${value}`);

