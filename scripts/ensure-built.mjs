@@ -4,6 +4,8 @@ import { spawn } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { canCross } from './cross/compiler.mjs';
+import { runnerOf } from './cross/run-on.mjs';
 
 export const root = fileURLToPath(new URL('..', import.meta.url)).replace(/[/\\]$/, '');
 const at = (...parts) => path.join(root, ...parts);
@@ -19,6 +21,12 @@ export const products = {
   nativeTests: program('ipa_test'),
   nativeGolden: program('ipa_golden'),
   library: at('dist', 'index.js'),
+};
+
+/** What the tests of other machines (test/machines) run, where those programs run on this one. */
+const OTHER_MACHINES = {
+  'linux-arm64': ['node_ip_adapter', 'ipa_test', 'ipa_golden'],
+  'linux-x64-musl': ['ipa_test'],
 };
 
 /** Newest modification time, in ms, of the files with these extensions under these paths; 0 when there are none. */
@@ -86,8 +94,8 @@ function npm(...args) {
  * Runs a build step when its product is missing or older than its sources. CMake leaves a product alone when an edit
  * did not concern it, so the moment of the last good build counts as well; it is kept in a stamp beside the build.
  */
-async function step({ what, product, sources, extensions, command }) {
-  const stamp = at('build-cmake', `${path.basename(product)}.stamp`);
+async function step({ what, product, stampName = path.basename(product), sources, extensions, command }) {
+  const stamp = at('build-cmake', `${stampName}.stamp`);
   const built = Math.max(newest([product], []), newest([stamp], []));
   if (existsSync(product) && built >= newest(sources, extensions)) return;
   const started = new Date();
@@ -99,10 +107,10 @@ async function step({ what, product, sources, extensions, command }) {
 }
 
 /**
- * @param {{ nativeTests?: boolean, golden?: boolean }} [options] nativeTests: build the native test program too; golden:
- *   the native half of the golden runner.
+ * @param {{ nativeTests?: boolean, golden?: boolean, machines?: boolean }} [options] nativeTests: build the native test
+ *   program too; golden: the native half of the golden runner; machines: both for other machines.
  */
-export async function ensureBuilt({ nativeTests = false, golden = false } = {}) {
+export async function ensureBuilt({ nativeTests = false, golden = false, machines = false } = {}) {
   try {
     if (packagesAreStale()) {
       const args = ['ci', '--include=dev', '--no-audit', '--no-fund', '--loglevel=error'];
@@ -139,6 +147,17 @@ export async function ensureBuilt({ nativeTests = false, golden = false } = {}) 
         sources: [...native, at('test', 'native'), at('tools')],
         extensions: ['.cpp', '.h'],
         command: nativeBuild('--target', target),
+      });
+    }
+    for (const [name, targets] of machines && canCross ? Object.entries(OTHER_MACHINES) : []) {
+      if (typeof runnerOf(name) === 'string') continue; // the test says why
+      await step({
+        what: `compiling for ${name}`,
+        product: at('build-cross', name, 'Release', targets.at(-1)),
+        stampName: name,
+        sources: [...native, at('test', 'native'), at('tools'), at('scripts', 'cross')],
+        extensions: ['.cpp', '.h', '.mjs'],
+        command: [process.execPath, [at('scripts', 'cross', 'cli.mjs'), name, ...targets]],
       });
     }
   } catch (error) {

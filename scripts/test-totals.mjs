@@ -92,7 +92,7 @@ export const tapTotals = (text) => sum(pointsOf(text).map((point) => count(point
 
 /** What test files said is not there yet, and what they measured, in comments of their own. @param {string} text @returns {string[]} */
 export const remarks = (text) =>
-  [...text.matchAll(/^\s*# ((?:not yet|measured): .*)$/gm)].map(([, line]) => line ?? '');
+  [...text.matchAll(/^\s*# ((?:not yet|not run|measured): .*)$/gm)].map(([, line]) => line ?? '');
 
 /**
  * Totals of the native test program: its last line, and the names in its `not ok` lines. Undefined when there is no such

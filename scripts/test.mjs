@@ -64,7 +64,7 @@ async function typescriptTests() {
   }
 }
 
-await ensureBuilt({ nativeTests: true, golden: true });
+await ensureBuilt({ nativeTests: true, golden: true, machines: !isFull && 'test/machines/'.includes(filter) });
 let totals = sum([...(isFull ? [] : [await nativeTests()]), await typescriptTests()]);
 if (totals.passed + totals.failed + totals.skipped === 0) totals = failed(`no test matches "${filter}"`);
 if (totals.failures.length > 0) console.log(`\nfailed:\n${totals.failures.map((name) => `  ${name}`).join('\n')}`);

@@ -17,7 +17,7 @@ export interface Ended {
 }
 
 // trap: by NODE_OPTIONS tap gets modules of its own into every process that a test starts, and those that they start
-const ALONE = ['-c', 'unset NODE_OPTIONS; exec "$0" "$@"'];
+export const ALONE = ['-c', 'unset NODE_OPTIONS; exec "$0" "$@"'];
 
 export const run = (program: string, args: readonly string[], cwd: string, env: NodeJS.ProcessEnv): Promise<Ended> =>
   new Promise((resolve) => {

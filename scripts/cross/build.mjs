@@ -8,9 +8,12 @@ import { crossRoot, root } from './package.mjs';
 
 const require = createRequire(import.meta.url);
 
+/** Its output is shown where it fails. */
 const run = (program, args) => {
-  const { status, error } = spawnSync(program, args, { cwd: root, stdio: ['ignore', 2, 2] });
-  if (status !== 0) throw new Error(`${program} ${args[0]} failed: ${error?.message ?? `exit code ${status}`}`);
+  const result = spawnSync(program, args, { cwd: root, encoding: 'utf8', maxBuffer: 1 << 28 });
+  if (result.status === 0) return;
+  const why = result.error?.message ?? `exit code ${result.status}`;
+  throw new Error(`${result.stdout}${result.stderr}\n${program} ${args[0]}: ${why}`);
 };
 
 /** What cmake-js passes: the headers of Node-API, and the list of its functions. */

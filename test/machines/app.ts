@@ -1,32 +1,53 @@
 // The package as a folder of its own for another machine: what npm would install there, with the addon that was built here.
-import { execFile } from 'node:child_process';
-import { cpSync, mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
+import { spawn } from 'node:child_process';
+import {
+  closeSync,
+  cpSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  readFileSync,
+  realpathSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { ALONE, type Ended } from '../stranger.js';
 
 export const root = fileURLToPath(new URL('../..', import.meta.url)).replace(/[/\\]$/, '');
 
-export interface Ended {
-  readonly status: number;
-  readonly stdout: string;
-  readonly stderr: string;
-}
-
-/** A program to its end. Nothing of this package's variables reaches it but what is given. */
-export const run = (
+/**
+ * A program to its end, its output through files: a Windows program under wine cannot write to Node's pipes. Nothing of
+ * this package's variables reaches it but what is given.
+ */
+export const run = async (
   [program, ...args]: readonly string[],
   cwd: string,
   env: Readonly<Record<string, string>> = {},
-): Promise<Ended> =>
-  new Promise((resolve) => {
-    const kept = Object.entries(process.env).filter(([name]) => !/^(npm_|IPA_|NODE_|TAP|TSIMP)/i.test(name));
-    const options = { cwd, env: { ...Object.fromEntries(kept), ...env }, maxBuffer: 2 ** 26 };
-    execFile(program!, args, options, (error, stdout, stderr) => {
-      const status = error ? (typeof error.code === 'number' ? error.code : -1) : 0;
-      resolve({ status, stdout, stderr: status === -1 ? `${error?.message}\n${stderr}` : stderr });
+): Promise<Ended> => {
+  const folder = mkdtempSync(join(tmpdir(), 'ipa-output-'));
+  const files = ['stdout', 'stderr'].map((name) => join(folder, name));
+  const descriptors = files.map((file) => openSync(file, 'w'));
+  const kept = Object.entries(process.env).filter(([name]) => !/^(npm_|IPA_|NODE_|TAP|TSIMP)/i.test(name));
+  try {
+    const status = await new Promise<number>((resolve) => {
+      const child = spawn('sh', [...ALONE, program!, ...args], {
+        cwd,
+        env: { ...Object.fromEntries(kept), ...env },
+        stdio: ['ignore', ...descriptors],
+      });
+      child.on('error', () => resolve(-1));
+      child.on('close', (code) => resolve(code ?? -1));
     });
-  });
+    const [stdout = '', stderr = ''] = files.map((file) => readFileSync(file, 'utf8'));
+    return { status, stdout, stderr };
+  } finally {
+    for (const descriptor of descriptors) closeSync(descriptor);
+    rmSync(folder, { recursive: true, force: true });
+  }
+};
 
 export interface Target {
   readonly os: 'linux' | 'darwin' | 'win32';
@@ -37,8 +58,15 @@ export interface Target {
   readonly addon: string;
 }
 
+export interface App {
+  readonly folder: string;
+  /** The package's folder in it. */
+  readonly home: string;
+  readonly remove: () => void;
+}
+
 /** A folder with the package installed for `target`; `remove()` it. */
-export const installedFor = async ({ os, cpu, prebuilt, addon }: Target) => {
+export const installedFor = async ({ os, cpu, prebuilt, addon }: Target): Promise<App> => {
   const folder = realpathSync(mkdtempSync(join(tmpdir(), 'ipa-machine-')));
   const { dependencies } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { dependencies: object };
   writeFileSync(join(folder, 'package.json'), JSON.stringify({ private: true, type: 'module', dependencies }));

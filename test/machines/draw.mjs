@@ -1,9 +1,9 @@
-// Draws a picture with the package as installed beside this file, on whatever Node runs it, and prints the raw pixels'
-// size; the pixels go to the file that is named. Run by the tests of other machines.
+// Draws a picture with the package that is named, on whatever Node runs it, and prints its size; the raw pixels go to a
+// file. Run by the tests of other machines.
 import { writeFileSync } from 'node:fs';
-import { defaultModel, Pipeline } from 'node-ip-adapter';
 
-const [to, reference, options] = process.argv.slice(2);
+const [to, reference, options, from] = process.argv.slice(2);
+const { defaultModel, Pipeline } = await import(from);
 const { path, adapters, face } = defaultModel();
 const pipe = await Pipeline.load(path, { dtype: 'f32' });
 await pipe.addAdapter(adapters['faceid-plusv2'], { face });

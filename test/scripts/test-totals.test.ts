@@ -85,8 +85,8 @@ t.test('sums keep the names, and the line has the three numbers', async (t) => {
 t.test('what is not there yet is found among the comments', async (test) => {
   test.same(
     remarks(
-      'ok 1 - a\n    # not yet: 3 golden cases pipeline/inpaint (inpainting)\n# not yet, perhaps\n# measured: 3 s\n1..1\n',
+      'ok 1 - a\n    # not yet: 3 golden cases pipeline/inpaint (inpainting)\n# not yet, perhaps\n# measured: 3 s\n# not run: no qemu\n1..1\n',
     ),
-    ['not yet: 3 golden cases pipeline/inpaint (inpainting)', 'measured: 3 s'],
+    ['not yet: 3 golden cases pipeline/inpaint (inpainting)', 'measured: 3 s', 'not run: no qemu'],
   );
 });
