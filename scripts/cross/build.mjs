@@ -1,5 +1,6 @@
 // Builds a target of CMakeLists.txt for a machine other than this one, in build-cross/<machine>.
 import { spawnSync } from 'node:child_process';
+import { existsSync, rmSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import os from 'node:os';
 import path from 'node:path';
@@ -8,12 +9,12 @@ import { crossRoot, root } from './package.mjs';
 
 const require = createRequire(import.meta.url);
 
-/** Its output is shown where it fails. */
-const run = (program, args) => {
+/** Its output where it fails; undefined where it does not. */
+const failure = (program, args) => {
   const result = spawnSync(program, args, { cwd: root, encoding: 'utf8', maxBuffer: 1 << 28 });
-  if (result.status === 0) return;
+  if (result.status === 0) return undefined;
   const why = result.error?.message ?? `exit code ${result.status}`;
-  throw new Error(`${result.stdout}${result.stderr}\n${program} ${args[0]}: ${why}`);
+  return `${result.stdout}${result.stderr}\n${program} ${args[0]}: ${why}`;
 };
 
 /** What cmake-js passes: the headers of Node-API, and the list of its functions. */
@@ -54,7 +55,20 @@ export function crossBuild(machine, targets) {
     IPA_AVX512_HERE: 'OFF', // test programs run anywhere
   };
   const defined = Object.entries(values).map(([name, value]) => `-D${name}=${value}`);
-  run('cmake', ['-S', root, '-B', folder, '-G', 'Ninja', ...defined]);
-  run('cmake', ['--build', folder, '--parallel', String(os.availableParallelism()), '--target', ...targets]);
+  const configure = ['-S', root, '-B', folder, '-G', 'Ninja', ...defined];
+  let wrong = failure('cmake', configure);
+  if (wrong && existsSync(path.join(folder, 'CMakeCache.txt'))) {
+    rmSync(folder, { recursive: true, force: true }); // it belongs to another folder or compiler
+    wrong = failure('cmake', configure);
+  }
+  wrong ??= failure('cmake', [
+    '--build',
+    folder,
+    '--parallel',
+    String(os.availableParallelism()),
+    '--target',
+    ...targets,
+  ]);
+  if (wrong) throw new Error(wrong);
   return path.join(folder, 'Release');
 }

@@ -23,7 +23,7 @@ export const here = `${process.platform}-${process.arch}`;
 /** Whether addons for other machines can be built on this one. */
 export const canCross = here in PROGRAM;
 
-// Zig spells ARM's extensions in its own way and refuses -fPIE.
+// Zig spells ARM's extensions in its own way, refuses -fPIE and knows no bundles: macOS loads libraries as well.
 const WRAPPER = `#!/bin/sh
 export ZIG_LIB_DIR='@lib@' ZIG_GLOBAL_CACHE_DIR='@cache@' ZIG_LOCAL_CACHE_DIR='@cache@'
 for word; do
@@ -33,6 +33,7 @@ for word; do
       word=-mcpu=generic+v8_2a\${word#-march=armv8.2-a}
       word=$(printf %s "$word" | sed 's/+fp16/+fullfp16/') ;;
     -fPIE) word=-fPIC ;;
+    -bundle) word=-shared ;;
   esac
   set -- "$@" "$word"
 done

@@ -1,8 +1,9 @@
 // How programs of another machine run on this one, where they do: natively, under qemu's user mode or under wine.
 import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
+import os from 'node:os';
 import path from 'node:path';
-import { crossRoot, fetchedPackage } from './package.mjs';
+import { fetchedPackage } from './package.mjs';
 
 /**
  * @typedef {object} Runner
@@ -50,7 +51,7 @@ function qemu() {
 function wine() {
   const program = onPath('wine64') ?? ['/usr/lib/wine/wine64'].find((file) => existsSync(file));
   if (program === undefined) return 'wine is not installed (apt-get install wine64)';
-  process.env.WINEPREFIX ??= path.join(crossRoot, 'wine');
+  process.env.WINEPREFIX ??= path.join(os.tmpdir(), 'node-ip-adapter-wine'); // it links to the root folder
   process.env.WINEDEBUG ??= '-all';
   // It says to be an older Windows than Node runs on.
   const version = ['reg', 'add', 'HKEY_CURRENT_USER\\Software\\Wine', '/v', 'Version', '/d', 'win10', '/f'];
