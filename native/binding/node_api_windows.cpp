@@ -6,7 +6,7 @@
 #include <cstdio>
 #include <cstdlib>
 
-#include "node_api_names.h"  // made by CMake of Node-API's definition file: IPA_NODE_API(X), X of each name
+#include <node_api_names.h>  // made by CMake of the list of functions: IPA_NODE_API(X), X of each name
 
 // A function is one jump to where it was found.
 #define IPA_JUMP(name)           \
