@@ -1,4 +1,5 @@
-// Linux on x86-64 with musl: the native tests, linked with it whole, run here as they are.
+// Linux on x86-64 with musl: the native tests, linked with it whole, run here as they are; but for those that open
+// libraries, which such a program cannot.
 import { join } from 'node:path';
 import t from 'tap';
 import { crossBuild } from '../../scripts/cross/build.mjs';
@@ -13,5 +14,5 @@ if (typeof runner === 'string') {
   t.test('linux-x64-musl', { skip: runner }, async () => {});
 } else {
   const products = crossBuild(machine('linux-x64-musl'), ['ipa_test']);
-  t.test('native tests', (test) => nativeTests(test, runner, join(products, 'ipa_test'), ''));
+  t.test('native tests', (test) => nativeTests(test, runner, join(products, 'ipa_test'), '', 'library:'));
 }

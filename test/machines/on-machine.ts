@@ -42,9 +42,15 @@ export const portrait = async (test: Test, runner: Runner, app: App, level: stri
   test.comment(`measured: the portrait of ${level} under ${runner.how} differs by ${most} grey levels at most`);
 };
 
-/** Native tests whose names have these words; '' for all. */
-export const nativeTests = async (test: Test, runner: Runner, program: string, words: string): Promise<void> => {
-  const { status, stdout, stderr } = await run([...runner.before, program, words], root);
+/** Native tests whose names have these words, '' for all, and none of the others. */
+export const nativeTests = async (
+  test: Test,
+  runner: Runner,
+  program: string,
+  words: string,
+  ...without: readonly string[]
+): Promise<void> => {
+  const { status, stdout, stderr } = await run([...runner.before, program, words, ...without], root);
   test.equal(
     status,
     0,

@@ -1,4 +1,5 @@
-// Runs every registered test, or those whose name contains the first argument.
+// Runs every registered test, or those whose name contains the first argument and none of the others.
+#include <algorithm>
 #include <cstdio>
 #include <exception>
 #include <string>
@@ -10,7 +11,10 @@ int main(int argc, char** argv) {
   const std::string filter = argc > 1 ? argv[1] : "";
   int passed = 0, failed = 0, skipped = 0;
   for (const Case& test : cases()) {
-    if (std::string(test.name).find(filter) == std::string::npos) continue;
+    const auto named = [&](const std::string& words) {
+      return std::string(test.name).find(words) != std::string::npos;
+    };
+    if (!named(filter) || std::any_of(argv + std::min(argc, 2), argv + argc, named)) continue;
     failures().clear();
     try {
       test.run();
