@@ -53,7 +53,7 @@ const machine = async (folder: string, flags: readonly string[]): Promise<readon
   const emulator = readdirSync(join(root, 'native/cuda/emulator')).filter((name) => name.endsWith('.cpp'));
   const sources = [
     ...emulator.map((name) => `native/cuda/emulator/${name}`),
-    ...['dtype', 'error', 'threads'].map((name) => `native/core/${name}.cpp`),
+    ...['dtype', 'error', 'system', 'threads'].map((name) => `native/core/${name}.cpp`),
     'native/cuda/packing.cpp',
   ];
   const objects = sources.map((source) => join(scratch, folder, `${basename(source)}.o`));
