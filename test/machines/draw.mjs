@@ -2,7 +2,7 @@
 // file. Run by the tests of other machines.
 import { writeFileSync } from 'node:fs';
 
-const [to, reference, options, from] = process.argv.slice(2);
+const [to, reference, options, from = 'node-ip-adapter'] = process.argv.slice(2);
 const { defaultModel, Pipeline } = await import(from);
 const { path, adapters, face } = defaultModel();
 const pipe = await Pipeline.load(path, { dtype: 'f32' });
