@@ -1,16 +1,16 @@
 // The package check: packs what npm would publish and looks at it as a user's machine will. Run by prepack, after the
-// build and the prebuilt files. Every check runs; each failure is one line.
+// build and the prebuilt files. Every check runs; each failure is one line. `npm run check-pack -- --release` demands an
+// addon for every machine of scripts/cross/machines.mjs, made for the systems named there.
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { checkPrebuilds, promisedGlibc } from './cross/check-prebuilds.mjs';
 import { cudaPackages, manifestComplaints, strayFiles } from './cuda-package.mjs';
-import { foreignLibraries } from './linked.mjs';
 
 const root = fileURLToPath(new URL('..', import.meta.url)).replace(/[/\\]$/, '');
 const MAX_TARBALL = 80e6; // bytes
-const MODULE_ENTRIES = ['napi_register_module_v1', 'node_api_module_get_api_version_v1'];
 const REQUIRED = [
   'package.json',
   'README.md',
@@ -73,41 +73,10 @@ function checkContents({ files, size }) {
   }
 }
 
-/** The glibc that the README promises, from its words `glibc 2.NN`. */
-function promisedGlibc() {
+/** What README.md promises, where there is one. */
+function promised() {
   const readme = path.join(root, 'README.md');
-  const match = existsSync(readme) ? /glibc (2\.\d+)/.exec(readFileSync(readme, 'utf8')) : null;
-  return match?.[1];
-}
-
-const minor = (version) => Number(version.split('.')[1]);
-
-function checkAddon(file, name) {
-  const imports = output('nm', ['-D', '--undefined-only', file]).trim().split('\n');
-  const versions = [];
-  for (const line of imports) {
-    const [, kind, symbol, version] = /^\s*(\w) ([^@\s]+)(?:@+(\S+))?/.exec(line) ?? [];
-    if (!symbol) continue;
-    if (version?.startsWith('GLIBC_')) versions.push(version.slice('GLIBC_'.length));
-    const known = version ? version.startsWith('GLIBC_') : /^(napi_|node_api_)/.test(symbol) || kind === 'w';
-    expect(known, `${name}: imports ${symbol}${version ? `@${version}` : ''}, which is neither Node-API nor libc`);
-  }
-  const exported = output('nm', ['-D', '--defined-only', file])
-    .trim()
-    .split('\n')
-    .map((line) => line.split(' ').at(-1));
-  for (const symbol of exported) expect(MODULE_ENTRIES.includes(symbol), `${name}: exports ${symbol}`);
-  for (const library of foreignLibraries(file)) failures.push(`${name}: needs ${library}, which a user may not have`);
-  expect(!readFileSync(file).includes(root), `${name}: names the folder it was built in`);
-  const floor =
-    versions
-      .filter((version) => /^2\.\d+/.test(version))
-      .sort((a, b) => minor(a) - minor(b))
-      .at(-1) ?? '2.0';
-  const promised = promisedGlibc();
-  say(`${name}: needs glibc ${floor.split('.').slice(0, 2).join('.')}, README promises ${promised ?? 'nothing'}`);
-  expect(promised !== undefined, 'README.md: no line says which `glibc 2.NN` the prebuilt addon needs');
-  expect(!promised || minor(floor) <= minor(promised), `${name}: needs glibc ${floor}, README promises ${promised}`);
+  return existsSync(readme) ? promisedGlibc(readFileSync(readme, 'utf8')) : undefined;
 }
 
 for (const cudaPackage of cudaPackages(root)) failures.push(...manifestComplaints(root, cudaPackage));
@@ -122,11 +91,13 @@ try {
   checker('publint', programOf('publint', 'publint'), ['run', tarball, '--strict']);
   checker('attw', programOf('@arethetypeswrong/cli', 'attw'), [tarball, '--no-color']);
   output('tar', ['-xzf', tarball, '-C', folder]);
-  const prebuilds = path.join(folder, 'package', 'prebuilds');
-  const addons = existsSync(prebuilds) ? readdirSync(prebuilds, { recursive: true }) : [];
-  for (const name of addons.filter((file) => file.startsWith('linux') && file.endsWith('.node'))) {
-    checkAddon(path.join(prebuilds, name), name);
-  }
+  const isRelease = process.argv.includes('--release');
+  const { complaints, lines } = checkPrebuilds(path.join(folder, 'package', 'prebuilds'), {
+    promised: promised(),
+    isRelease,
+  });
+  for (const line of lines) say(line);
+  failures.push(...complaints);
 } finally {
   rmSync(folder, { recursive: true, force: true });
 }

@@ -1,8 +1,9 @@
 // The optional packages with the CUDA library, packages/cuda-<platform>-<arch>: what must be true of one.
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import path from 'node:path';
+import { readElf } from './cross/elf.mjs';
+import { foreignLibraries } from './cross/systems.mjs';
 import { MOST_BYTES } from './cuda.mjs';
-import { foreignLibraries } from './linked.mjs';
 
 const HOST_BYTES = 3e6; // of the library beside its images
 const json = (file) => JSON.parse(readFileSync(file, 'utf8'));
@@ -41,10 +42,10 @@ export function packageComplaints(root, folder) {
   const { size } = statSync(library);
   const most = MOST_BYTES + HOST_BYTES;
   if (size > most) found.push(`packages/${name}: ipa_cuda.so has ${size} bytes, at most ${most} allowed`);
-  for (const needed of foreignLibraries(library))
+  const bytes = readFileSync(library);
+  for (const needed of foreignLibraries(readElf(bytes)))
     found.push(`packages/${name}: ipa_cuda.so needs ${needed}, which a user may not have`);
-  if (readFileSync(library).includes(root))
-    found.push(`packages/${name}: ipa_cuda.so names the folder it was built in`);
+  if (bytes.includes(root)) found.push(`packages/${name}: ipa_cuda.so names the folder it was built in`);
   return found;
 }
 
