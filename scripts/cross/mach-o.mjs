@@ -109,8 +109,7 @@ function symbolsOf(file, at, libraries) {
     if (isLocal) found.localSymbols += 1;
     if (isLocal) continue;
     const name = file.text(strings + file.u32(row), strings + stringBytes);
-    // an undefined one with a value is a common block, which is defined when loaded
-    if ((type & TYPE.kind) !== 0 || file.u64(row + 8) !== 0) found.exported.push(name);
+    if ((type & TYPE.kind) !== 0) found.exported.push(name);
     // libraries are counted from 1; 254 and 255 stand for any library and for the program
     else
       found.wanted.push({

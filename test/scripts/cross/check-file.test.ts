@@ -6,6 +6,7 @@ import fc from 'fast-check';
 import t from 'tap';
 import { checkFile } from '../../../scripts/cross/check-file.mjs';
 import { MACHINES, machine } from '../../../scripts/cross/machines.mjs';
+import { Reader } from '../../../scripts/cross/reader.mjs';
 import { isNewer, limitsOf } from '../../../scripts/cross/systems.mjs';
 import {
   ENTRIES,
@@ -15,7 +16,9 @@ import {
   madeElf,
   madeMachO,
   madePe,
+  u8,
   u32BigEndian,
+  u64,
 } from './made-files.js';
 
 const folders = ['/somewhere/built'];
@@ -74,6 +77,7 @@ rows<MadeElf>('linux-x64', x64, [
   [{ wanted: ['log@libm.so.6@GLIBC_2.29'] }, /needs glibc 2\.29; 2\.28 is allowed$/],
   [{ wanted: ['log@libm.so.6@GLIBC_2.28.1'] }, /needs glibc 2\.28\.1; /],
   [{ wanted: ['log@libm.so.6@GLIBC_2.4'] }],
+  [{ hidden: true }],
   [{ wanted: ['log@libm.so.6@GLIBC_ABI_DT_RELR'] }, /needs glibc 2\.36; /],
   [{ wanted: ['log@libm.so.6@GLIBC_PRIVATE'] }, /needs GLIBC_PRIVATE of libm\.so\.6; only numbered versions/],
   [{ wanted: ['_Znwm@libc.so.6@GLIBCXX_3.4'] }, /needs GLIBCXX_3\.4 of libc\.so\.6; /],
@@ -123,6 +127,7 @@ for (const [name, processor, other] of [
     [{ macos: [11, 1] }, /needs macOS 11\.1; 11\.0 is allowed$/],
     [{ macos: [12, 0], oldCommand: true }, /needs macOS 12\.0; /],
     [{ macos: [10, 15] }],
+    [{ platform: 2 }, /does not say which macOS it needs; /],
     [{ macos: undefined }, /does not say which macOS it needs; 11\.0 is allowed$/],
     [
       { libraries: ['/usr/lib/libSystem.B.dylib', '/usr/lib/libc++.1.dylib'] },
@@ -132,6 +137,7 @@ for (const [name, processor, other] of [
     [{ wanted: [['_uv_loop_new', 254]] }, /imports _uv_loop_new; of any library only Node-API is allowed$/],
     [{ wanted: [['_malloc', 254]] }, /imports _malloc; /],
     [{ wanted: [['_napi_throw', 1]] }, /imports _napi_throw of \/usr\/lib\/libSystem\.B\.dylib; the program has/],
+    [{ wanted: [['_strchrnul', 1, true]] }],
     [{ wanted: [['_strchrnul', 1]] }, /imports _strchrnul; macOS 11 has them not$/],
     [{ flags: 0x5 }, /imports _malloc; of any library/],
     [{ exported: [...ENTRIES.map((entry) => `_${entry}`), '__Znwm'] }, /exports _Znwm; /],
@@ -142,6 +148,9 @@ for (const [name, processor, other] of [
     [{ signature: { flags: 0 } }, /has a code signature of somebody; /],
     [{ signature: { pageBits: 14 } }],
     [{ signature: { hashType: 1 } }, /cannot be read .* hashes of type 1, 32 bytes, pages of 2\^12$/],
+    [{ signature: { without: 1 } }, /it has \d page hashes, \d are due$/],
+    [{ signature: { requirements: ['any', 'any'] } }],
+    [{ signature: { requirements: ['any', 'other'] } }, /it has another hash than its part 2$/],
     [{ signature: { identifier: '' } }, /has a code signature without an identifier$/],
     [{ filler: '/Users/someone/x ' }, /holds the path \/Users\/someone\/; /],
   ]);
@@ -182,6 +191,9 @@ rows<MadePe>('win32-x64', madePe, [
   [{ delayed: { 'node.exe': ['uv_loop_new'] } }, /imports uv_loop_new; of node\.exe only Node-API is allowed$/],
   [{ exported: [...ENTRIES, 'DllMain'] }, /exports DllMain; /],
   [{ exported: [ENTRIES[1]!] }, /lacks napi_register_module_v1; /],
+  [{ unnamed: 2 }, /exports 2 functions without a name; /],
+  [{ oneTable: true }],
+  [{ oneTable: true, imports: { 'node.exe': ['napi_throw'] } }, /needs node\.exe; /],
   [{ windows: [10, 1] }, /needs Windows 10\.1; 10\.0 is allowed$/],
   [{ repeatable: false, timestamp: 1e9 }, /has the time stamp 2001-09-09T01:46:40\.000Z, and a second build another$/],
   [{ repeatable: false, timestamp: 0 }],
@@ -253,6 +265,37 @@ t.test('a damaged file is a complaint, whatever happened to it', async (test) =>
     often,
   );
   test.pass('nothing was thrown');
+});
+
+/** A copy with another number at this place. */
+const u64At = (bytes: Buffer, at: number, value: number): Buffer =>
+  Buffer.concat([bytes.subarray(0, at), u64(value), bytes.subarray(at + 8)]);
+
+t.test('a file made to lead astray is a complaint, and soon', async (test) => {
+  const numbers = Array.from({ length: 20_000 }, (_, i) => i + 1);
+  const many = Object.fromEntries(numbers.map((i) => [`${i}.dll`, i === 1 ? numbers : []] as const));
+  const astray: readonly (readonly [name: string, bytes: Buffer, complaint: RegExp])[] = [
+    // two branches that both lead back to the root
+    ['darwin-arm64', madeMachO({ treeBytes: u8(0, 2, 97, 0, 0, 98, 0, 0) }), /the exports are no tree$/],
+    ['darwin-arm64', madeMachO({ treeBytes: u8(0, 1, 97, 0, 99) }), /the exports point outside themselves$/],
+    ['linux-x64', u64At(madeElf(GLIBC), 64 + 32, 1e6), /a segment at byte 0, of 1000000 bytes, lies outside the file/],
+    ['linux-x64', u64At(madeElf(GLIBC), 40, 2 ** 40), /the section headers at byte 1099511627776/],
+    // libraries whose lists of symbols are one and the same, and long
+    ['win32-x64', madePe({ imports: many, oneList: true }), /more imports than the file has room for$/],
+  ];
+  for (const [name, bytes, complaint] of astray) test.match(complaints(name, bytes), [complaint]);
+});
+
+t.test('texts end where they may, and are no longer than the file', async (test) => {
+  const file = new Reader(Buffer.from('abc\0def'));
+  test.equal(file.text(1), 'bc');
+  test.equal(file.text(1, 4), 'bc');
+  test.throws(() => file.text(1, 3), /the text at byte 1 has no end/);
+  test.throws(() => file.text(5), /has no end/);
+  test.throws(() => file.text(8), /outside the file/);
+  test.throws(() => {
+    for (let i = 0; i < 10; i += 1) file.text(0);
+  }, /names are longer than the file has room for/);
 });
 
 t.test('the addon of this clone', async (test) => {

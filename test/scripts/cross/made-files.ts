@@ -47,6 +47,8 @@ export interface MadeElf {
   alignment?: number;
   tags?: readonly (readonly [number, number])[];
   gnuHash?: boolean;
+  /** Version numbers of symbols have the bit that hides a symbol. */
+  hidden?: boolean;
   symbolTable?: boolean;
   filler?: string;
 }
@@ -72,7 +74,7 @@ export const madeElf = (made: MadeElf = {}): Buffer => {
     Buffer.concat([u16(1, 1), u32(named(library), 16, i + 1 < versioned.length ? 32 : 0)]),
     Buffer.concat([u32(0), u16(0, i + 2), u32(named(version), 0)]),
   ]);
-  const numbers = asked.map((row) => (row.version ? versioned.indexOf(row) + 2 : 1));
+  const numbers = asked.map((row) => (row.version ? versioned.indexOf(row) + 2 : 1) + (made.hidden ? 0x8000 : 0));
   const tags: (readonly [number, number])[] = needed.map((name) => [1, named(name)]);
   if (made.runpath) tags.push([29, named(made.runpath)]);
 
@@ -125,6 +127,10 @@ export interface MadeSignature {
   pageBits?: number;
   limit?: number;
   hashType?: number;
+  /** Page hashes that are left out at the end. */
+  without?: number;
+  /** A further part, and what its hash is made of. */
+  requirements?: readonly [part: string, hashed: string];
 }
 
 export interface MadeMachO {
@@ -132,14 +138,18 @@ export interface MadeMachO {
   type?: number;
   flags?: number;
   macos?: readonly [major: number, minor: number] | undefined;
+  /** 1 is macOS. */
+  platform?: number;
   /** Says it by the command that came before. */
   oldCommand?: boolean;
   libraries?: readonly string[];
   searched?: readonly string[];
   /** Names; the number is that of a library from 1, 254 is any. */
-  wanted?: readonly (readonly [name: string, library: number])[];
+  wanted?: readonly (readonly [name: string, library: number, weak?: boolean])[];
   exported?: readonly string[];
   inTree?: readonly string[];
+  /** In place of the tree of those. */
+  treeBytes?: Buffer;
   signature?: MadeSignature | undefined;
   filler?: string;
 }
@@ -148,21 +158,30 @@ export interface MadeMachO {
 export const madeSignature = (file: Buffer, made: MadeSignature = {}): Buffer => {
   const { flags = 0x20002, identifier = 'made.node', pageBits = 12, limit = file.length, hashType = 2 } = made;
   const page = 2 ** pageBits;
-  const hashes = Array.from({ length: Math.ceil(file.length / page) }, (_, i) =>
-    createHash('sha256')
-      .update(file.subarray(i * page, (i + 1) * page))
-      .digest(),
+  const sha256 = (bytes: Buffer): Buffer => createHash('sha256').update(bytes).digest();
+  const all = Array.from({ length: Math.ceil(file.length / page) }, (_, i) =>
+    sha256(file.subarray(i * page, (i + 1) * page)),
   );
+  const hashes = all.slice(0, all.length - (made.without ?? 0));
+  const partOf = (bytes: string): Buffer =>
+    Buffer.concat([u32BigEndian(0xfade0c01, 8 + bytes.length), Buffer.from(bytes)]);
+  const parts = made.requirements ? [partOf(made.requirements[0])] : [];
+  const specials = made.requirements ? [sha256(partOf(made.requirements[1])), Buffer.alloc(32)] : [];
   const name = text(identifier);
-  const length = 88 + name.length + 32 * hashes.length;
+  const first = 88 + name.length + 32 * specials.length;
+  const length = first + 32 * hashes.length;
   const directory = Buffer.concat([
-    u32BigEndian(0xfade0c02, length, 0x20400, flags, 88 + name.length, 88, 0, hashes.length, limit),
+    u32BigEndian(0xfade0c02, length, 0x20400, flags, first, 88, specials.length, hashes.length, limit),
     u8(32, hashType, 0, pageBits),
     Buffer.alloc(48),
     name,
+    ...specials,
     ...hashes,
   ]);
-  return Buffer.concat([u32BigEndian(0xfade0cc0, 20 + length, 1, 0, 20), directory]);
+  const start = 20 + 8 * parts.length;
+  const index = [0, start, ...parts.flatMap(() => [2, start + length])];
+  const whole = start + length + parts.reduce((sum, part) => sum + part.length, 0);
+  return Buffer.concat([u32BigEndian(0xfade0cc0, whole, 1 + parts.length, ...index), directory, ...parts]);
 };
 
 /** A tree of exports of one level. source: Apple's <mach-o/loader.h>, LC_DYLD_EXPORTS_TRIE */
@@ -185,11 +204,11 @@ export const madeMachO = (made: MadeMachO = {}): Buffer => {
   const symbols = [
     Buffer.concat([u32(names.add(text('_local'))), u8(0xe, 1), u16(0), u64(64)]),
     ...exported.map((name) => Buffer.concat([u32(names.add(text(name))), u8(0xf, 1), u16(0), u64(64)])),
-    ...wanted.map(([name, library]) =>
-      Buffer.concat([u32(names.add(text(name))), u8(1, 0), u16(library << 8), u64(0)]),
+    ...wanted.map(([name, library, weak]) =>
+      Buffer.concat([u32(names.add(text(name))), u8(1, 0), u16((library << 8) | (weak ? 0x40 : 0)), u64(0)]),
     ),
   ];
-  const exports = tree(inTree);
+  const exports = made.treeBytes ?? tree(inTree);
   const named = (command: number, head: Buffer, name: string): Buffer => {
     const body = padded(Buffer.concat([head, text(name)]), 8);
     return Buffer.concat([u32(command, 8 + body.length), body]);
@@ -202,7 +221,9 @@ export const madeMachO = (made: MadeMachO = {}): Buffer => {
       ...searched.map((name) => named(0x8000001c, u32(12), name)),
       u32(2, 24, at.symbols, symbols.length, at.names, names.length),
       u32(0x80000033, 16, at.exports, exports.length),
-      ...(version === undefined ? [] : [made.oldCommand ? u32(0x24, 16, version, 0) : u32(0x32, 24, 1, version, 0, 0)]),
+      ...(version === undefined
+        ? []
+        : [made.oldCommand ? u32(0x24, 16, version, 0) : u32(0x32, 24, made.platform ?? 1, version, 0, 0)]),
       ...(signature ? [u32(0x1d, 16, at.end - at.signature, at.signature)] : []),
     ];
     const all = Buffer.concat(rows);
@@ -233,6 +254,12 @@ export interface MadePe {
   imports?: Readonly<Record<string, readonly (string | number)[]>>;
   delayed?: Readonly<Record<string, readonly string[]>>;
   exported?: readonly string[];
+  /** Functions that are exported by number alone. */
+  unnamed?: number;
+  /** Imports have no table of names beside the one that the loader overwrites. */
+  oneTable?: boolean;
+  /** Every library's list is that of the first. */
+  oneList?: boolean;
   filler?: string;
 }
 
@@ -251,14 +278,24 @@ export const madePe = (made: MadePe = {}): Buffer => {
     );
     return section.add(...rows, u64(0));
   };
-  const rowsOf = (libraries: object, row: (names: number, name: number) => Buffer): Buffer[] =>
-    Object.entries(libraries).map(([library, symbols]) => row(list(symbols), section.add(text(library))));
-  const imported = rowsOf(imports, (names, name) => u32(names, 0, 0, name, names));
+  const rowsOf = (
+    libraries: Readonly<Record<string, readonly (string | number)[]>>,
+    row: (names: number, name: number) => Buffer,
+  ): Buffer[] => {
+    let last: number | undefined;
+    return Object.entries(libraries).map(([library, symbols]) => {
+      last = (made.oneList ? last : undefined) ?? list(symbols);
+      return row(last, section.add(text(library)));
+    });
+  };
+  const imported = rowsOf(imports, (names, name) => u32(made.oneTable ? 0 : names, 0, 0, name, names));
   const later = rowsOf(delayed, (names, name) => u32(1, name, 0, names, names, 0, 0, 0));
   const importsAt = section.add(...imported, Buffer.alloc(20));
   const delayedAt = section.add(...later, Buffer.alloc(32));
   const names = section.add(u32(...exported.map((name) => section.add(text(name)))));
-  const exportsAt = section.add(u32(0, 0, 0, 0, 1, exported.length, exported.length, 0, names, 0));
+  const exportsAt = section.add(
+    u32(0, 0, 0, 0, 1, exported.length + (made.unnamed ?? 0), exported.length, 0, names, 0),
+  );
   const debugAt = section.add(u32(0, timestamp, 0, repeatable ? 16 : 2, 0, 0, 0));
   section.pad(512);
   const directories = new Map([
