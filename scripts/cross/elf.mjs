@@ -15,6 +15,7 @@ import { DamagedFile, Reader } from './reader.mjs';
  * @property {string[]} exported
  * @property {boolean} executableStack
  * @property {boolean} textRelocations whether code is rewritten when loaded
+ * @property {boolean} packedRelocations whether addresses to be adjusted are listed in the short form (DT_RELR)
  * @property {number} alignment of its segments, bytes: the largest memory page that it can be loaded with
  * @property {boolean} stripped
  */
@@ -39,6 +40,7 @@ const TAG = {
   textRelocations: 22,
   runpath: 29,
   flags: 30,
+  packedRelocations: 36,
   gnuHash: 0x6ffffef5,
   symbolVersions: 0x6ffffff0,
   versions: 0x6ffffffe,
@@ -187,6 +189,7 @@ export function readElf(bytes) {
     exported,
     executableStack: stack === undefined || (stack.flags & EXECUTABLE) !== 0, // trap: a file that says nothing gets one
     textRelocations: dynamic.has(TAG.textRelocations) || ((only(TAG.flags) ?? 0) & FLAG_TEXT_RELOCATIONS) !== 0,
+    packedRelocations: dynamic.has(TAG.packedRelocations),
     alignment: loaded.reduce((least, { alignment }) => Math.min(least, alignment), Number.POSITIVE_INFINITY),
     stripped: isStripped(file),
   };

@@ -56,11 +56,14 @@ const glibcVersion = (/** @type {string} */ version) =>
   GLIBC_ABI.get(version) ?? /^GLIBC_(2(?:\.\d+)+)$/.exec(version)?.[1];
 
 /** The glibc that a file needs at least. @param {import('./elf.mjs').Elf} file */
-export const glibcOf = (file) =>
-  file.versions.reduce((newest, { version }) => {
+export const glibcOf = (file) => {
+  // trap: an older one does not know packed relocations and leaves them out, whether a version says so or not
+  const least = file.packedRelocations ? '2.36' : '2.0';
+  return file.versions.reduce((newest, { version }) => {
     const own = glibcVersion(version) ?? '2.0';
     return isNewer(own, newest) ? own : newest;
-  }, '2.0');
+  }, least);
+};
 
 /** Libraries that a glibc system may not have. @param {import('./elf.mjs').Elf} file */
 export const foreignLibraries = (file) => file.needed.filter((name) => !GLIBC_LIBRARIES.test(name));

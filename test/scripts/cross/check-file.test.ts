@@ -79,6 +79,7 @@ rows<MadeElf>('linux-x64', x64, [
   [{ wanted: ['log@libm.so.6@GLIBC_2.4'] }],
   [{ hidden: true }],
   [{ wanted: ['log@libm.so.6@GLIBC_ABI_DT_RELR'] }, /needs glibc 2\.36; /],
+  [{ tags: [[36, 64]] }, /needs glibc 2\.36; /],
   [{ wanted: ['log@libm.so.6@GLIBC_PRIVATE'] }, /needs GLIBC_PRIVATE of libm\.so\.6; only numbered versions/],
   [{ wanted: ['_Znwm@libc.so.6@GLIBCXX_3.4'] }, /needs GLIBCXX_3\.4 of libc\.so\.6; /],
   [{ wanted: ['uv_loop_new'] }, /imports uv_loop_new; only Node-API and glibc are allowed$/],
@@ -100,6 +101,7 @@ for (const [name, processor] of [
   rows<MadeElf>(name, (change) => madeElf({ machine: processor, ...MUSL, ...change }), [
     ...inBoth,
     [{ needed: ['libc.musl-x86_64.so.1'] }],
+    [{ tags: [[36, 64]] }],
     [{ needed: ['libc.so.6'] }, /needs libc\.so\.6; of libraries only libc\.so is allowed$/],
     [{ needed: ['libc.so', 'libgcc_s.so.1'] }, /needs libgcc_s\.so\.1; /],
     [{ wanted: ['pow@libc.so@GLIBC_2.28'] }, /needs GLIBC_2\.28 of libc\.so; musl has no versions$/],
