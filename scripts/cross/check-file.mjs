@@ -1,7 +1,7 @@
 // Whether a prebuilt addon can be loaded where it is promised to be: what it asks of a machine, read from the file itself.
 import os from 'node:os';
 import path from 'node:path';
-import { root } from './compiler.mjs';
+import { fileURLToPath } from 'node:url';
 import { DamagedFile } from './reader.mjs';
 import { about, limitsOf, SYSTEMS, when } from './systems.mjs';
 
@@ -9,7 +9,10 @@ const MOST_BYTES = 6e6; // of one addon
 const ENTRIES = ['napi_register_module_v1', 'node_api_module_get_api_version_v1'];
 
 /** Folders of this machine; a home that is the whole disk tells nothing. */
-const HERE = [root, path.join(os.homedir(), path.sep)].filter((folder) => folder.length > 1);
+const HERE = [
+  fileURLToPath(new URL('../..', import.meta.url)).replace(/[/\\]$/, ''),
+  path.join(os.homedir(), path.sep),
+].filter((folder) => folder.length > 1);
 
 /** Paths that say where or by whom a file was built. @param {Buffer} bytes @param {readonly string[]} folders */
 function folderComplaints(bytes, folders) {
