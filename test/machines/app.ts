@@ -14,7 +14,7 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { ALONE, type Ended } from '../stranger.js';
+import { ALONE, type Ended, strangerEnv } from '../stranger.js';
 
 export const root = fileURLToPath(new URL('../..', import.meta.url)).replace(/[/\\]$/, '');
 
@@ -30,12 +30,11 @@ export const run = async (
   const folder = mkdtempSync(join(tmpdir(), 'ipa-output-'));
   const files = ['stdout', 'stderr'].map((name) => join(folder, name));
   const descriptors = files.map((file) => openSync(file, 'w'));
-  const kept = Object.entries(process.env).filter(([name]) => !/^(npm_|IPA_|NODE_|TAP|TSIMP)/i.test(name));
   try {
     const status = await new Promise<number>((resolve) => {
       const child = spawn('sh', [...ALONE, program!, ...args], {
         cwd,
-        env: { ...Object.fromEntries(kept), ...env },
+        env: { ...strangerEnv(process.env.PATH ?? ''), ...env },
         stdio: ['ignore', ...descriptors],
       });
       child.on('error', () => resolve(-1));
