@@ -2,9 +2,9 @@
 // npm run make-prebuilds -- all     those of every machine of scripts/cross/machines.mjs, by the cross compiler; or of
 //                                   those that are named
 import { spawnSync } from 'node:child_process';
-import { copyFileSync, mkdirSync, statSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { crossBuild } from './cross/build.mjs';
+import { addonFor } from './cross/addon.mjs';
 import { MACHINES, machine } from './cross/machines.mjs';
 import { root } from './cross/package.mjs';
 
@@ -17,11 +17,11 @@ function makeOwn() {
 
 /** @param {import('./cross/machines.mjs').Machine} wanted */
 function make(wanted) {
-  const built = path.join(crossBuild(wanted, ['node_ip_adapter']), 'node_ip_adapter.node');
+  const bytes = addonFor(wanted);
   const file = path.join('prebuilds', wanted.folder, wanted.file);
   mkdirSync(path.dirname(path.join(root, file)), { recursive: true });
-  copyFileSync(built, path.join(root, file));
-  process.stdout.write(`${file}: ${(statSync(built).size / 1e6).toFixed(2)} MB\n`);
+  writeFileSync(path.join(root, file), bytes);
+  process.stdout.write(`${file}: ${(bytes.length / 1e6).toFixed(2)} MB\n`);
 }
 
 const names = process.argv.slice(2);

@@ -6,7 +6,8 @@ import { DamagedFile } from './reader.mjs';
 import { about, limitsOf, SYSTEMS, when } from './systems.mjs';
 
 const MOST_BYTES = 6e6; // of one addon
-const ENTRIES = ['napi_register_module_v1', 'node_api_module_get_api_version_v1'];
+/** What Node looks for in an addon. */
+export const ENTRIES = ['napi_register_module_v1', 'node_api_module_get_api_version_v1'];
 
 /** Folders of this machine; a home that is the whole disk tells nothing. */
 const HERE = [

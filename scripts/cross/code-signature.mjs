@@ -1,4 +1,5 @@
-// A code signature of macOS: what it says, and whether it is that of the file's bytes. It is big-endian throughout.
+// A code signature of macOS: what it says, whether it is that of the file's bytes, and a new one that names nobody. It is
+// big-endian throughout.
 // source: Apple's <kern/cs_blobs.h>
 import { createHash } from 'node:crypto';
 import { DamagedFile } from './reader.mjs';
@@ -79,4 +80,40 @@ export function readSignature(file, at, bytes) {
     byLinker: (flags & FLAG.byLinker) !== 0,
     wrong,
   };
+}
+
+const VERSION = 0x20400; // of a directory that says where the code is
+const DIRECTORY_BYTES = 88;
+const INDEX_BYTES = 20;
+const PAGE_BITS = 12;
+
+const u32BigEndian = (/** @type {number[]} */ ...values) => {
+  const bytes = Buffer.alloc(4 * values.length);
+  for (const [i, value] of values.entries()) bytes.writeUInt32BE(value, 4 * i);
+  return bytes;
+};
+
+/**
+ * The signature that belongs behind these bytes, as a linker makes it.
+ * @param {Buffer} bytes of the file up to it
+ * @param {{ identifier: string, start: number, length: number }} code the segment of code
+ */
+export function adHocSignature(bytes, { identifier, start, length }) {
+  const page = 2 ** PAGE_BITS;
+  const hashes = Array.from({ length: Math.ceil(bytes.length / page) }, (_, i) =>
+    sha256(bytes.subarray(i * page, (i + 1) * page)),
+  );
+  const name = Buffer.from(`${identifier}\0`);
+  const first = DIRECTORY_BYTES + name.length;
+  const size = first + hashes.length * SHA256.bytes;
+  const flags = FLAG.adHoc | FLAG.byLinker;
+  return Buffer.concat([
+    u32BigEndian(MAGIC.superBlob, INDEX_BYTES + size, 1, SLOT_DIRECTORY, INDEX_BYTES),
+    u32BigEndian(MAGIC.codeDirectory, size, VERSION, flags, first, DIRECTORY_BYTES, 0, hashes.length, bytes.length),
+    Buffer.from([SHA256.bytes, SHA256.type, 0, PAGE_BITS]),
+    u32BigEndian(0, 0, 0, 0, 0, 0), // no team, no scattered pages, no limit of 64 bits
+    u32BigEndian(0, start, 0, length, 0, 0),
+    name,
+    ...hashes,
+  ]);
 }

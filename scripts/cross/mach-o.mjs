@@ -23,19 +23,26 @@ const CPU = new Map([
 const SHARED = [6, 8]; // library, bundle
 const TWO_LEVEL = 0x80; // flag of the header: every symbol names the library that has it
 const MACOS = 1;
-const COMMAND = {
+export const COMMAND = {
   symbols: 0x2,
+  dynamicSymbols: 0xb,
   segment: 0x19,
   signature: 0x1d,
   searched: 0x8000001c,
+  dyldInfo: 0x80000022,
   oldestMacos: 0x24,
+  functionStarts: 0x26,
+  dataInCode: 0x29,
+  sourceVersion: 0x2a,
   buildVersion: 0x32,
   exports: 0x80000033,
+  chainedFixups: 0x80000034,
 };
 const LIBRARIES = [0xc, 0x20, 0x80000018, 0x8000001f, 0x80000023]; // plain, lazy, weak, re-exported, upward
-const DYLD_INFO = [0x22, 0x80000022];
-const SYMBOL_BYTES = 16;
-const TYPE = { debug: 0xe0, private: 0x10, kind: 0xe, external: 0x1 };
+const DYLD_INFO = [0x22, COMMAND.dyldInfo];
+export const HEADER_BYTES = 32;
+export const SYMBOL_BYTES = 16;
+export const TYPE = { debug: 0xe0, private: 0x10, kind: 0xe, external: 0x1 };
 const WEAK = 0x40;
 const MOST_NAME = 4096; // bytes of an export's name
 
@@ -81,14 +88,14 @@ const versionOf = (/** @type {number} */ number) => {
 };
 
 /** @param {Reader} file @returns {{ command: number, at: number, bytes: number }[]} */
-function commandsOf(file) {
+export function commandsOf(file) {
   const [count, bytes] = [file.u32(16), file.u32(20)];
-  file.place(32, bytes, 'the load commands');
+  file.place(HEADER_BYTES, bytes, 'the load commands');
   const commands = [];
-  let at = 32;
+  let at = HEADER_BYTES;
   for (let i = 0; i < count; i += 1) {
     const size = file.u32(at + 4);
-    if (size < 8 || at + size > 32 + bytes) throw new DamagedFile('a load command ends outside of them');
+    if (size < 8 || at + size > HEADER_BYTES + bytes) throw new DamagedFile('a load command ends outside of them');
     commands.push({ command: file.u32(at), at, bytes: size });
     at += size;
   }
