@@ -18,6 +18,18 @@ const LIBRARY = {
   version,
   integrity: 'sha512-btxgqPJy93rwlcypaMHLLGjvtj/t1km+KUKjlCCxKV+UpayeI1v6ybXt4/jFI3ufDKoLe9GLKTpsX8bavMEygA==',
 };
+/**
+ * Its runtime has functions of C's library as well, which take the place of the system's own wherever one function of the
+ * runtime is needed: a slower memcpy, an fma without the processor's. They are left out.
+ */
+const SYSTEM_FIRST = [
+  {
+    from: 'void {\n    @export(func, .{ .name = name, ',
+    to: "void {\n    if (name[0] == '_') @export(func, .{ .name = name, ",
+  },
+  { from: '_ = @import("compiler_rt/memcpy.zig");', to: '' },
+  { from: '_ = @import("compiler_rt/memmove.zig");', to: '' },
+].map((change) => ({ file: 'compiler_rt.zig', ...change }));
 
 export const here = `${process.platform}-${process.arch}`;
 /** Whether addons for other machines can be built on this one. */
@@ -61,7 +73,7 @@ export function crossCompiler(machine) {
     throw new Error(`addons for other machines are built on ${Object.keys(PROGRAM).join(', ')}; this one is ${here}`);
   const values = {
     zig: path.join(fetchedPackage(PROGRAM[here]), 'bin', 'zig'),
-    lib: fetchedPackage(LIBRARY),
+    lib: fetchedPackage(LIBRARY, SYSTEM_FIRST),
     cache: path.join(crossRoot, 'tools', 'cache'),
   };
   return {
