@@ -1,12 +1,10 @@
 // The same shapes, and a whole forward, here and in ONNX Runtime, one repetition of each in turn, as ratios.
 // onnxruntime-node is no dependency of the project: it is used where somebody has installed it.
-import { spawn } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import os from 'node:os';
-import { createInterface } from 'node:readline';
-import { setTimeout as pause } from 'node:timers/promises';
 import { obstacle, relativeError, withForward } from './onnx-forward.mjs';
 import { attention, conv, matmul, values } from './onnx-graph.mjs';
+import { onRequest, pairsOf, printed } from './pairs.mjs';
 
 const SHAPES = [
   ['conv3x3 64x64x320x320', () => conv(64, 320, 320)],
@@ -23,13 +21,6 @@ const FORWARD = 'forward sd15 512 batch 1';
 
 // Its first runs of a whole network take a third longer, while its memory grows.
 const WARM_UP = 3;
-// Between turns, in ms: nobody's threads shall be awake in the other's turn.
-const REST = 20;
-
-const quantile = (values, part) => {
-  const sorted = [...values].sort((a, b) => a - b);
-  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * part))];
-};
 
 const sessionOf = (ort, graph, threads) =>
   ort.InferenceSession.create(graph, {
@@ -38,55 +29,21 @@ const sessionOf = (ort, graph, threads) =>
     extra: { session: { intra_op: { allow_spinning: '0' } } }, // or its threads run on into our turn, for over 20 ms
   });
 
-/** Seconds of the bench's row `name` and of `theirs`, in pairs, one of each in turn. */
-async function pairsOf(program, name, { threads, repetitions, level }, theirs) {
-  const options = { only: name, 'on-request': 1, threads, repetitions, ...(level && { level }) };
-  const args = Object.entries(options).flatMap(([option, value]) => [`--${option}`, String(value)]);
-  const child = spawn(program, args, { stdio: ['pipe', 'pipe', 'inherit'] });
-  const pairs = [];
+/** Seconds of the bench's row and of the session, which is released. */
+async function pairsAgainst(session, feeds, program, name, options) {
+  const ours = onRequest(program, name, options);
+  const theirs = async () => {
+    const started = performance.now();
+    await session.run(feeds);
+    return (performance.now() - started) / 1000;
+  };
   try {
-    const answers = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
-    for (let i = 0; i < repetitions; ++i) {
-      await pause(REST);
-      child.stdin.write('\n');
-      const { value: line, done } = await answers.next();
-      if (done) break;
-      const { repetition } = JSON.parse(line);
-      await pause(REST);
-      const started = performance.now();
-      await theirs();
-      pairs.push([repetition, (performance.now() - started) / 1000]);
-    }
+    return await pairsOf(name, options.repetitions, ours.next, theirs);
   } finally {
-    child.stdin.end();
-    child.kill();
+    ours.end();
+    await session.release();
   }
-  if (pairs.length === 0) throw new Error(`ipa_bench has no row "${name}"`);
-  return pairs;
 }
-
-const printed = (name, pairs, error) => {
-  const [low, ratio, high] = [0.25, 0.5, 0.75].map((part) =>
-    quantile(
-      pairs.map(([ours, theirs]) => theirs / ours),
-      part,
-    ).toFixed(2),
-  );
-  const [ours, theirs] = [0, 1].map(
-    (who) =>
-      1000 *
-      quantile(
-        pairs.map((pair) => pair[who]),
-        0.5,
-      ),
-  );
-  const agreement = error === undefined ? '' : `, results differ by ${error.toExponential(1)}`;
-  console.log(
-    `${name.padEnd(28)}${ratio}x  [${low}, ${high}]  ${pairs.length} pairs, ${ours.toFixed(2)} and ${theirs.toFixed(2)} ms${agreement}`,
-  );
-  const quartiles = [Number(low), Number(high)];
-  return { name, ratio: Number(ratio), quartiles, pairs: pairs.length, ours, theirs, ...(error && { error }) };
-};
 
 async function shapeRow(ort, program, options, name, { graph, inputs }) {
   const session = await sessionOf(ort, graph, options.threads);
@@ -94,8 +51,7 @@ async function shapeRow(ort, program, options, name, { graph, inputs }) {
     Object.entries(inputs).map(([input, dims]) => [input, new ort.Tensor('float32', values(dims), dims)]),
   );
   await session.run(feeds);
-  const pairs = await pairsOf(program, name, options, () => session.run(feeds));
-  await session.release();
+  const pairs = await pairsAgainst(session, feeds, program, name, options);
   return printed(name, pairs);
 }
 
@@ -108,8 +64,7 @@ const forwardRow = (ort, program, options) =>
     for (let i = 1; i < WARM_UP; ++i) await session.run(feeds);
     const { eps } = await session.run(feeds);
     const error = relativeError(eps.data, outputs.eps.data);
-    const pairs = await pairsOf(program, FORWARD, options, () => session.run(feeds));
-    await session.release();
+    const pairs = await pairsAgainst(session, feeds, program, FORWARD, options);
     return printed(FORWARD, pairs, error);
   });
 

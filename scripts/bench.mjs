@@ -1,4 +1,5 @@
-// npm run bench [-- --level LEVEL] [--only NAME,NAME…] [--repetitions N] [--threads N] [--json FILE] [--against onnxruntime]
+// npm run bench [-- --level LEVEL] [--only NAME,NAME…] [--repetitions N] [--threads N] [--json FILE]
+//               [--against onnxruntime | cross | PROGRAM]
 // Builds the bench and prints one table: what this CPU can do, then kernels and whole networks as shares of it.
 import { spawn, spawnSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
@@ -27,19 +28,18 @@ try {
   console.error(error.message);
   process.exit(1);
 }
-if (options.against !== undefined && options.against !== 'onnxruntime') {
-  console.error(`The bench compares with onnxruntime, not with "${options.against}".`);
-  process.exit(1);
-}
-
 const build = spawnSync(process.execPath, [path.join(root, 'scripts/build-native.cjs'), '--target', 'ipa_bench'], {
   stdio: ['ignore', 'ignore', 'inherit'],
 });
 if (build.status !== 0) process.exit(1);
 
-if (options.against) {
+if (options.against === 'onnxruntime') {
   const { compare } = await import('../bench/against.mjs');
   process.exit(await compare(program, options));
+}
+if (options.against !== undefined) {
+  const { comparePrograms } = await import('../bench/against-bench.mjs');
+  process.exit(await comparePrograms(program, options));
 }
 
 const passedOn = ['level', 'only', 'repetitions', 'threads'].flatMap((name) =>

@@ -37,7 +37,7 @@ IPA_INLINE VU broadcast_pair(const char* from) {
 
 template <int R>
 static void dot_strip(const Operand* a, int64_t pitch, const Operand* b, int64_t depth, float* c, bool add,
-                      Ahead ahead) {
+                      const Ahead& ahead) {
   if (add) {
 #pragma GCC unroll 16
     for (int r = 0; r < R; ++r)  // c may come from L3: asked for now, needed after the sum
@@ -47,15 +47,17 @@ static void dot_strip(const Operand* a, int64_t pitch, const Operand* b, int64_t
 #pragma GCC unroll 16
   for (int r = 0; r < R; ++r) sums[r][0] = sums[r][1] = V{};
   const int64_t row = pitch * 2;  // bytes
-  const char* quads[4];           // every fourth row; the three between are reached by an index
+  const char* fetched = ahead.from;
+  const int64_t fetched_step = ahead.step;
+  const char* quads[4];  // every fourth row; the three between are reached by an index
 #pragma GCC unroll 4
   for (int r = 0; r < 4; ++r) quads[r] = reinterpret_cast<const char*>(a) + r * 4 * row;
   for (int64_t k = 0; k < depth; k += kDepthUnit, b += 2 * kTileHalf) {
     const int64_t pair_count = least(kDepthUnit, depth - k) / 2;
 #pragma GCC unroll 2
     for (int64_t pair = 0; pair < pair_count; ++pair) {
-      __builtin_prefetch(ahead.from, 0, 2);
-      ahead.from += ahead.step;
+      __builtin_prefetch(fetched, 0, 2);
+      fetched += fetched_step;
       const VU b0 = *reinterpret_cast<const UnalignedU*>(b + pair * 32);
       const VU b1 = *reinterpret_cast<const UnalignedU*>(b + kTileHalf + pair * 32);
 #pragma GCC unroll 16
@@ -65,7 +67,7 @@ static void dot_strip(const Operand* a, int64_t pitch, const Operand* b, int64_t
         sums[r][1] = dot(sums[r][1], x, b1);
       }
 #pragma GCC unroll 4
-      for (int r = 0; r < 4; ++r) quads[r] += 4;
+      for (int r = 0; r < 4; ++r) hide_origin(quads[r] += 4);
     }
   }
 #pragma GCC unroll 16
@@ -78,8 +80,8 @@ static void dot_strip(const Operand* a, int64_t pitch, const Operand* b, int64_t
 
 // c [rows, kPanel] (+)= a [rows, pitch] . b, one packed panel [depth, kPanel]
 static void product(int rows, const Operand* a, int64_t pitch, const Operand* b, int64_t depth, float* c, bool add,
-                    Ahead ahead) {
-  using Strip = void (*)(const Operand*, int64_t, const Operand*, int64_t, float*, bool, Ahead);
+                    const Ahead& ahead) {
+  using Strip = void (*)(const Operand*, int64_t, const Operand*, int64_t, float*, bool, const Ahead&);
   static constexpr Strip kStrips[] = {dot_strip<1>,  dot_strip<2>,  dot_strip<3>,  dot_strip<4>, dot_strip<5>,
                                       dot_strip<6>,  dot_strip<7>,  dot_strip<8>,  dot_strip<9>, dot_strip<10>,
                                       dot_strip<11>, dot_strip<12>, dot_strip<13>, dot_strip<14>};

@@ -22,7 +22,7 @@ struct Session {};
 
 // c [rows, kPanel] (+)= a [rows, kPitch] . b [depth, kPanel]
 IPA_INLINE void product(int rows, const Operand* a, int64_t /*pitch*/, const Operand* b, int64_t depth, float* c,
-                        bool add, Ahead ahead) {
+                        bool add, const Ahead& ahead) {
   any_tile<kPitch>(rows, a, 1, b, depth, c, add, ahead);
 }
 

@@ -93,7 +93,9 @@ IPA_INLINE Pairs rows_of(const Operand* first, const Operand* second) {
 // kPairs pairs of rows.
 template <int kPairs>
 static void mmla_strip(const Operand* a, int64_t pitch, const Operand* b, int64_t depth, float* c, bool add,
-                       Ahead ahead) {
+                       const Ahead& ahead) {
+  const char* fetched = ahead.from;
+  const int64_t fetched_step = ahead.step;
   for (int64_t column = 0; column < kPanel; column += 8) {
     const Operand* panel = b + column / kLanes * kTileHalf + column % kLanes * 2;
     V4 sums[kPairs][4];
@@ -103,8 +105,8 @@ static void mmla_strip(const Operand* a, int64_t pitch, const Operand* b, int64_
       const int64_t steps = least(kDepthUnit, depth - k) / kStepDepth;
       for (int64_t step = 0; step < steps; ++step) {
         if (column == 0) {
-          for (int64_t line = 0; line < ahead.step; line += 64) __builtin_prefetch(ahead.from + line, 0, 2);
-          ahead.from += ahead.step;
+          for (int64_t line = 0; line < fetched_step; line += 64) __builtin_prefetch(fetched + line, 0, 2);
+          fetched += fetched_step;
         }
         const auto pairs = [&](int64_t offset) {
           return static_cast<Pairs>(*reinterpret_cast<const UnalignedPairs*>(panel + step * 4 * kLanes + offset));
@@ -136,8 +138,8 @@ static void mmla_strip(const Operand* a, int64_t pitch, const Operand* b, int64_
 
 // c [rows, kPanel] (+)= a [rows, pitch] . b, one packed panel [depth, kPanel]
 static void product(int rows, const Operand* a, int64_t pitch, const Operand* b, int64_t depth, float* c, bool add,
-                    Ahead ahead) {
-  using Strip = void (*)(const Operand*, int64_t, const Operand*, int64_t, float*, bool, Ahead);
+                    const Ahead& ahead) {
+  using Strip = void (*)(const Operand*, int64_t, const Operand*, int64_t, float*, bool, const Ahead&);
   static constexpr Strip kStrips[] = {mmla_strip<1>, mmla_strip<2>, mmla_strip<3>,
                                       mmla_strip<4>, mmla_strip<5>, mmla_strip<6>};
   static_assert(2 * sizeof(kStrips) / sizeof(kStrips[0]) == kStrip);

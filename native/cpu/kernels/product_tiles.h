@@ -25,7 +25,7 @@ struct Session {
 // kBlocks x 16 rows. Tiles 0 to 3: sums, 4 and 5: a, 6 and 7: b.
 template <int kBlocks>
 static void tile_strip(const Operand* a, int64_t pitch, const Operand* b, int64_t depth, float* c, bool add,
-                       Ahead ahead) {
+                       const Ahead& ahead) {
   constexpr int64_t kStep = kPanel * sizeof(float);  // bytes from one row of c to the next
   constexpr bool kBoth = kBlocks == 2;
   float* c2 = c + kTileRows * kPanel;
@@ -37,9 +37,11 @@ static void tile_strip(const Operand* a, int64_t pitch, const Operand* b, int64_
     if constexpr (kBoth) tile_zero<2>(), tile_zero<3>();
   }
   const int64_t row = pitch * static_cast<int64_t>(sizeof(Operand));  // bytes
+  const char* fetched = ahead.from;
+  const int64_t fetched_step = ahead.step;
   for (int64_t k = 0; k < depth; k += kStepDepth, a += kStepDepth, b += 2 * kTileHalf) {
-    for (int64_t line = 0; line < ahead.step; line += 64) __builtin_prefetch(ahead.from + line, 0, 2);
-    ahead.from += ahead.step;
+    for (int64_t line = 0; line < fetched_step; line += 64) __builtin_prefetch(fetched + line, 0, 2);
+    fetched += fetched_step;
     tile_load_once<6>(b, kTileBytes);
     tile_load<4>(a, row);
     tile_dot<0, 4, 6>();
@@ -58,7 +60,7 @@ static void tile_strip(const Operand* a, int64_t pitch, const Operand* b, int64_
 // c [rows, kPanel] (+)= a [rows, pitch] . b, one packed panel [depth, kPanel]. Whole tiles are read and written: a and
 // c have memory for rows rounded up to 16, what stands in the further rows of a does not reach the others.
 static void product(int rows, const Operand* a, int64_t pitch, const Operand* b, int64_t depth, float* c, bool add,
-                    Ahead ahead) {
+                    const Ahead& ahead) {
   if (rows > kTileRows) return tile_strip<2>(a, pitch, b, depth, c, add, ahead);
   tile_strip<1>(a, pitch, b, depth, c, add, ahead);
 }

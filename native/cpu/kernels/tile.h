@@ -8,7 +8,7 @@ namespace ipa::cpu::IPA_ISA {
 
 // a's element (r, k) at a[r * kRowStep + k * step].
 template <int R, int64_t kRowStep>
-IPA_INLINE void tile(const float* a, int64_t step, const float* b, int64_t k, float* c, bool add, Ahead ahead) {
+IPA_INLINE void tile(const float* a, int64_t step, const float* b, int64_t k, float* c, bool add, const Ahead& ahead) {
   if (add) {
 #pragma GCC unroll 16
     for (int r = 0; r < R; ++r)  // c may come from L3: asked for now, needed after the sum
@@ -17,10 +17,12 @@ IPA_INLINE void tile(const float* a, int64_t step, const float* b, int64_t k, fl
   V sums[R][2];
 #pragma GCC unroll 16
   for (int r = 0; r < R; ++r) sums[r][0] = sums[r][1] = V{};
+  const char* fetched = ahead.from;
+  const int64_t fetched_step = ahead.step;
 #pragma GCC unroll 2
   for (int64_t i = 0; i < k; ++i) {
-    __builtin_prefetch(ahead.from, 0, 2);
-    ahead.from += ahead.step;
+    __builtin_prefetch(fetched, 0, 2);
+    fetched += fetched_step;
     const V b0 = load(b), b1 = load(b + kLanes);
     b += kPanel;
 #pragma GCC unroll 16
@@ -41,14 +43,14 @@ IPA_INLINE void tile(const float* a, int64_t step, const float* b, int64_t k, fl
 
 // One function per row count; picked by table.
 template <int R, int64_t kRowStep>
-static void tile_rows(const float* a, int64_t step, const float* b, int64_t k, float* c, bool add, Ahead ahead) {
+static void tile_rows(const float* a, int64_t step, const float* b, int64_t k, float* c, bool add, const Ahead& ahead) {
   tile<R, kRowStep>(a, kRowStep == 1 ? step : 1, b, k, c, add, ahead);
 }
 
 template <int64_t kRowStep>
 static void any_tile(int rows, const float* a, int64_t step, const float* b, int64_t k, float* c, bool add,
-                     Ahead ahead) {
-  using Tile = void (*)(const float*, int64_t, const float*, int64_t, float*, bool, Ahead);
+                     const Ahead& ahead) {
+  using Tile = void (*)(const float*, int64_t, const float*, int64_t, float*, bool, const Ahead&);
   static constexpr Tile kTiles[] = {
     tile_rows<1, kRowStep>,
     tile_rows<2, kRowStep>,

@@ -46,6 +46,13 @@ typedef float Unaligned __attribute__((vector_size(kBytes), aligned(4), may_alia
 inline constexpr __mmask16 kAll = 0xffff;  // some unmasked intrinsics of GCC 12 warn of an uninitialised register
 #endif
 
+// The compiler no longer knows where a pointer comes from. trap: of rows at a base and multiples of a step clang keeps
+// one pointer each, more than there are registers, and reads them from memory in the innermost loop.
+template <typename T>
+IPA_INLINE void hide_origin(T*& pointer) {
+  asm("" : "+r"(pointer));
+}
+
 IPA_INLINE V load(const float* p) { return *reinterpret_cast<const Unaligned*>(p); }
 IPA_INLINE void store(float* p, V v) { *reinterpret_cast<Unaligned*>(p) = v; }
 IPA_INLINE V splat(float x) { return x - V{}; }  // minus: keeps the sign of -0.0
@@ -212,7 +219,9 @@ IPA_INLINE void transpose(const float* from, int64_t from_step, float* to, int64
     for (int64_t c = 0; c < columns; ++c) to[c * to_step + r] = from[r * from_step + c];
 }
 
-// What an inner loop asks to be brought to L2 meanwhile: `step` bytes further with every step.
+// What an inner loop asks to be brought to L2 meanwhile: `step` bytes further with every step. trap: handed over by
+// reference and read member by member. As a value it goes over the stack, and clang copies it as one vector, which
+// waits for every store before it.
 struct Ahead {
   const char* from;
   int64_t step;
