@@ -26,7 +26,7 @@ export const products = {
 /** What the tests of other machines (test/machines) run, where those programs run on this one. */
 const OTHER_MACHINES = {
   'linux-arm64': ['node_ip_adapter', 'ipa_test', 'ipa_golden'],
-  'linux-x64-musl': ['ipa_test'],
+  'linux-x64-musl': ['ipa_test', 'ipa_golden'],
 };
 
 /** Newest modification time, in ms, of the files with these extensions under these paths; 0 when there are none. */

@@ -3,14 +3,16 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { checkFile } from './check-file.mjs';
 import { MACHINES } from './machines.mjs';
-import { isNewer, limitsOf } from './systems.mjs';
+import { limitsOf } from './systems.mjs';
 
 /** The glibc that a text promises to run on, from its words `glibc 2.NN`. @param {string} text */
 export const promisedGlibc = (text) => /glibc (2\.\d+)/.exec(text)?.[1];
 
+const ANY = '99'; // newer than any glibc
+
 /**
- * What a release promises is what its compiler was told. Other files, made by a machine's own compiler, need the glibc
- * of that machine: of them README's word is held.
+ * A release is held to what its compiler was told, and README to the same. A file that a machine's own compiler made needs
+ * the glibc of that machine, and nothing is promised of it.
  * @param {string} folder prebuilds/
  * @param {{ promised?: string, isRelease?: boolean, folders?: readonly string[] }} [options] promised: README's glibc
  * @returns {{ complaints: string[], lines: string[] }}
@@ -27,14 +29,16 @@ export function checkPrebuilds(folder, { promised, isRelease = false, folders } 
       continue;
     }
     const { system, oldest } = limitsOf(machine);
-    const isGlibc = system === 'linux-gnu';
-    const limit = isRelease && isNewer(promised ?? '', oldest ?? '') ? oldest : promised;
+    const isOwn = system === 'linux-gnu' && !isRelease;
     const bytes = readFileSync(path.join(folder, name));
-    const found = checkFile(machine, bytes, { name, folders, oldest: isGlibc ? limit : oldest });
+    const found = checkFile(machine, bytes, { name, folders, oldest: isOwn ? ANY : oldest });
     complaints.push(...found.complaints);
-    lines.push(isGlibc ? `${found.summary}; README promises glibc ${promised}, a release ${oldest}` : found.summary);
+    lines.push(isOwn ? `${found.summary}; a release's needs glibc ${oldest}` : found.summary);
   }
   if (!promised) complaints.push('README.md: no line says which `glibc 2.NN` the prebuilt addon needs');
+  for (const { oldest, system } of promised ? MACHINES.map(limitsOf) : [])
+    if (system === 'linux-gnu' && oldest !== promised)
+      complaints.push(`README.md: promises glibc ${promised}, addons are built for ${oldest}`);
   for (const { name, folder: home, file } of isRelease ? MACHINES : [])
     if (!files.includes(`${home}/${file}`))
       complaints.push(`${home}/${file}: is missing (npm run make-prebuilds -- ${name})`);

@@ -20,7 +20,8 @@ const LIBRARY = {
 };
 /**
  * Its runtime has functions of C's library as well, which take the place of the system's own wherever one function of the
- * runtime is needed: a slower memcpy, an fma without the processor's. They are left out.
+ * runtime is needed: a slower memcpy, an fma without the processor's. They are left out where the system has them; of musl
+ * and of Windows' library Zig carries only the rest.
  */
 const SYSTEM_FIRST = [
   {
@@ -30,6 +31,8 @@ const SYSTEM_FIRST = [
   { from: '_ = @import("compiler_rt/memcpy.zig");', to: '' },
   { from: '_ = @import("compiler_rt/memmove.zig");', to: '' },
 ].map((change) => ({ file: 'compiler_rt.zig', ...change }));
+
+const HAS_THEM = /-(linux-gnu|macos)\b/;
 
 export const here = `${process.platform}-${process.arch}`;
 /** Whether addons for other machines can be built on this one. */
@@ -73,13 +76,13 @@ export function crossCompiler(machine) {
     throw new Error(`addons for other machines are built on ${Object.keys(PROGRAM).join(', ')}; this one is ${here}`);
   const values = {
     zig: path.join(fetchedPackage(PROGRAM[here]), 'bin', 'zig'),
-    lib: fetchedPackage(LIBRARY, SYSTEM_FIRST),
+    lib: fetchedPackage(LIBRARY, HAS_THEM.test(machine.target) ? SYSTEM_FIRST : []),
     cache: path.join(crossRoot, 'tools', 'cache'),
   };
   return {
     cxx: tool(`${machine.name}-c++`, { ...values, tool: `c++ -target ${machine.target}` }),
-    ar: tool('ar', { ...values, tool: 'ar' }),
-    ranlib: tool('ranlib', { ...values, tool: 'ranlib' }),
-    dlltool: tool('dlltool', { ...values, tool: 'dlltool' }),
+    ar: tool(`${machine.name}-ar`, { ...values, tool: 'ar' }),
+    ranlib: tool(`${machine.name}-ranlib`, { ...values, tool: 'ranlib' }),
+    dlltool: tool(`${machine.name}-dlltool`, { ...values, tool: 'dlltool' }),
   };
 }

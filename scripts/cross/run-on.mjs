@@ -8,7 +8,7 @@ import { fetchedPackage } from './package.mjs';
 /**
  * @typedef {object} Runner
  * @property {readonly string[]} before words before the program; '' where none are needed
- * @property {string} how for people
+ * @property {import('./tested.mjs').Tested['how']} how
  * @property {(file: string) => string} path the path of a file of this machine as such programs are told it
  * @property {() => string} [node] the path of a Node for that machine, fetched where it is not there yet
  */

@@ -5,19 +5,16 @@ import { join } from 'node:path';
 import t from 'tap';
 import { crossBuild } from '../../scripts/cross/build.mjs';
 import { machine } from '../../scripts/cross/machines.mjs';
-import { runnerOf } from '../../scripts/cross/run-on.mjs';
 import { installedFor } from './app.js';
 import { doctor, golden, nativeTests, portrait } from './on-machine.js';
+import { triedHere } from './tried.js';
 
 const LEVELS = ['base', 'armv8.2', 'neon-bf16'];
 
-const runner = runnerOf('linux-arm64');
 t.setTimeout(1800_000);
-if (typeof runner === 'string') {
-  t.comment(`not run: ${runner}`);
-  t.test('linux-arm64', { skip: runner }, async () => {});
-} else {
-  const target = machine('linux-arm64');
+const tried = triedHere('linux-arm64');
+if (tried) {
+  const target = machine(tried.name);
   const products = crossBuild(target, ['node_ip_adapter', 'ipa_test', 'ipa_golden']);
   const prebuilt = join(target.folder, target.file);
   const app = await installedFor({
@@ -28,11 +25,11 @@ if (typeof runner === 'string') {
   });
   t.teardown(app.remove);
 
-  t.test('doctor', (test) => doctor(test, runner, app, 'linux-arm64', /of base, armv8\.2, neon-bf16;/));
-  t.test('portrait', (test) => portrait(test, runner, app, 'armv8.2'));
+  t.test('doctor', (test) => doctor(test, tried, app, /of base, armv8\.2, neon-bf16;/));
+  t.test('portrait', (test) => portrait(test, tried, app, 'armv8.2'));
   for (const words of ['instructions of a bf16 level', 'cpu kernels: group norm', 'safetensors'])
-    t.test(`native tests: ${words}`, (test) => nativeTests(test, runner, join(products, 'ipa_test'), words));
+    t.test(`native tests: ${words}`, (test) => nativeTests(test, tried, join(products, 'ipa_test'), words));
   t.test('golden cases', (test) =>
-    golden(test, runner, join(products, 'ipa_golden'), LEVELS, /^(modules|lora|onnx|random)\/|^projectors\/tiny/),
+    golden(test, tried, join(products, 'ipa_golden'), LEVELS, /^(modules|lora|onnx|random)\/|^projectors\/tiny/),
   );
 }

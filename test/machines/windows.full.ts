@@ -5,17 +5,14 @@ import t from 'tap';
 import { crossBuild } from '../../scripts/cross/build.mjs';
 import { crossCompiler } from '../../scripts/cross/compiler.mjs';
 import { machine } from '../../scripts/cross/machines.mjs';
-import { runnerOf } from '../../scripts/cross/run-on.mjs';
 import { installedFor, root } from './app.js';
 import { doctor, portrait } from './on-machine.js';
+import { triedHere } from './tried.js';
 
-const runner = runnerOf('win32-x64');
 t.setTimeout(1800_000);
-if (typeof runner === 'string') {
-  t.comment(`not run: ${runner}`);
-  t.test('win32-x64', { skip: runner }, async () => {});
-} else {
-  const target = machine('win32-x64');
+const tried = triedHere('win32-x64');
+if (tried) {
+  const target = machine(tried.name);
   const addon = join(crossBuild(target, ['node_ip_adapter']), 'node_ip_adapter.node');
   const app = await installedFor({ os: 'win32', cpu: 'x64', prebuilt: join(target.folder, target.file), addon });
   t.teardown(app.remove);
@@ -28,6 +25,6 @@ if (typeof runner === 'string') {
   );
   if (status !== 0) throw new Error(stderr);
 
-  t.test('doctor', (test) => doctor(test, runner, app, 'win32-x64', /of base/));
-  t.test('portrait', (test) => portrait(test, runner, app, 'base'));
+  t.test('doctor', (test) => doctor(test, tried, app, /of base/));
+  t.test('portrait', (test) => portrait(test, tried, app, 'base'));
 }
