@@ -223,7 +223,7 @@ Json parse_json(std::string_view json, const std::string& label, size_t depth, s
     if (++count > values) reader.fail("more than " + std::to_string(values) + " JSON values", Code::MODEL_LIMIT);
     Json* value = &root;
     if (!open.empty() && open.back()->kind == Json::Kind::object) {
-      value = &open.back()->members.emplace_back(std::move(key), Json()).second;
+      value = &open.back()->members.emplace_back(JsonMember{std::move(key), Json()}).value;
     } else if (!open.empty()) {
       value = &open.back()->items.emplace_back();
     }

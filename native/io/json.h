@@ -54,6 +54,8 @@ class JsonReader {
   bool boolean_ = false;
 };
 
+struct JsonMember;
+
 struct Json {
   enum class Kind { null, boolean, integer, real, text, array, object };
   Kind kind = Kind::null;
@@ -62,9 +64,15 @@ struct Json {
   double real = 0;  // also of an integer
   std::string text;
   std::vector<Json> items;
-  std::vector<std::pair<std::string, Json>> members;  // in the order of the document, a repeated key twice
+  std::vector<JsonMember> members;  // in the order of the document, a repeated key twice
 
   const Json* find(std::string_view key) const;  // first member of that name or null
+};
+
+// trap: a std::pair of it in the vector is one that clang 16 and libstdc++ cannot complete
+struct JsonMember {
+  std::string name;
+  Json value;
 };
 
 // Whole document. More than `values` values are MODEL_LIMIT.

@@ -278,6 +278,8 @@ template <class... Fs>
 struct Overloaded : Fs... {
   using Fs::operator()...;
 };
+template <typename... Fs>
+Overloaded(Fs...) -> Overloaded<Fs...>;  // clang 16 does not find it by itself
 
 template <typename F>
 void for_each_input(Op& op, F&& f) {

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "core/error.h"
+#include "plan/ops.h"
 
 namespace ipa::to_onnx {
 
@@ -12,11 +13,6 @@ namespace {
 constexpr int kFloat = 1, kInt64 = 7;                                      // TensorProto.DataType
 constexpr int kNodes = 1, kInitialisers = 5, kInputs = 11, kOutputs = 12;  // fields of GraphProto
 constexpr uint64_t kPage = 4096;  // bytes: weights begin at pages, so that they can be mapped
-
-template <class... Fs>
-struct Overloaded : Fs... {
-  using Fs::operator()...;
-};
 
 Message attribute(const Attribute& a) {
   constexpr int kType = 20;

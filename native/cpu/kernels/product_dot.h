@@ -32,7 +32,11 @@ IPA_INLINE V dot(V sums, VU a, VU b) {
 IPA_INLINE VU broadcast_pair(const char* from) {
   uint32_t pair;
   __builtin_memcpy(&pair, from, sizeof pair);
-  return pair - VU{};
+  VU pairs = pair - VU{};
+#if defined(__clang__) && __clang_major__ < 17 && defined(__AVX512BF16__)
+  asm("" : "+v"(pairs));  // trap: these compilers crash where they see that vdpbf16ps takes a broadcast
+#endif
+  return pairs;
 }
 
 template <int R>
