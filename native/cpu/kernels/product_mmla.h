@@ -50,7 +50,10 @@ static V add_to_odd(V x, V y) {
 
 // The same four times.
 IPA_INLINE V four_times(Pairs pairs) {
-  return reinterpret_cast<V>(__builtin_shufflevector(pairs, pairs, 0, 1, 2, 3, 0, 1, 2, 3, 0, 1, 2, 3, 0, 1, 2, 3));
+  const Pairs four[] = {pairs, pairs, pairs, pairs};
+  V v;
+  __builtin_memcpy(&v, four, sizeof v);
+  return v;
 }
 
 // As documented for BFMMLA: per sum the products of two pairs one after the other, each pair added up first. Denormals
@@ -65,10 +68,10 @@ IPA_INLINE void mmla(V4* sums, Pairs rows, const Pairs* columns) {
     const auto upper = [](VU pairs) { return flushed(reinterpret_cast<V>(pairs & 0xffff0000u)); };
     all = add_to_odd(all, add_to_odd(flushed(lower(x) * lower(y)), flushed(upper(x) * upper(y))));
   };
-  add_pairs(__builtin_shufflevector(a, a, 0, 0, 2, 2, 4, 4, 6, 6, 8, 8, 10, 10, 12, 12, 14, 14),
-            __builtin_shufflevector(b, b, 0, 2, 0, 2, 4, 6, 4, 6, 8, 10, 8, 10, 12, 14, 12, 14));
-  add_pairs(__builtin_shufflevector(a, a, 1, 1, 3, 3, 5, 5, 7, 7, 9, 9, 11, 11, 13, 13, 15, 15),
-            __builtin_shufflevector(b, b, 1, 3, 1, 3, 5, 7, 5, 7, 9, 11, 9, 11, 13, 15, 13, 15));
+  add_pairs(IPA_SHUFFLE(a, a, 0, 0, 2, 2, 4, 4, 6, 6, 8, 8, 10, 10, 12, 12, 14, 14),
+            IPA_SHUFFLE(b, b, 0, 2, 0, 2, 4, 6, 4, 6, 8, 10, 8, 10, 12, 14, 12, 14));
+  add_pairs(IPA_SHUFFLE(a, a, 1, 1, 3, 3, 5, 5, 7, 7, 9, 9, 11, 11, 13, 13, 15, 15),
+            IPA_SHUFFLE(b, b, 1, 3, 1, 3, 5, 7, 5, 7, 9, 11, 9, 11, 13, 15, 13, 15));
   __builtin_memcpy(sums, &all, sizeof all);
 }
 
@@ -112,9 +115,8 @@ static void mmla_strip(const Operand* a, int64_t pitch, const Operand* b, int64_
           return static_cast<Pairs>(*reinterpret_cast<const UnalignedPairs*>(panel + step * 4 * kLanes + offset));
         };
         const Pairs u0 = pairs(0), u1 = pairs(8), l0 = pairs(2 * kLanes), l1 = pairs(2 * kLanes + 8);
-        const Pairs columns[4] = {
-            __builtin_shufflevector(u0, l0, 0, 4, 1, 5), __builtin_shufflevector(u0, l0, 2, 6, 3, 7),
-            __builtin_shufflevector(u1, l1, 0, 4, 1, 5), __builtin_shufflevector(u1, l1, 2, 6, 3, 7)};
+        const Pairs columns[4] = {IPA_SHUFFLE(u0, l0, 0, 4, 1, 5), IPA_SHUFFLE(u0, l0, 2, 6, 3, 7),
+                                  IPA_SHUFFLE(u1, l1, 0, 4, 1, 5), IPA_SHUFFLE(u1, l1, 2, 6, 3, 7)};
 #pragma GCC unroll 6
         for (int p = 0; p < kPairs; ++p) {
           const Operand* row = a + 2 * p * pitch + k + step * kStepDepth;
@@ -126,8 +128,8 @@ static void mmla_strip(const Operand* a, int64_t pitch, const Operand* b, int64_
 #pragma GCC unroll 6
     for (int p = 0; p < kPairs; ++p)
       for (int j = 0; j < 4; j += 2) {
-        const V4 first = __builtin_shufflevector(sums[p][j], sums[p][j + 1], 0, 1, 4, 5);
-        const V4 second = __builtin_shufflevector(sums[p][j], sums[p][j + 1], 2, 3, 6, 7);
+        const V4 first = IPA_SHUFFLE(sums[p][j], sums[p][j + 1], 0, 1, 4, 5);
+        const V4 second = IPA_SHUFFLE(sums[p][j], sums[p][j + 1], 2, 3, 6, 7);
         Unaligned4* to = reinterpret_cast<Unaligned4*>(c + 2 * p * kPanel + column + j * 2);
         Unaligned4* below = reinterpret_cast<Unaligned4*>(c + (2 * p + 1) * kPanel + column + j * 2);
         *to = add ? *to + first : first;

@@ -12,6 +12,13 @@
 
 #define IPA_INLINE static inline __attribute__((always_inline))
 
+// Lanes of two vectors, counted through, as a vector of as many; GCC 11 has only its own spelling.
+#if defined(__clang__) || __GNUC__ >= 12
+#define IPA_SHUFFLE(a, b, ...) __builtin_shufflevector(a, b, __VA_ARGS__)
+#else
+#define IPA_SHUFFLE(a, b, ...) __builtin_shuffle(a, b, decltype((a) == (b)){__VA_ARGS__})
+#endif
+
 // The registers that V fills. With IPA_WIDE_VECTORS it has 64 bytes on every CPU, and the compiler splits it.
 #if defined(__AVX512F__)
 #define IPA_V512 1
@@ -204,13 +211,13 @@ IPA_INLINE void transpose(const float* from, int64_t from_step, float* to, int64
     for (int64_t c = 0; c < columns4; c += 4) {
       const V4 x0 = at(f + c), x1 = at(f + from_step + c), x2 = at(f + 2 * from_step + c),
                x3 = at(f + 3 * from_step + c);
-      const V4 a = __builtin_shufflevector(x0, x1, 0, 4, 1, 5), b = __builtin_shufflevector(x0, x1, 2, 6, 3, 7);
-      const V4 d = __builtin_shufflevector(x2, x3, 0, 4, 1, 5), e = __builtin_shufflevector(x2, x3, 2, 6, 3, 7);
+      const V4 a = IPA_SHUFFLE(x0, x1, 0, 4, 1, 5), b = IPA_SHUFFLE(x0, x1, 2, 6, 3, 7);
+      const V4 d = IPA_SHUFFLE(x2, x3, 0, 4, 1, 5), e = IPA_SHUFFLE(x2, x3, 2, 6, 3, 7);
       float* t = to + c * to_step + r;
-      put(t, __builtin_shufflevector(a, d, 0, 1, 4, 5));
-      put(t + to_step, __builtin_shufflevector(a, d, 2, 3, 6, 7));
-      put(t + 2 * to_step, __builtin_shufflevector(b, e, 0, 1, 4, 5));
-      put(t + 3 * to_step, __builtin_shufflevector(b, e, 2, 3, 6, 7));
+      put(t, IPA_SHUFFLE(a, d, 0, 1, 4, 5));
+      put(t + to_step, IPA_SHUFFLE(a, d, 2, 3, 6, 7));
+      put(t + 2 * to_step, IPA_SHUFFLE(b, e, 0, 1, 4, 5));
+      put(t + 3 * to_step, IPA_SHUFFLE(b, e, 2, 3, 6, 7));
     }
     for (int64_t c = columns4; c < columns; ++c)
       for (int64_t i = 0; i < 4; ++i) to[c * to_step + r + i] = f[i * from_step + c];
